@@ -1,0 +1,45 @@
+namespace Hatchway.Pci.Address;
+
+/// <summary>The width of one access, in bytes. The numeric value is the number of bytes.</summary>
+/// <remarks>Config space knows 1, 2 and 4 (PCIe 6.0 §2.2.4.1); memory BARs know 8 as well.</remarks>
+public enum AccessWidth : byte
+{
+    /// <summary>8 bits.</summary>
+    Byte = 1,
+
+    /// <summary>16 bits.</summary>
+    Word = 2,
+
+    /// <summary>32 bits.</summary>
+    Dword = 4,
+
+    /// <summary>64 bits.</summary>
+    Qword = 8,
+}
+
+/// <summary>What follows from an access's width.</summary>
+public static class AccessWidthExtensions
+{
+    /// <summary>The width in bytes: 1, 2, 4 or 8.</summary>
+    public static int Bytes(this AccessWidth width) => (int)width;
+
+    /// <summary>
+    /// All ones at this width: what a read gives where nothing answers, as a root complex does when a request is not completed
+    /// (PCIe 6.0 §2.3.2).
+    /// </summary>
+    public static ulong AllOnes(this AccessWidth width) => ulong.MaxValue >> (64 - (8 * (int)width));
+
+    /// <summary>True for 1, 2, 4 and 8, the widths that a single access can have.</summary>
+    public static bool IsValid(this AccessWidth width) => width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
+
+    /// <summary>The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.</summary>
+    /// <param name="offset">Where the access starts.</param>
+    /// <param name="length">Bytes left, at least 1.</param>
+    public static AccessWidth WidestAligned(ulong offset, int length)
+    {
+        var width = 8;
+        while (width > length || (offset & (uint)(width - 1)) != 0)
+            width >>= 1;
+        return (AccessWidth)width;
+    }
+}

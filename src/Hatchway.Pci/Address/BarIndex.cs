@@ -1,0 +1,15 @@
+namespace Hatchway.Pci.Address;
+
+/// <summary>Which of a function's base address registers: 0 to 5, or the expansion ROM's.</summary>
+/// <param name="Value">0 to 5 for BAR0 to BAR5, 6 for the expansion ROM (PCIe 6.0 §7.5.1.2.1 and §7.5.1.2.4).</param>
+public readonly record struct BarIndex(byte Value)
+{
+    /// <summary>The expansion ROM base address register.</summary>
+    public static BarIndex Rom => new(6);
+
+    /// <summary>How many registers there are, with the ROM's.</summary>
+    public const int Count = 7;
+
+    /// <inheritdoc/>
+    public override string ToString() => Value == 6 ? "ROM" : $"BAR{Value}";
+}

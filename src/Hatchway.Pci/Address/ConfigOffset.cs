@@ -1,0 +1,15 @@
+namespace Hatchway.Pci.Address;
+
+/// <summary>A byte offset into a function's config space.</summary>
+/// <param name="Value">0 to 255 for conventional PCI, 0 to 4095 for PCI Express (PCIe 6.0 §7.2).</param>
+public readonly record struct ConfigOffset(ushort Value)
+{
+    /// <summary>Where <paramref name="delta"/> bytes further is.</summary>
+    public static ConfigOffset operator +(ConfigOffset offset, int delta) => new((ushort)(offset.Value + delta));
+
+    /// <inheritdoc cref="op_Addition"/>
+    public ConfigOffset Add(int delta) => this + delta;
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Value:x3}h";
+}

@@ -1,0 +1,30 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Topology;
+
+/// <summary>The enhanced configuration access mechanism: config space as memory, 4 KiB a function (PCIe 6.0 §7.2.2).</summary>
+/// <remarks>Address bits 27:20 are the bus, 19:15 the device, 14:12 the function, 11:0 the register. Bus 0 is the only bus.</remarks>
+public sealed class Ecam(PciBus bus) : IAddressTarget
+{
+    /// <summary>Bytes of config space a bus takes.</summary>
+    public const ulong BytesPerBus = 1 << 20;
+
+    /// <inheritdoc/>
+    public ulong Read(ulong offset, AccessWidth width)
+    {
+        if (!IsOneRegister(offset, width))
+            return width.AllOnes();
+        return bus.ReadConfig((int)(offset >> 15) & 31, (int)(offset >> 12) & 7, new ConfigOffset((ushort)(offset & 0xFFF)), width);
+    }
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, AccessWidth width, ulong value)
+    {
+        if (IsOneRegister(offset, width))
+            bus.WriteConfig((int)(offset >> 15) & 31, (int)(offset >> 12) & 7, new ConfigOffset((ushort)(offset & 0xFFF)), width, (uint)value);
+    }
+
+    // An access that crosses a dword, or is wider than one, is not one that a root complex must carry (PCIe 6.0 §7.2.2).
+    private static bool IsOneRegister(ulong offset, AccessWidth width) =>
+        offset < BytesPerBus && width <= AccessWidth.Dword && (offset & (uint)(width - 1)) == 0;
+}

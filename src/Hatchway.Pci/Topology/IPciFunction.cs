@@ -1,0 +1,19 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Topology;
+
+/// <summary>One PCI function on the guest's bus, seen from its config space.</summary>
+/// <remarks>Called on a vCPU's thread, by several at once. Never throws for what a guest does.</remarks>
+public interface IPciFunction
+{
+    /// <summary>Reads config space; offsets beyond the function's size read as zero, as an unimplemented register does.</summary>
+    /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    uint ReadConfig(ConfigOffset offset, AccessWidth width);
+
+    /// <summary>Writes config space and applies what follows from it before it returns.</summary>
+    /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    void WriteConfig(ConfigOffset offset, AccessWidth width, uint value);
+}
