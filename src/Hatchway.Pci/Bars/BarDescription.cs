@@ -1,0 +1,79 @@
+using System.Numerics;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>What a BAR decodes.</summary>
+public enum BarKind : byte
+{
+    /// <summary>I/O ports.</summary>
+    Io,
+
+    /// <summary>Memory, at a 32-bit address.</summary>
+    Memory32,
+
+    /// <summary>Memory, at a 64-bit address: two registers.</summary>
+    Memory64,
+
+    /// <summary>The expansion ROM.</summary>
+    Rom,
+}
+
+/// <summary>One BAR as the guest is shown it.</summary>
+/// <param name="Index">Which register; the lower of the two for a 64-bit one.</param>
+/// <param name="Kind">What it decodes.</param>
+/// <param name="Size">Bytes that the register decodes, a power of two, at least 4 for I/O and 16 for memory.</param>
+/// <param name="Prefetchable">The register's prefetchable bit.</param>
+public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong Size, bool Prefetchable)
+{
+    /// <summary>Which address space it answers in.</summary>
+    public AddressSpaceKind Space => Kind == BarKind.Io ? AddressSpaceKind.Port : AddressSpaceKind.Memory;
+
+    /// <summary>Where the register is.</summary>
+    public ushort Register => Index == BarIndex.Rom ? Header.RomBar : (ushort)(Header.Bar0 + (4 * Index.Value));
+
+    /// <summary>Bytes of the register: 4, or 8 for a 64-bit BAR.</summary>
+    public int RegisterBytes => Kind == BarKind.Memory64 ? 8 : 4;
+
+    /// <summary>The register's read-only low bits.</summary>
+    public uint Flags => Kind switch
+    {
+        BarKind.Io => BarBits.Io,
+        BarKind.Memory64 => BarBits.Type64 | (Prefetchable ? BarBits.Prefetchable : 0),
+        BarKind.Memory32 => Prefetchable ? BarBits.Prefetchable : 0,
+        _ => 0,
+    };
+
+    /// <summary>The register's bits that hold an address: those a guest can change. Written as ones they read back as the size's mask.</summary>
+    public ulong AddressMask => ~(Size - 1) & (Kind == BarKind.Memory64 ? ulong.MaxValue : uint.MaxValue);
+
+    /// <summary>Reads a host function's BARs: kinds from its registers, sizes from its regions.</summary>
+    /// <returns>In rising order; registers that decode nothing are left out.</returns>
+    public static IReadOnlyList<BarDescription> FromHost(IHostFunction host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var bars = new List<BarDescription>();
+        for (byte i = 0; i < 6; i++)
+        {
+            var register = host.Config.Read(new((ushort)(Header.Bar0 + (4 * i))), AccessWidth.Dword);
+            var is64 = (register & BarBits.Io) == 0 && (register & BarBits.TypeMask) == BarBits.Type64;
+            if (host.Region(new BarIndex(i)) is { Size: > 0 } region)
+            {
+                var kind = (register & BarBits.Io) != 0 ? BarKind.Io : is64 && i < 5 ? BarKind.Memory64 : BarKind.Memory32;
+                var smallest = kind == BarKind.Io ? 4ul : 16ul;
+                bars.Add(new BarDescription(
+                    new BarIndex(i),
+                    kind,
+                    Math.Max(smallest, BitOperations.RoundUpToPowerOf2(region.Size)),
+                    kind != BarKind.Io && (register & BarBits.Prefetchable) != 0));
+            }
+            if (is64)
+                i++;
+        }
+        if (host.Region(BarIndex.Rom) is { Size: > 0 } rom)
+            bars.Add(new BarDescription(BarIndex.Rom, BarKind.Rom, Math.Max(2048, BitOperations.RoundUpToPowerOf2(rom.Size)), false));
+        return bars;
+    }
+}

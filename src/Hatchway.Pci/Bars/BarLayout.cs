@@ -1,0 +1,94 @@
+namespace Hatchway.Pci.Bars;
+
+/// <summary>How the guest reaches a part of a BAR.</summary>
+public enum SegmentKind : byte
+{
+    /// <summary>Mapped: without an exit.</summary>
+    Direct,
+
+    /// <summary>Each access is an exit, carried out on the host's region at its width.</summary>
+    Trapped,
+
+    /// <summary>As <see cref="Trapped"/>, because a handler owns registers in these pages.</summary>
+    Handled,
+}
+
+/// <summary>A part of a BAR that is reached in one way.</summary>
+/// <param name="Offset">Bytes from the BAR's start.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="Kind">Which way.</param>
+public readonly record struct BarSegment(ulong Offset, ulong Length, SegmentKind Kind);
+
+/// <summary>Divides a BAR into segments, page by page.</summary>
+public static class BarLayout
+{
+    /// <summary>
+    /// A page is direct when the host lets all of it be mapped and no handler owns a byte of it; else it is handled or trapped.
+    /// </summary>
+    /// <param name="size">Bytes of the region, as the device decodes them.</param>
+    /// <param name="mappable">What the host lets be mapped, in rising order.</param>
+    /// <param name="handlers">Who owns registers in this BAR, in rising order.</param>
+    /// <param name="pageSize">Bytes of a page, a power of two.</param>
+    /// <returns>Segments in rising order that cover the region; two neighbours differ in kind.</returns>
+    /// <remarks>
+    /// A region that does not fill its last page, as one smaller than a page, has that page direct only when the host offers all of it:
+    /// the host does so when the rest of the page belongs to nobody else (linux/vfio.h; vfio_pci_core: vfio_pci_probe_mmaps).
+    /// </remarks>
+    public static IReadOnlyList<BarSegment> Divide(
+        ulong size, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers, ulong pageSize)
+    {
+        ArgumentNullException.ThrowIfNull(mappable);
+        ArgumentNullException.ThrowIfNull(handlers);
+        // Only at these offsets can the kind change: a BAR of 64 GiB costs no more than one of a page.
+        var edges = new SortedSet<ulong> { 0, size };
+        foreach (var area in mappable)
+            AddEdges(edges, RoundUp(area.Offset, pageSize), RoundDown(area.Offset + area.Length, pageSize, size), size);
+        foreach (var handler in handlers)
+            AddEdges(edges, handler.Offset & ~(pageSize - 1), RoundUp(handler.End, pageSize), size);
+
+        var segments = new List<BarSegment>();
+        var start = 0ul;
+        foreach (var end in edges)
+        {
+            if (end == 0)
+                continue;
+            var kind = KindOf(start, end, mappable, handlers, pageSize);
+            if (segments.Count > 0 && segments[^1].Kind == kind)
+                segments[^1] = segments[^1] with { Length = end - segments[^1].Offset };
+            else
+                segments.Add(new BarSegment(start, end - start, kind));
+            start = end;
+        }
+        return segments;
+    }
+
+    private static void AddEdges(SortedSet<ulong> edges, ulong start, ulong end, ulong size)
+    {
+        if (start < size)
+            edges.Add(start);
+        if (end < size)
+            edges.Add(end);
+    }
+
+    private static SegmentKind KindOf(
+        ulong start, ulong end, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers, ulong pageSize)
+    {
+        var lastPage = RoundUp(end, pageSize);
+        foreach (var handler in handlers)
+        {
+            if (handler.Offset < lastPage && start < handler.End)
+                return SegmentKind.Handled;
+        }
+        foreach (var area in mappable)
+        {
+            if (area.Offset <= start && lastPage <= RoundUp(area.Offset + area.Length, pageSize) && end <= area.Offset + area.Length)
+                return SegmentKind.Direct;
+        }
+        return SegmentKind.Trapped;
+    }
+
+    private static ulong RoundUp(ulong value, ulong pageSize) => (value + pageSize - 1) & ~(pageSize - 1);
+
+    // An area that ends where the region ends covers its last page, whole or not.
+    private static ulong RoundDown(ulong value, ulong pageSize, ulong size) => value >= size ? size : value & ~(pageSize - 1);
+}

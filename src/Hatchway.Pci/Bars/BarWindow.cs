@@ -1,0 +1,172 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>One BAR of a function in the guest's address space: handlers first, else the host's region.</summary>
+/// <remarks>
+/// Accesses come from several vCPU threads at once. Placing and removing is serialised by the function that owns the window.
+/// The whole BAR is a target of the address space; its direct pages are laid over that by the hypervisor, so an access gets here only
+/// where there is no mapping.
+/// </remarks>
+public sealed class BarWindow : IAddressTarget
+{
+    /// <summary>Bytes of a page: what an x86 guest's mappings are made of.</summary>
+    public const ulong PageSize = 4096;
+
+    private readonly IHostRegion _region;
+    private readonly BarHandlerList _handlers;
+    private readonly List<IDisposable> _mappings = [];
+    private ulong? _placed;
+    private long _failures;
+
+    /// <summary>Makes a window for a BAR; it answers once it is placed.</summary>
+    public BarWindow(BarDescription bar, IHostRegion region, BarHandlerList handlers)
+    {
+        ArgumentNullException.ThrowIfNull(region);
+        ArgumentNullException.ThrowIfNull(handlers);
+        Bar = bar;
+        _region = region;
+        _handlers = handlers;
+        Segments = bar.Kind is BarKind.Io or BarKind.Rom
+            ? [new BarSegment(0, region.Size, SegmentKind.Trapped)]
+            : BarLayout.Divide(region.Size, region.MappableAreas, handlers[bar.Index], PageSize);
+    }
+
+    /// <summary>The BAR.</summary>
+    public BarDescription Bar { get; }
+
+    /// <summary>How its parts are reached.</summary>
+    public IReadOnlyList<BarSegment> Segments { get; }
+
+    /// <summary>Where it answers now, or null.</summary>
+    public ulong? Placed => _placed;
+
+    /// <summary>Accesses that a handler or the device failed to answer.</summary>
+    public long Failures => Volatile.Read(ref _failures);
+
+    /// <summary>The last failure of a handler, for the log; null when there was none.</summary>
+    public Exception? LastHandlerFailure { get; private set; }
+
+    /// <inheritdoc/>
+    public ulong Read(ulong offset, AccessWidth width)
+    {
+        var owner = _handlers.Find(Bar.Index, offset, out var until);
+        return offset + (uint)width <= until ? ReadPiece(owner, offset, width) : ReadSplit(offset, width);
+    }
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, AccessWidth width, ulong value)
+    {
+        var owner = _handlers.Find(Bar.Index, offset, out var until);
+        if (offset + (uint)width <= until)
+            WritePiece(owner, offset, width, value);
+        else
+            WriteSplit(offset, width, value);
+    }
+
+    /// <summary>Lets the BAR answer at an address: first as a target, then its direct segments as mappings.</summary>
+    /// <returns>False when the host bridge does not forward that address; the BAR then answers nowhere.</returns>
+    internal bool Place(IGuestAddressMap map, ulong address)
+    {
+        if (!map.TryMap(Bar.Space, address, Bar.Size, this))
+            return false;
+        _placed = address;
+        foreach (var segment in Segments)
+        {
+            // A page of the device can only become a page of the guest: the two must be aligned alike.
+            if (segment.Kind != SegmentKind.Direct || ((address + segment.Offset) & (PageSize - 1)) != 0)
+                continue;
+            var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
+            if (_region.TryMapIntoGuest(segment.Offset, length, address + segment.Offset) is { } mapping)
+                _mappings.Add(mapping);
+        }
+        return true;
+    }
+
+    /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
+    internal void Remove(IGuestAddressMap map)
+    {
+        foreach (var mapping in _mappings)
+            mapping.Dispose();
+        _mappings.Clear();
+        if (_placed is not null)
+            map.Unmap(Bar.Space, this);
+        _placed = null;
+    }
+
+    private ulong ReadPiece(BarHandlerRange? owner, ulong offset, AccessWidth width)
+    {
+        if (owner is null)
+        {
+            if (offset + (uint)width <= _region.Size && _region.TryRead(offset, width, out var value))
+                return value;
+            Interlocked.Increment(ref _failures);
+            return width.AllOnes();
+        }
+        try
+        {
+            return owner.Handler.Read(new BarAccess(Bar.Index, offset, offset - owner.Offset, width, _region)) & width.AllOnes();
+        }
+#pragma warning disable CA1031 // A handler may be anyone's code: whatever it throws, the guest gets hardware's answer.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Note(failure);
+            return width.AllOnes();
+        }
+    }
+
+    private void WritePiece(BarHandlerRange? owner, ulong offset, AccessWidth width, ulong value)
+    {
+        if (owner is null)
+        {
+            if (offset + (uint)width > _region.Size || !_region.TryWrite(offset, width, value))
+                Interlocked.Increment(ref _failures);
+            return;
+        }
+        try
+        {
+            owner.Handler.Write(new BarAccess(Bar.Index, offset, offset - owner.Offset, width, _region), value);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Note(failure);
+        }
+    }
+
+    private void Note(Exception failure)
+    {
+        LastHandlerFailure = failure;
+        Interlocked.Increment(ref _failures);
+    }
+
+    // An access over an edge: each owner gets its part, in naturally aligned pieces.
+    private ulong ReadSplit(ulong offset, AccessWidth width)
+    {
+        var value = 0ul;
+        for (var done = 0; done < (int)width;)
+        {
+            var owner = _handlers.Find(Bar.Index, offset + (uint)done, out var until);
+            var piece = Piece(offset + (uint)done, until, (int)width - done);
+            value |= ReadPiece(owner, offset + (uint)done, piece) << (8 * done);
+            done += (int)piece;
+        }
+        return value;
+    }
+
+    private void WriteSplit(ulong offset, AccessWidth width, ulong value)
+    {
+        for (var done = 0; done < (int)width;)
+        {
+            var owner = _handlers.Find(Bar.Index, offset + (uint)done, out var until);
+            var piece = Piece(offset + (uint)done, until, (int)width - done);
+            WritePiece(owner, offset + (uint)done, piece, (value >> (8 * done)) & piece.AllOnes());
+            done += (int)piece;
+        }
+    }
+
+    private static AccessWidth Piece(ulong offset, ulong until, int left) =>
+        AccessWidthExtensions.WidestAligned(offset, (int)Math.Min((ulong)left, until - offset));
+}

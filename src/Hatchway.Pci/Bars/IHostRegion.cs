@@ -1,0 +1,37 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>A part of a region that the host lets be mapped into a guest.</summary>
+/// <param name="Offset">Bytes from the region's start, a multiple of the page size.</param>
+/// <param name="Length">Bytes.</param>
+public readonly record struct MappableArea(ulong Offset, ulong Length);
+
+/// <summary>One BAR or the ROM of the host function behind, with real registers in it.</summary>
+/// <remarks>Any thread may call. An access reaches the device at the width given, once; it is never widened, merged or repeated.</remarks>
+public interface IHostRegion
+{
+    /// <summary>Bytes, as the device decodes them.</summary>
+    ulong Size { get; }
+
+    /// <summary>The parts that can be mapped, in rising order without overlap; empty for I/O ports.</summary>
+    IReadOnlyList<MappableArea> MappableAreas { get; }
+
+    /// <summary>Reads a register.</summary>
+    /// <returns>False when the device did not answer: <paramref name="value"/> is then all ones.</returns>
+    bool TryRead(ulong offset, AccessWidth width, out ulong value);
+
+    /// <summary>Writes a register.</summary>
+    /// <returns>False when the device did not take it.</returns>
+    bool TryWrite(ulong offset, AccessWidth width, ulong value);
+
+    /// <summary>Lets the guest reach part of the region without an exit.</summary>
+    /// <param name="offset">Within one of <see cref="MappableAreas"/>, page-aligned.</param>
+    /// <param name="length">Bytes, a multiple of the page size.</param>
+    /// <param name="guestPhysical">Where in guest-physical memory, page-aligned.</param>
+    /// <returns>
+    /// The mapping, which ends when disposed; or null when it can't be made (the implementation says why in its log): the guest's accesses
+    /// are then trapped instead.
+    /// </returns>
+    IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical);
+}

@@ -1,0 +1,224 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>What an assigned function is to look like, as far as its own config space does not say.</summary>
+/// <param name="Bars">The BARs that it is shown with.</param>
+/// <param name="HasIntx">It may use its interrupt pin.</param>
+/// <param name="HasMsi">Its MSI capability is usable, else hidden.</param>
+/// <param name="HasMsiX">Its MSI-X capability is usable, else hidden.</param>
+/// <param name="MultiFunction">Its slot holds other functions, too.</param>
+public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, bool HasMsi, bool HasMsiX, bool MultiFunction);
+
+/// <summary>The rule table of a function that is given to a guest, made from its own capability chains.</summary>
+public static class AssignedRules
+{
+    /// <summary>Standard capabilities that a guest is not shown, and why.</summary>
+    private static readonly Dictionary<CapabilityId, string> HiddenStandard = new()
+    {
+        [CapabilityId.PciX] = "bus mode of the host's side",
+        [CapabilityId.EnhancedAllocation] = "gives host addresses for BARs that the guest must place itself",
+    };
+
+    /// <summary>Extended capabilities that a guest is not shown: what they drive is the host's.</summary>
+    private static readonly Dictionary<ExtendedCapabilityId, string> HiddenExtended = new()
+    {
+        [ExtendedCapabilityId.AccessControlServices] = "isolation is the host's",
+        [ExtendedCapabilityId.AlternativeRoutingId] = "the guest's slot has its own function numbers",
+        [ExtendedCapabilityId.AddressTranslation] = "goes past the IOMMU's checks",
+        [ExtendedCapabilityId.SingleRootIov] = "would make functions that the guest has no bus for",
+        [ExtendedCapabilityId.MultiRootIov] = "as SR-IOV",
+        [ExtendedCapabilityId.PageRequest] = "needs address translation",
+        [ExtendedCapabilityId.ResizableBar] = "the host has sized its windows",
+        [ExtendedCapabilityId.VfResizableBar] = "as resizable BAR",
+        [ExtendedCapabilityId.DynamicPowerAllocation] = "power budget is the host's",
+        [ExtendedCapabilityId.LatencyTolerance] = "belongs to the host's link",
+        [ExtendedCapabilityId.L1Substates] = "belongs to the host's link",
+        [ExtendedCapabilityId.PrecisionTime] = "belongs to the host's link",
+        [ExtendedCapabilityId.DownstreamPortContainment] = "belongs to the host's port",
+        [ExtendedCapabilityId.Pasid] = "the IOMMU gives this function one address space",
+    };
+
+    /// <summary>Builds the table. Reads config space only.</summary>
+    public static IReadOnlyList<FieldRule> Build(IHostConfigSpace config, CapabilityChains chains, AssignedShape shape)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(chains);
+        ArgumentNullException.ThrowIfNull(shape);
+        var rules = new List<FieldRule>();
+        AddHeader(rules, config, shape);
+        AddStandard(rules, config, chains, shape);
+        AddExtended(rules, config, chains);
+        return rules;
+    }
+
+    /// <summary>True when the guest is shown this standard capability.</summary>
+    internal static bool IsShown(Capability capability, AssignedShape shape) => (CapabilityId)capability.Id switch
+    {
+        CapabilityId.Msi => shape.HasMsi,
+        CapabilityId.MsiX => shape.HasMsiX,
+        var id => !HiddenStandard.ContainsKey(id),
+    };
+
+    private static void AddHeader(List<FieldRule> rules, IHostConfigSpace config, AssignedShape shape)
+    {
+        // A decode bit without a BAR behind it is hardwired to zero, as on the device (§7.5.1.1.3).
+        var decode = CommandBits.None;
+        foreach (var bar in shape.Bars)
+            decode |= bar.Kind == BarKind.Io ? CommandBits.Io : CommandBits.Memory;
+        const ulong Own = (ulong)(CommandBits.Io | CommandBits.Memory | CommandBits.BusMaster | CommandBits.IntxDisable);
+        var writable = (ulong)(decode | CommandBits.BusMaster | (shape.HasIntx ? CommandBits.IntxDisable : 0));
+        rules.Add(FieldRule.MaskedField(
+            "Command", Header.Command, 2, Own, 0, writable, (ushort)~(Own & ~writable), ConfigEffects.Decode));
+
+        var layout = config.Read(new(Header.HeaderType), AccessWidth.Byte) & Header.LayoutMask;
+        rules.Add(FieldRule.VirtualField(
+            "Header Type", Header.HeaderType, 1, layout | (shape.MultiFunction ? Header.MultiFunction : 0u)));
+
+        // A register without a BAR reads as zero, which is how software learns that there is none (§7.5.1.2.1).
+        rules.Add(FieldRule.HiddenField("Base Address Registers", Header.Bar0, 24));
+        rules.Add(FieldRule.HiddenField("Expansion ROM Base Address", Header.RomBar, 4));
+        foreach (var bar in shape.Bars)
+        {
+            var mask = bar.Kind == BarKind.Rom ? (bar.AddressMask & BarBits.RomAddressMask) | BarBits.RomEnable : bar.AddressMask;
+            rules.Add(FieldRule.VirtualField(bar.Index.ToString(), bar.Register, bar.RegisterBytes, bar.Flags, mask, ConfigEffects.Decode));
+        }
+
+        rules.Add(FieldRule.VirtualField("Interrupt Line", Header.InterruptLine, 1, 0xFF, 0xFF));
+        var pin = shape.HasIntx ? config.Read(new(Header.InterruptPin), AccessWidth.Byte) : 0;
+        rules.Add(FieldRule.VirtualField("Interrupt Pin", Header.InterruptPin, 1, pin));
+    }
+
+    private static void AddStandard(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains, AssignedShape shape)
+    {
+        var shown = new List<Capability>();
+        foreach (var capability in chains.Standard)
+        {
+            if (IsShown(capability, shape))
+                shown.Add(capability);
+            else
+                rules.Add(FieldRule.HiddenField($"hidden capability {capability.Id:x2}h", capability.Offset, capability.Length));
+        }
+
+        var status = shown.Count > 0 ? Header.StatusCapabilityList : 0u;
+        rules.Add(FieldRule.MaskedField("Status", Header.Status, 2, Header.StatusCapabilityList, status, 0, 0xFFFF));
+        rules.Add(FieldRule.VirtualField("Capabilities Pointer", Header.CapabilitiesPointer, 1, shown.Count > 0 ? shown[0].Offset : 0u));
+        for (var i = 0; i < shown.Count; i++)
+        {
+            var capability = shown[i];
+            AddCapability(rules, config, capability);
+            var next = i + 1 < shown.Count ? shown[i + 1].Offset : 0u;
+            rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + 1, 1, next));
+        }
+    }
+
+    private static void AddCapability(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
+    {
+        switch ((CapabilityId)capability.Id)
+        {
+            case CapabilityId.PowerManagement when capability.Length >= PowerManagement.Length:
+                AddPowerManagement(rules, config, capability.Offset);
+                break;
+            case CapabilityId.Msi:
+                AddMsi(rules, config, capability.Offset);
+                break;
+            case CapabilityId.MsiX:
+                var control = config.Read(new((ushort)(capability.Offset + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
+                rules.Add(FieldRule.VirtualField(
+                    "MSI-X Message Control", capability.Offset + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+                break;
+            case CapabilityId.PciExpress when capability.Length >= PciExpress.LengthV1:
+                AddPciExpress(rules, config, capability);
+                break;
+            default:
+                break;
+        }
+    }
+
+    // Wake-up belongs to the host: no PME#. The state goes to the host function, which follows it (PCI Bus Power Management 1.2 §3.2).
+    private static void AddPowerManagement(List<FieldRule> rules, IHostConfigSpace config, int at)
+    {
+        var capabilities = config.Read(new((ushort)(at + PowerManagement.Capabilities)), AccessWidth.Word);
+        rules.Add(FieldRule.VirtualField(
+            "Power Management Capabilities", at + PowerManagement.Capabilities, 2, capabilities & ~(uint)PowerManagement.PmeSupportMask));
+        rules.Add(FieldRule.MaskedField(
+            "Power Management Control/Status", at + PowerManagement.ControlStatus, 2,
+            virtualBits: 0xFFF0,
+            value: 0,
+            writable: PowerManagement.PowerStateMask,
+            forwarded: PowerManagement.PowerStateMask,
+            ConfigEffects.Decode));
+    }
+
+    private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at)
+    {
+        var control = (ushort)config.Read(new((ushort)(at + Msi.Control)), AccessWidth.Word);
+        rules.Add(FieldRule.VirtualField(
+            "MSI Message Control", at + Msi.Control, 2,
+            control & (uint)(Msi.MultipleCapableMask | Msi.Address64 | Msi.PerVectorMasking),
+            Msi.Enable | Msi.MultipleEnableMask,
+            ConfigEffects.Msi));
+        rules.Add(FieldRule.VirtualField("MSI Message Address", at + Msi.AddressLow, 4, 0, 0xFFFF_FFFC, ConfigEffects.Msi));
+        if ((control & Msi.Address64) != 0)
+            rules.Add(FieldRule.VirtualField("MSI Message Upper Address", at + Msi.AddressHigh, 4, 0, uint.MaxValue, ConfigEffects.Msi));
+        rules.Add(FieldRule.VirtualField("MSI Message Data", at + Msi.Data(control), 2, 0, 0xFFFF, ConfigEffects.Msi));
+        if ((control & Msi.PerVectorMasking) == 0)
+            return;
+        var vectors = 1 << ((control & Msi.MultipleCapableMask) >> 1);
+        rules.Add(FieldRule.VirtualField(
+            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(vectors, 32)) - 1, ConfigEffects.Msi));
+        rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
+    }
+
+    // On a root bus there is no link above the function: an endpoint there is part of the root complex (§7.5.3.2, §1.3.2.3).
+    private static void AddPciExpress(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
+    {
+        var at = capability.Offset;
+        var capabilities = config.Read(new((ushort)(at + PciExpress.Capabilities)), AccessWidth.Word);
+        if ((capabilities & PciExpress.TypeMask) is not (PciExpress.TypeEndpoint or PciExpress.TypeLegacyEndpoint))
+            return;
+        rules.Add(FieldRule.VirtualField(
+            "PCI Express Capabilities", at + PciExpress.Capabilities, 2,
+            (capabilities & ~(uint)PciExpress.TypeMask) | PciExpress.TypeRootComplexIntegrated));
+        rules.Add(FieldRule.HiddenField("Link", at + PciExpress.Link, PciExpress.LinkBytes));
+        if (capability.Length >= PciExpress.LengthV2)
+            rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
+    }
+
+    // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes
+    // a null capability (§7.9.28.1).
+    private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
+    {
+        var previous = -1;
+        for (var i = 0; i < chains.Extended.Count; i++)
+        {
+            var capability = chains.Extended[i];
+            if (!HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id))
+            {
+                AddExtendedHeader(rules, config, chains, previous, i);
+                previous = i;
+                continue;
+            }
+            rules.Add(FieldRule.HiddenField($"hidden extended capability {capability.Id:x4}h", capability.Offset, capability.Length));
+            if (i == 0)
+                previous = 0;
+        }
+        if (previous >= 0)
+            AddExtendedHeader(rules, config, chains, previous, chains.Extended.Count);
+    }
+
+    // Writes the header of the capability `index`, whose successor in the guest's view is `next`.
+    private static void AddExtendedHeader(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains, int index, int next)
+    {
+        if (index < 0)
+            return;
+        var capability = chains.Extended[index];
+        var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
+            ? 0x0001_0000
+            : config.Read(new(capability.Offset), AccessWidth.Dword) & 0x000F_FFFF;
+        var pointer = next < chains.Extended.Count ? (uint)chains.Extended[next].Offset << 20 : 0;
+        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, 4, header | pointer));
+    }
+}

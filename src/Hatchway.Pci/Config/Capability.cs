@@ -1,0 +1,32 @@
+namespace Hatchway.Pci.Config;
+
+/// <summary>One capability found in config space.</summary>
+/// <param name="Id">A <see cref="Spec.CapabilityId"/>, or a <see cref="Spec.ExtendedCapabilityId"/> when <paramref name="Offset"/> is 0x100 or more.</param>
+/// <param name="Offset">Where its header is.</param>
+/// <param name="Length">Bytes, header included: what the specification gives, cut where the next capability or config space's end comes first.</param>
+public readonly record struct Capability(ushort Id, ushort Offset, int Length)
+{
+    /// <summary>True for one of the extended capabilities, which lie at 0x100 and above.</summary>
+    public bool IsExtended => Offset >= Spec.Header.ConventionalSize;
+}
+
+/// <summary>What a walk along both capability chains found.</summary>
+/// <param name="Standard">Capabilities below 0x100 in chain order.</param>
+/// <param name="Extended">Extended capabilities in chain order.</param>
+/// <param name="Warnings">A sentence for each chain that had to be cut: a loop, a pointer outside, an overlap.</param>
+public sealed record CapabilityChains(
+    IReadOnlyList<Capability> Standard,
+    IReadOnlyList<Capability> Extended,
+    IReadOnlyList<string> Warnings)
+{
+    /// <summary>The first standard capability with this id, or null.</summary>
+    public Capability? Find(Spec.CapabilityId id)
+    {
+        foreach (var capability in Standard)
+        {
+            if (capability.Id == (ushort)id)
+                return capability;
+        }
+        return null;
+    }
+}

@@ -1,0 +1,118 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>Walks a function's capability chains (PCIe 6.0 §7.5.1.1.11 and §7.6.3).</summary>
+/// <remarks>
+/// A chain is the device's word and may be wrong. Each header is visited once, so a loop ends the walk; so does a pointer outside the
+/// place where capabilities can be, and one into the middle of a capability seen before. What was found until then stands.
+/// </remarks>
+public static class CapabilityWalker
+{
+    private const int ExtendedStart = Header.ConventionalSize;
+
+    /// <summary>Walks both chains. Reads config space only.</summary>
+    public static CapabilityChains Walk(IHostConfigSpace config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var warnings = new List<string>();
+        var standard = SetLengths(config, WalkStandard(config, warnings), Header.ConventionalSize, StandardLength);
+        var extended = SetLengths(config, WalkExtended(config, warnings), config.Size, static (_, _) => Header.ExpressSize);
+        return new CapabilityChains(standard, extended, warnings);
+    }
+
+    private static List<Capability> WalkStandard(IHostConfigSpace config, List<string> warnings)
+    {
+        var found = new List<Capability>();
+        if ((config.Read(new(Header.Status), AccessWidth.Word) & Header.StatusCapabilityList) == 0)
+            return found;
+        var seen = new HashSet<int>();
+        // The pointer's two low bits are reserved and must be masked (§7.5.1.1.11).
+        for (var at = Pointer(config, Header.CapabilitiesPointer); at != 0; at = Pointer(config, at + 1))
+        {
+            if (at < Header.End)
+            {
+                warnings.Add($"capability pointer {at:x2}h points into the header; the chain is cut there");
+                break;
+            }
+            if (!seen.Add(at))
+            {
+                warnings.Add($"capability chain loops back to {at:x2}h; it is cut there");
+                break;
+            }
+            var id = (byte)config.Read(new((ushort)at), AccessWidth.Byte);
+            if (id == 0xFF)
+            {
+                warnings.Add($"capability at {at:x2}h reads as all ones; the chain is cut there");
+                break;
+            }
+            found.Add(new Capability(id, (ushort)at, 0));
+        }
+        return found;
+    }
+
+    private static int Pointer(IHostConfigSpace config, int at) => (int)config.Read(new((ushort)at), AccessWidth.Byte) & 0xFC;
+
+    private static List<Capability> WalkExtended(IHostConfigSpace config, List<string> warnings)
+    {
+        var found = new List<Capability>();
+        if (config.Size <= ExtendedStart)
+            return found;
+        var seen = new HashSet<int>();
+        for (var at = ExtendedStart; at != 0;)
+        {
+            if (at < ExtendedStart || at > config.Size - 4)
+            {
+                warnings.Add($"extended capability pointer {at:x3}h is outside the extended space; the chain is cut there");
+                break;
+            }
+            if (!seen.Add(at))
+            {
+                warnings.Add($"extended capability chain loops back to {at:x3}h; it is cut there");
+                break;
+            }
+            var header = config.Read(new((ushort)at), AccessWidth.Dword);
+            // All zeros at 100h: no extended capability (§7.6.3); all ones: the function does not answer.
+            if (header is 0 or uint.MaxValue)
+                break;
+            found.Add(new Capability((ushort)header, (ushort)at, 0));
+            at = (int)(header >> 20) & 0xFFC;
+        }
+        return found;
+    }
+
+    // A capability ends where the specification says, or earlier where another begins: no byte belongs to two.
+    private static List<Capability> SetLengths(
+        IHostConfigSpace config, List<Capability> chain, int end, Func<IHostConfigSpace, Capability, int> length)
+    {
+        var starts = chain.ConvertAll(c => (int)c.Offset);
+        starts.Sort();
+        return chain.ConvertAll(c =>
+        {
+            var next = starts.BinarySearch(c.Offset) + 1;
+            var room = (next < starts.Count ? starts[next] : end) - c.Offset;
+            return c with { Length = Math.Min(length(config, c), room) };
+        });
+    }
+
+    private static int StandardLength(IHostConfigSpace config, Capability c) => (CapabilityId)c.Id switch
+    {
+        CapabilityId.Null => 2,
+        CapabilityId.PowerManagement => PowerManagement.Length,
+        CapabilityId.VitalProductData => 8,
+        CapabilityId.Msi => Msi.Length((ushort)config.Read(new((ushort)(c.Offset + Msi.Control)), AccessWidth.Word)),
+        CapabilityId.MsiX => MsiX.Length,
+        CapabilityId.AdvancedFeatures => 6,
+        CapabilityId.VendorSpecific => Math.Max(3, (int)config.Read(new((ushort)(c.Offset + 2)), AccessWidth.Byte)),
+        CapabilityId.PciExpress => PciExpressLength(config, c),
+        // Not known here: all up to the next one, so that nothing of it is taken for something else's.
+        _ => Header.ConventionalSize,
+    };
+
+    private static int PciExpressLength(IHostConfigSpace config, Capability c)
+    {
+        var capabilities = config.Read(new((ushort)(c.Offset + PciExpress.Capabilities)), AccessWidth.Word);
+        return (capabilities & PciExpress.VersionMask) >= 2 ? PciExpress.LengthV2 : PciExpress.LengthV1;
+    }
+}

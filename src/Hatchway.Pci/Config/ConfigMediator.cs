@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>A write to config space that the mediator has taken: what is left to do outside its lock.</summary>
+/// <param name="Effects">What may have changed in the guest's view.</param>
+/// <param name="Offset">Where the guest wrote.</param>
+/// <param name="Width">How wide.</param>
+/// <param name="Value">The guest's bits that go to the host function; the others are zero.</param>
+/// <param name="Forwarded">Which bits those are.</param>
+public readonly record struct ConfigWrite(ConfigEffects Effects, ConfigOffset Offset, AccessWidth Width, uint Value, uint Forwarded);
+
+/// <summary>Stands between a guest and a function's config space, field by field, as its rules say.</summary>
+/// <remarks>
+/// The rules are laid out as one mask byte per config byte, so an access costs the same however many rules there are. A byte without a
+/// rule is the host function's. Any thread may call; the copy is guarded by <c>_copyLock</c>, which is a leaf: no call leaves the class
+/// while it is held, and no host access happens under it.
+/// </remarks>
+public sealed class ConfigMediator
+{
+    private readonly IHostConfigSpace _host;
+    private readonly byte[] _copy;
+    private readonly byte[] _virtual;
+    private readonly byte[] _writable;
+    private readonly byte[] _forwarded;
+    private readonly ConfigEffects[] _effects;
+    private readonly Lock _copyLock = new();
+
+    /// <summary>Lays the rules over a function's config space. Later rules win over earlier ones where they overlap.</summary>
+    /// <exception cref="ArgumentException">A rule reaches beyond config space.</exception>
+    public ConfigMediator(IHostConfigSpace host, IReadOnlyList<FieldRule> rules)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(rules);
+        _host = host;
+        Rules = rules;
+        _copy = new byte[host.Size];
+        _virtual = new byte[host.Size];
+        _writable = new byte[host.Size];
+        _forwarded = new byte[host.Size];
+        _effects = new ConfigEffects[host.Size];
+        _forwarded.AsSpan().Fill(0xFF);
+        foreach (var rule in rules)
+            Lay(rule);
+    }
+
+    /// <summary>The rules in force.</summary>
+    public IReadOnlyList<FieldRule> Rules { get; }
+
+    /// <summary>Bytes of config space.</summary>
+    public int Size => _copy.Length;
+
+    /// <summary>Reads as the guest sees it; zero beyond config space's end.</summary>
+    /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    public uint Read(ConfigOffset offset, AccessWidth width)
+    {
+        if (offset.Value + (int)width > Size)
+            return 0;
+        var virtualBits = Load(_virtual, offset, width);
+        if (virtualBits == width.AllOnes())
+            return ReadCopy(offset, width);
+        var host = virtualBits == 0 ? _host.Read(offset, width) : _host.Read(offset, width) & ~virtualBits;
+        return virtualBits == 0 ? host : host | (ReadCopy(offset, width) & virtualBits);
+    }
+
+    /// <summary>Reads the mediator's own copy, whatever the rules say.</summary>
+    public uint ReadCopy(ConfigOffset offset, AccessWidth width)
+    {
+        lock (_copyLock)
+            return Load(_copy, offset, width);
+    }
+
+    /// <summary>Changes the guest's view and says what is left to do. Does not touch the host function.</summary>
+    /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    public ConfigWrite Write(ConfigOffset offset, AccessWidth width, uint value)
+    {
+        if (offset.Value + (int)width > Size)
+            return default;
+        var effects = ConfigEffects.None;
+        lock (_copyLock)
+        {
+            for (var i = 0; i < (int)width; i++)
+            {
+                var at = offset.Value + i;
+                var writable = _writable[at];
+                _copy[at] = (byte)((_copy[at] & ~writable) | ((byte)(value >> (8 * i)) & writable));
+                effects |= _effects[at];
+            }
+        }
+        var forwarded = Load(_forwarded, offset, width);
+        return new ConfigWrite(effects, offset, width, value & forwarded, forwarded);
+    }
+
+    /// <summary>
+    /// Carries a write to the host function: at the guest's own width where all of it goes there, else the bytes that do, in naturally
+    /// aligned pieces.
+    /// </summary>
+    public void Forward(in ConfigWrite write)
+    {
+        if (write.Forwarded == 0)
+            return;
+        if (write.Forwarded == (uint)write.Width.AllOnes())
+        {
+            _host.Write(write.Offset, write.Width, write.Value);
+            return;
+        }
+        for (var i = 0; i < (int)write.Width;)
+        {
+            var run = ForwardedRun(write.Forwarded, i, (int)write.Width);
+            if (run == 0)
+            {
+                i++;
+                continue;
+            }
+            var piece = AccessWidthExtensions.WidestAligned((ulong)(write.Offset.Value + i), run);
+            _host.Write(write.Offset + i, piece, (write.Value >> (8 * i)) & (uint)piece.AllOnes());
+            i += (int)piece;
+        }
+    }
+
+    /// <summary>Sets bits of the copy on the machine's behalf, as firmware would: past what the guest may write.</summary>
+    public void SetCopy(ConfigOffset offset, AccessWidth width, uint value)
+    {
+        lock (_copyLock)
+        {
+            for (var i = 0; i < (int)width; i++)
+                _copy[offset.Value + i] = (byte)(value >> (8 * i));
+        }
+    }
+
+    private static int ForwardedRun(uint forwarded, int start, int end)
+    {
+        var run = 0;
+        while (start + run < end && ((forwarded >> (8 * (start + run))) & 0xFF) != 0)
+            run++;
+        return run;
+    }
+
+    private void Lay(in FieldRule rule)
+    {
+        if (rule.Offset + rule.Length > Size)
+            throw new ArgumentException($"rule '{rule.Name}' reaches beyond config space: {rule.Offset:x3}h, {rule.Length} bytes");
+        for (var i = 0; i < rule.Length; i++)
+        {
+            var shift = 8 * Math.Min(i, 7);
+            var at = rule.Offset + i;
+            _copy[at] = (byte)(rule.Value >> shift);
+            _virtual[at] = (byte)(rule.Virtual >> shift);
+            _writable[at] = (byte)(rule.Writable >> shift);
+            _forwarded[at] = (byte)(rule.Forwarded >> shift);
+            _effects[at] = rule.Effects;
+        }
+    }
+
+    private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) => width switch
+    {
+        AccessWidth.Byte => bytes[offset.Value],
+        AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(offset.Value)),
+        _ => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(offset.Value)),
+    };
+}

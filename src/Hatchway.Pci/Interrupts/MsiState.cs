@@ -1,0 +1,89 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Interrupts;
+
+/// <summary>The MSI capability as the guest programs it, carried over to the host's vectors (PCIe 6.0 §7.7.1).</summary>
+/// <remarks>Serialised by the function that owns it: called under its effects lock.</remarks>
+internal sealed class MsiState(ConfigMediator mediator, Capability capability, IMessageInterrupts host)
+{
+    private readonly ushort _control = (ushort)mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
+    private readonly MsiMessage?[] _bound = new MsiMessage?[host.Count];
+    private int _enabled;
+
+    /// <summary>True when the guest has MSI on.</summary>
+    public bool IsEnabledByGuest => (Control & Msi.Enable) != 0;
+
+    private ushort Control => (ushort)Read(Msi.Control, AccessWidth.Word);
+
+    /// <summary>Brings the host's vectors into line with what the guest has programmed.</summary>
+    public void Apply()
+    {
+        var control = Control;
+        // More vectors granted than asked for is undefined (§7.7.1.2); the device has no more than it has.
+        var vectors = (control & Msi.Enable) == 0 ? 0 : Math.Min(1 << ((control & Msi.MultipleEnableMask) >> 4), host.Count);
+        if (_enabled != 0 && vectors != _enabled)
+            Disable();
+        if (vectors == 0)
+            return;
+        if (_enabled == 0)
+        {
+            if (!host.TryEnable(vectors))
+                return;
+            _enabled = vectors;
+        }
+        var message = Message(control);
+        var masks = (_control & Msi.PerVectorMasking) != 0 ? Read(Msi.MaskBits(_control), AccessWidth.Dword) : 0;
+        for (var vector = 0; vector < vectors; vector++)
+            Apply(vector, (masks & (1u << vector)) != 0, message with { Data = message.Data | (uint)vector });
+    }
+
+    /// <summary>Switches MSI off on the host's side.</summary>
+    public void Disable()
+    {
+        if (_enabled == 0)
+            return;
+        host.Disable();
+        _enabled = 0;
+        Array.Clear(_bound);
+    }
+
+    /// <summary>The pending bits: which masked vectors hold an interrupt back.</summary>
+    public uint PendingBits()
+    {
+        var pending = 0u;
+        for (var vector = 0; vector < _enabled; vector++)
+        {
+            if (_bound[vector] is null && host.IsPending(vector))
+                pending |= 1u << vector;
+        }
+        return pending;
+    }
+
+    private void Apply(int vector, bool masked, MsiMessage message)
+    {
+        if (masked && _bound[vector] is not null)
+        {
+            host.Mask(vector);
+            _bound[vector] = null;
+        }
+        else if (!masked && _bound[vector] != message && host.TryUnmask(vector, message))
+        {
+            _bound[vector] = message;
+        }
+    }
+
+    // With several vectors the function sets the low bits of the data itself, so the guest leaves them zero (§7.7.1.2).
+    private MsiMessage Message(ushort control)
+    {
+        var address = (ulong)Read(Msi.AddressLow, AccessWidth.Dword);
+        if ((control & Msi.Address64) != 0)
+            address |= (ulong)Read(Msi.AddressHigh, AccessWidth.Dword) << 32;
+        var data = Read(Msi.Data(control), AccessWidth.Word);
+        var log = (control & Msi.MultipleEnableMask) >> 4;
+        return new MsiMessage(address, data & ~((1u << log) - 1));
+    }
+
+    private uint Read(int register, AccessWidth width) => mediator.ReadCopy(new((ushort)(capability.Offset + register)), width);
+}

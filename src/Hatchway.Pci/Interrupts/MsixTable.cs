@@ -1,0 +1,154 @@
+using System.Buffers.Binary;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Interrupts;
+
+/// <summary>The MSI-X table as the guest programs it, carried over to the host's vectors (PCIe 6.0 §7.7.2).</summary>
+/// <remarks>
+/// The table that the guest sees is here; the device's own belongs to the host. Vectors are bound as they are unmasked. All state is
+/// guarded by <c>_gate</c>, which is taken after a function's effects lock and before none.
+/// </remarks>
+public sealed class MsixTable : IBarHandler
+{
+    private readonly IMessageInterrupts _host;
+    private readonly byte[] _entries;
+    private readonly MsiMessage?[] _bound;
+    private readonly Lock _gate = new();
+    private bool _enabled;
+    private bool _functionMasked;
+
+    /// <summary>Makes a table of <paramref name="count"/> entries, all masked (§7.7.2.5: the mask bit is set after reset).</summary>
+    public MsixTable(int count, IMessageInterrupts host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        _host = host;
+        _entries = new byte[count * MsiX.EntryBytes];
+        _bound = new MsiMessage?[count];
+        PendingBitArray = new PendingBits(this);
+        MaskAll();
+    }
+
+    /// <summary>Vectors.</summary>
+    public int Count => _bound.Length;
+
+    /// <summary>Bytes of the table.</summary>
+    public ulong Length => (ulong)_entries.Length;
+
+    /// <summary>Bytes of the pending bit array: a bit a vector, in whole qwords (§7.7.2.7).</summary>
+    public ulong PendingLength => (ulong)((Count + 63) / 64 * 8);
+
+    /// <summary>Answers for the pending bit array.</summary>
+    public IBarHandler PendingBitArray { get; }
+
+    /// <summary>Takes what the guest wrote to the capability's control register.</summary>
+    /// <returns>False when the host could not switch MSI-X on; it said why.</returns>
+    public bool SetControl(bool enabled, bool functionMasked)
+    {
+        lock (_gate)
+        {
+            if (_enabled && !enabled)
+            {
+                _host.Disable();
+                Array.Clear(_bound);
+            }
+            else if (!_enabled && enabled && !_host.TryEnable(Count))
+            {
+                return false;
+            }
+            _enabled = enabled;
+            _functionMasked = functionMasked;
+            for (var vector = 0; vector < Count; vector++)
+                Apply(vector);
+            return true;
+        }
+    }
+
+    /// <summary>The state after a reset: off, every entry zero and masked.</summary>
+    public void Reset()
+    {
+        lock (_gate)
+        {
+            if (_enabled)
+                _host.Disable();
+            Array.Clear(_bound);
+            _enabled = _functionMasked = false;
+            MaskAll();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong Read(in BarAccess access)
+    {
+        lock (_gate)
+        {
+            var value = 0ul;
+            for (var i = (int)access.Width - 1; i >= 0; i--)
+                value = (value << 8) | _entries[(int)access.HandlerOffset + i];
+            return value;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Write(in BarAccess access, ulong value)
+    {
+        lock (_gate)
+        {
+            var at = (int)access.HandlerOffset;
+            for (var i = 0; i < (int)access.Width; i++)
+                _entries[at + i] = (byte)(value >> (8 * i));
+            // An access may touch two entries when it is not aligned, which the specification leaves open (§7.7.2).
+            for (var vector = at / MsiX.EntryBytes; vector <= (at + (int)access.Width - 1) / MsiX.EntryBytes; vector++)
+                Apply(vector);
+        }
+    }
+
+    private void MaskAll()
+    {
+        Array.Clear(_entries);
+        for (var vector = 0; vector < Count; vector++)
+            _entries[(vector * MsiX.EntryBytes) + 12] = (byte)MsiX.VectorMasked;
+    }
+
+    private void Apply(int vector)
+    {
+        var entry = _entries.AsSpan(vector * MsiX.EntryBytes, MsiX.EntryBytes);
+        var masked = !_enabled || _functionMasked || (entry[12] & MsiX.VectorMasked) != 0;
+        if (masked)
+        {
+            if (_bound[vector] is null)
+                return;
+            _host.Mask(vector);
+            _bound[vector] = null;
+            return;
+        }
+        var message = new MsiMessage(
+            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]));
+        if (_bound[vector] != message && _host.TryUnmask(vector, message))
+            _bound[vector] = message;
+    }
+
+    /// <summary>The pending bits: read-only, set while a masked vector holds an interrupt back.</summary>
+    private sealed class PendingBits(MsixTable table) : IBarHandler
+    {
+        public ulong Read(in BarAccess access)
+        {
+            lock (table._gate)
+            {
+                var value = 0ul;
+                var first = (int)access.HandlerOffset * 8;
+                for (var i = 0; i < (int)access.Width * 8 && first + i < table.Count; i++)
+                {
+                    if (table._enabled && table._bound[first + i] is null && table._host.IsPending(first + i))
+                        value |= 1ul << i;
+                }
+                return value;
+            }
+        }
+
+        public void Write(in BarAccess access, ulong value)
+        {
+        }
+    }
+}

@@ -1,0 +1,235 @@
+namespace Hatchway.Pci.Spec;
+
+/// <summary>Capability identifiers (PCI Code and ID Assignment Specification 1.15 §2).</summary>
+public enum CapabilityId : byte
+{
+    /// <summary>Null capability: only the header (§7.9.28.2 of PCIe 6.0).</summary>
+    Null = 0x00,
+
+    /// <summary>PCI power management.</summary>
+    PowerManagement = 0x01,
+
+    /// <summary>Vital product data.</summary>
+    VitalProductData = 0x03,
+
+    /// <summary>Message signalled interrupts.</summary>
+    Msi = 0x05,
+
+    /// <summary>PCI-X.</summary>
+    PciX = 0x07,
+
+    /// <summary>Vendor-specific; its third byte is its length.</summary>
+    VendorSpecific = 0x09,
+
+    /// <summary>PCI Express.</summary>
+    PciExpress = 0x10,
+
+    /// <summary>MSI-X.</summary>
+    MsiX = 0x11,
+
+    /// <summary>Advanced features: FLR for conventional functions.</summary>
+    AdvancedFeatures = 0x13,
+
+    /// <summary>Enhanced allocation: fixed BARs outside the BAR registers.</summary>
+    EnhancedAllocation = 0x14,
+}
+
+/// <summary>Extended capability identifiers (PCI Code and ID Assignment Specification 1.15 §3).</summary>
+public enum ExtendedCapabilityId : ushort
+{
+    /// <summary>Null capability (PCIe 6.0 §7.9.28.1).</summary>
+    Null = 0x0000,
+
+    /// <summary>Advanced error reporting.</summary>
+    AdvancedErrorReporting = 0x0001,
+
+    /// <summary>Device serial number.</summary>
+    DeviceSerialNumber = 0x0003,
+
+    /// <summary>Vendor-specific.</summary>
+    VendorSpecific = 0x000B,
+
+    /// <summary>Access control services.</summary>
+    AccessControlServices = 0x000D,
+
+    /// <summary>Alternative routing-ID interpretation.</summary>
+    AlternativeRoutingId = 0x000E,
+
+    /// <summary>Address translation services.</summary>
+    AddressTranslation = 0x000F,
+
+    /// <summary>Single root I/O virtualisation.</summary>
+    SingleRootIov = 0x0010,
+
+    /// <summary>Multi-root I/O virtualisation.</summary>
+    MultiRootIov = 0x0011,
+
+    /// <summary>Page request interface.</summary>
+    PageRequest = 0x0013,
+
+    /// <summary>Resizable BAR.</summary>
+    ResizableBar = 0x0015,
+
+    /// <summary>Dynamic power allocation.</summary>
+    DynamicPowerAllocation = 0x0016,
+
+    /// <summary>Latency tolerance reporting.</summary>
+    LatencyTolerance = 0x0018,
+
+    /// <summary>Process address space identifiers.</summary>
+    Pasid = 0x001B,
+
+    /// <summary>Downstream port containment.</summary>
+    DownstreamPortContainment = 0x001D,
+
+    /// <summary>L1 PM substates.</summary>
+    L1Substates = 0x001E,
+
+    /// <summary>Precision time measurement.</summary>
+    PrecisionTime = 0x001F,
+
+    /// <summary>Resizable BARs of virtual functions.</summary>
+    VfResizableBar = 0x0024,
+}
+
+/// <summary>The MSI capability (PCIe 6.0 §7.7.1). Offsets count from the capability's start.</summary>
+public static class Msi
+{
+    /// <summary>Message control, 16 bits.</summary>
+    public const int Control = 2;
+
+    /// <summary>Control: MSI is on.</summary>
+    public const ushort Enable = 1 << 0;
+
+    /// <summary>Control: log2 of the vectors that the function asks for, bits 3:1.</summary>
+    public const ushort MultipleCapableMask = 0b111 << 1;
+
+    /// <summary>Control: log2 of the vectors that software grants, bits 6:4.</summary>
+    public const ushort MultipleEnableMask = 0b111 << 4;
+
+    /// <summary>Control: the address is 64 bits wide.</summary>
+    public const ushort Address64 = 1 << 7;
+
+    /// <summary>Control: mask and pending bits are there.</summary>
+    public const ushort PerVectorMasking = 1 << 8;
+
+    /// <summary>Message address, low half.</summary>
+    public const int AddressLow = 4;
+
+    /// <summary>Message address, high half; there with <see cref="Address64"/> only.</summary>
+    public const int AddressHigh = 8;
+
+    /// <summary>Bytes of the capability, by what its control register says.</summary>
+    public static int Length(ushort control) => (control & Address64, control & PerVectorMasking) switch
+    {
+        (0, 0) => 10,
+        (_, 0) => 14,
+        (0, _) => 20,
+        _ => 24,
+    };
+
+    /// <summary>Message data, 16 bits.</summary>
+    public static int Data(ushort control) => (control & Address64) != 0 ? 12 : 8;
+
+    /// <summary>Mask bits, 32 bits; with <see cref="PerVectorMasking"/> only.</summary>
+    public static int MaskBits(ushort control) => Data(control) + 4;
+
+    /// <summary>Pending bits, 32 bits, read-only; with <see cref="PerVectorMasking"/> only.</summary>
+    public static int PendingBits(ushort control) => Data(control) + 8;
+}
+
+/// <summary>The MSI-X capability and table (PCIe 6.0 §7.7.2). Offsets count from the capability's start.</summary>
+public static class MsiX
+{
+    /// <summary>Bytes of the capability.</summary>
+    public const int Length = 12;
+
+    /// <summary>Message control, 16 bits.</summary>
+    public const int Control = 2;
+
+    /// <summary>Control: the table's entries less one, bits 10:0.</summary>
+    public const ushort TableSizeMask = 0x7FF;
+
+    /// <summary>Control: all vectors are masked.</summary>
+    public const ushort FunctionMask = 1 << 14;
+
+    /// <summary>Control: MSI-X is on.</summary>
+    public const ushort Enable = 1 << 15;
+
+    /// <summary>Where the table is: BAR in bits 2:0, offset in the rest.</summary>
+    public const int Table = 4;
+
+    /// <summary>Where the pending bits are: BAR in bits 2:0, offset in the rest.</summary>
+    public const int PendingBitArray = 8;
+
+    /// <summary>Bits of <see cref="Table"/> and <see cref="PendingBitArray"/> that name the BAR.</summary>
+    public const uint BarMask = 0b111;
+
+    /// <summary>Bytes of one entry: address low, address high, data, vector control (§7.7.2.5).</summary>
+    public const int EntryBytes = 16;
+
+    /// <summary>Vector control: the vector is masked.</summary>
+    public const uint VectorMasked = 1;
+}
+
+/// <summary>The power management capability (PCIe 6.0 §7.5.2). Offsets count from the capability's start.</summary>
+public static class PowerManagement
+{
+    /// <summary>Bytes of the capability.</summary>
+    public const int Length = 8;
+
+    /// <summary>Power management capabilities, 16 bits, read-only.</summary>
+    public const int Capabilities = 2;
+
+    /// <summary>Capabilities: the states that PME# can be asserted from, bits 15:11.</summary>
+    public const ushort PmeSupportMask = 0xF800;
+
+    /// <summary>Power management control and status, 16 bits.</summary>
+    public const int ControlStatus = 4;
+
+    /// <summary>Control: the power state, D0 to D3hot, bits 1:0.</summary>
+    public const ushort PowerStateMask = 0b11;
+}
+
+/// <summary>The PCI Express capability (PCIe 6.0 §7.5.3). Offsets count from the capability's start.</summary>
+public static class PciExpress
+{
+    /// <summary>Bytes of a version 2 capability.</summary>
+    public const int LengthV2 = 0x3C;
+
+    /// <summary>Bytes of a version 1 capability of an endpoint: up to and with the link registers.</summary>
+    public const int LengthV1 = 0x14;
+
+    /// <summary>PCI Express capabilities, 16 bits: version in 3:0, device/port type in 7:4 (§7.5.3.2).</summary>
+    public const int Capabilities = 0x02;
+
+    /// <summary>Capabilities: version.</summary>
+    public const ushort VersionMask = 0x000F;
+
+    /// <summary>Capabilities: device/port type.</summary>
+    public const ushort TypeMask = 0x00F0;
+
+    /// <summary>Device/port type, in place: PCI Express endpoint.</summary>
+    public const ushort TypeEndpoint = 0x0 << 4;
+
+    /// <summary>Device/port type, in place: legacy PCI Express endpoint.</summary>
+    public const ushort TypeLegacyEndpoint = 0x1 << 4;
+
+    /// <summary>Device/port type, in place: root complex integrated endpoint.</summary>
+    public const ushort TypeRootComplexIntegrated = 0x9 << 4;
+
+    /// <summary>Device control, 16 bits (§7.5.3.4).</summary>
+    public const int DeviceControl = 0x08;
+
+    /// <summary>Device control: initiate a function level reset; reads as zero.</summary>
+    public const ushort InitiateFlr = 1 << 15;
+
+    /// <summary>Link capabilities, control and status: 8 bytes that an integrated endpoint does not have (§7.5.3.6 to .8).</summary>
+    public const int Link = 0x0C;
+
+    /// <summary>Link capabilities 2, control 2 and status 2: 8 bytes, likewise (§7.5.3.18 to .20).</summary>
+    public const int Link2 = 0x2C;
+
+    /// <summary>Bytes of each of the two blocks of link registers.</summary>
+    public const int LinkBytes = 8;
+}

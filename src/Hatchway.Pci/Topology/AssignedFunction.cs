@@ -1,0 +1,246 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Topology;
+
+/// <summary>A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.</summary>
+/// <remarks>
+/// <para>
+/// Locks, in the order they are taken: <c>_effects</c> serialises the guest's config writes to this function and what follows from them,
+/// so that what is in force is always what was written last; the MSI-X table's gate; the mediator's copy lock, a leaf. Reads, of config
+/// space and of BARs, take at most the leaf.
+/// </para>
+/// <para>
+/// A write's effects are applied in this order: BARs that no longer answer are removed (mappings, then the target); the host function is
+/// written; BARs that answer now are placed; interrupts are switched. So a mapping never outlives the decoding behind it.
+/// </para>
+/// </remarks>
+public sealed class AssignedFunction : IPciFunction, IDisposable
+{
+    private readonly IHostFunction _host;
+    private readonly IGuestAddressMap _map;
+    private readonly ConfigMediator _mediator;
+    private readonly BarWindow[] _windows;
+    private readonly MsixTable? _msix;
+    private readonly int _msixControl;
+    private readonly MsiState? _msi;
+    private readonly int _pendingBits;
+    private readonly int _powerControl;
+    private readonly Lock _effects = new();
+    private InterruptMode _mode;
+
+    /// <summary>Gives a host's function its place on a guest's bus. Nothing answers yet: the guest switches decoding on.</summary>
+    /// <param name="host">What is behind.</param>
+    /// <param name="map">The guest's address spaces.</param>
+    /// <param name="handlers">Register handlers beyond those that the function needs itself; the list is completed here.</param>
+    /// <param name="multiFunction">The slot holds other functions, too.</param>
+    /// <exception cref="ArgumentException">A handler overlaps the MSI-X table or the pending bits; the message names both.</exception>
+    public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, bool multiFunction)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(handlers);
+        _host = host;
+        _map = map;
+        Chains = CapabilityWalker.Walk(host.Config);
+        var bars = BarDescription.FromHost(host);
+        var msi = Usable(CapabilityId.Msi, host.Msi);
+        var msix = Usable(CapabilityId.MsiX, host.MsiX);
+        if (msix is { } there)
+        {
+            _msix = AddMsix(there, bars, handlers);
+            _msixControl = there.Offset + MsiX.Control;
+        }
+        var shape = new AssignedShape(bars, host.Intx is not null, msi is not null, _msix is not null, multiFunction);
+        _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
+        if (msi is { } capability)
+        {
+            _msi = new MsiState(_mediator, capability, host.Msi!);
+            var control = (ushort)_mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
+            _pendingBits = (control & Msi.PerVectorMasking) != 0 ? capability.Offset + Msi.PendingBits(control) : 0;
+        }
+        if (Chains.Find(CapabilityId.PowerManagement) is { Length: >= PowerManagement.Length } power)
+            _powerControl = power.Offset + PowerManagement.ControlStatus;
+        _windows = new BarWindow[bars.Count];
+        for (var i = 0; i < bars.Count; i++)
+            _windows[i] = new BarWindow(bars[i], host.Region(bars[i].Index)!, handlers);
+        lock (_effects)
+            SwitchInterrupts();
+    }
+
+    /// <summary>The capability chains of the function behind, with warnings where they are broken.</summary>
+    public CapabilityChains Chains { get; }
+
+    /// <summary>The function's BARs in the guest.</summary>
+    public IReadOnlyList<BarWindow> Windows => _windows;
+
+    /// <summary>The kind of interrupt in use, as a word for people.</summary>
+    public string InterruptKind => _mode switch
+    {
+        InterruptMode.MsiX => "MSI-X",
+        InterruptMode.Msi => "MSI",
+        InterruptMode.Intx => "INTx",
+        _ => "none",
+    };
+
+    /// <inheritdoc/>
+    public uint ReadConfig(ConfigOffset offset, AccessWidth width)
+    {
+        var value = _mediator.Read(offset, width);
+        // The one field whose value is not stored but asked for.
+        if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
+        {
+            lock (_effects)
+                value |= (_msi!.PendingBits() >> (8 * (offset.Value & 3))) & (uint)width.AllOnes();
+        }
+        return value;
+    }
+
+    /// <inheritdoc/>
+    public void WriteConfig(ConfigOffset offset, AccessWidth width, uint value)
+    {
+        lock (_effects)
+        {
+            var write = _mediator.Write(offset, width, value);
+            if ((write.Effects & ConfigEffects.Decode) != 0)
+                RemoveWindows();
+            _mediator.Forward(write);
+            if ((write.Effects & ConfigEffects.Decode) != 0)
+                PlaceWindows();
+            if ((write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0)
+                SwitchInterrupts();
+        }
+    }
+
+    /// <summary>Sets the interrupt line register as firmware does: the interrupt that the pin is wired to.</summary>
+    public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
+
+    /// <summary>Takes the function away from the guest: nothing answers any more, interrupts are off.</summary>
+    public void Dispose()
+    {
+        lock (_effects)
+        {
+            foreach (var window in _windows)
+                window.Remove(_map);
+            SwitchTo(InterruptMode.None);
+        }
+    }
+
+    private Capability? Usable(CapabilityId id, IMessageInterrupts? host)
+    {
+        if (host is null || host.Count == 0 || Chains.Find(id) is not { } capability)
+            return null;
+        var needed = id == CapabilityId.MsiX
+            ? MsiX.Length
+            : Msi.Length((ushort)_host.Config.Read(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word));
+        return capability.Length >= needed ? capability : null;
+    }
+
+    private MsixTable? AddMsix(Capability capability, IReadOnlyList<BarDescription> bars, BarHandlerList handlers)
+    {
+        var control = _host.Config.Read(new((ushort)(capability.Offset + MsiX.Control)), AccessWidth.Word);
+        var table = new MsixTable((int)Math.Min((control & MsiX.TableSizeMask) + 1, (uint)_host.MsiX!.Count), _host.MsiX);
+        var place = _host.Config.Read(new((ushort)(capability.Offset + MsiX.Table)), AccessWidth.Dword);
+        var pending = _host.Config.Read(new((ushort)(capability.Offset + MsiX.PendingBitArray)), AccessWidth.Dword);
+        if (!Lies(place, table.Length, bars) || !Lies(pending, table.PendingLength, bars))
+            return null;
+        handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
+        handlers.Add(new BarHandlerRange(Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
+        return table;
+    }
+
+    private static BarIndex Bar(uint place) => new((byte)(place & MsiX.BarMask));
+
+    private static bool Lies(uint place, ulong length, IReadOnlyList<BarDescription> bars)
+    {
+        foreach (var bar in bars)
+        {
+            if (bar.Index == Bar(place) && bar.Kind is BarKind.Memory32 or BarKind.Memory64)
+                return (place & ~MsiX.BarMask) + length <= bar.Size;
+        }
+        return false;
+    }
+
+    private void RemoveWindows()
+    {
+        foreach (var window in _windows)
+        {
+            if (window.Placed is not null && window.Placed != Address(window.Bar))
+                window.Remove(_map);
+        }
+    }
+
+    private void PlaceWindows()
+    {
+        foreach (var window in _windows)
+        {
+            if (window.Placed is null && Address(window.Bar) is { } address)
+                window.Place(_map, address);
+        }
+    }
+
+    // Where a BAR is to answer by what the guest has programmed, or null: not decoding, not in D0, or at an address it can't have.
+    private ulong? Address(BarDescription bar)
+    {
+        var command = (CommandBits)_mediator.ReadCopy(new(Header.Command), AccessWidth.Word);
+        var needed = bar.Kind == BarKind.Io ? CommandBits.Io : CommandBits.Memory;
+        if ((command & needed) == 0 || PowerState != 0)
+            return null;
+        var register = (ulong)_mediator.ReadCopy(new(bar.Register), AccessWidth.Dword);
+        if (bar.Kind == BarKind.Rom && (register & BarBits.RomEnable) == 0)
+            return null;
+        if (bar.Kind == BarKind.Memory64)
+            register |= (ulong)_mediator.ReadCopy(new((ushort)(bar.Register + 4)), AccessWidth.Dword) << 32;
+        return register & bar.AddressMask;
+    }
+
+    private uint PowerState =>
+        _powerControl == 0 ? 0 : _mediator.ReadCopy(new((ushort)_powerControl), AccessWidth.Word) & PowerManagement.PowerStateMask;
+
+    private void SwitchInterrupts()
+    {
+        var msixControl = _msix is null ? 0 : _mediator.ReadCopy(new((ushort)_msixControl), AccessWidth.Word);
+        // A function has one kind of interrupt at a time; software may not switch on both (§7.7.1.2, §7.7.2.2): MSI-X then wins.
+        SwitchTo((msixControl & MsiX.Enable) != 0 ? InterruptMode.MsiX
+            : _msi is { IsEnabledByGuest: true } ? InterruptMode.Msi
+            : _host.Intx is not null ? InterruptMode.Intx
+            : InterruptMode.None);
+        if (_mode == InterruptMode.MsiX)
+            _msix!.SetControl(true, (msixControl & MsiX.FunctionMask) != 0);
+        else if (_mode == InterruptMode.Msi)
+            _msi!.Apply();
+    }
+
+    // The old kind goes off before the new one comes on: the host's function, too, has one at a time.
+    private void SwitchTo(InterruptMode mode)
+    {
+        if (mode == _mode)
+            return;
+        switch (_mode)
+        {
+            case InterruptMode.Intx:
+                _host.Intx!.Disable();
+                break;
+            case InterruptMode.Msi:
+                _msi!.Disable();
+                break;
+            case InterruptMode.MsiX:
+                _msix!.SetControl(false, false);
+                break;
+            default:
+                break;
+        }
+        _mode = mode == InterruptMode.Intx && !_host.Intx!.TryEnable() ? InterruptMode.None : mode;
+    }
+
+    private enum InterruptMode : byte
+    {
+        None,
+        Intx,
+        Msi,
+        MsiX,
+    }
+}

@@ -1,0 +1,30 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
+
+namespace Hatchway.Pci.Topology;
+
+/// <summary>What stands behind an assigned function: a device of the host over VFIO, one in another process, or one in software.</summary>
+/// <remarks>Any thread may call.</remarks>
+public interface IHostFunction
+{
+    /// <summary>The function's own config space.</summary>
+    IHostConfigSpace Config { get; }
+
+    /// <summary>The region behind a BAR or the ROM, or null when it decodes nothing.</summary>
+    IHostRegion? Region(BarIndex bar);
+
+    /// <summary>INTx, or null when the function has no interrupt pin.</summary>
+    IIntxInterrupt? Intx { get; }
+
+    /// <summary>MSI, or null.</summary>
+    IMessageInterrupts? Msi { get; }
+
+    /// <summary>MSI-X, or null.</summary>
+    IMessageInterrupts? MsiX { get; }
+
+    /// <summary>Brings the function back to the state after power-on.</summary>
+    /// <returns>False when it has no reset, or the reset failed; the implementation says so in its log.</returns>
+    bool TryReset();
+}
