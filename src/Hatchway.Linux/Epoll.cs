@@ -1,0 +1,73 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>Waits for the first of several files to become readable (epoll(7)), level-triggered.</summary>
+/// <remarks>One thread waits; any thread adds and removes.</remarks>
+public sealed class Epoll : FileDescriptor
+{
+    private const uint EPOLLIN = 1;
+
+    private Epoll(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>Makes one that watches nothing yet.</summary>
+    /// <exception cref="LinuxException">The process has too many open files.</exception>
+    public static Epoll Create() => new(LinuxException.Check(Libc.epoll_create1(Libc.EPOLL_CLOEXEC), "epoll_create1"));
+
+    /// <summary>Watches a file.</summary>
+    /// <param name="file">A pipe, terminal, socket or eventfd.</param>
+    /// <param name="token">What <see cref="Wait"/> calls it.</param>
+    /// <returns>False for a regular file, which is always readable and can't be watched.</returns>
+    /// <exception cref="LinuxException">It is watched already, or a limit is reached.</exception>
+    public unsafe bool TryAdd(FileDescriptor file, int token)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        using var use = Use();
+        using var watched = file.Use();
+        var entry = new epoll_event { events = EPOLLIN, data = (uint)token };
+        // SAFETY: one structure, on the stack; the kernel copies it.
+        if (Libc.epoll_ctl(use.Fd, Libc.EPOLL_CTL_ADD, watched.Fd, &entry) == 0)
+            return true;
+        if (LinuxException.Last != Errno.EPERM)
+            LinuxException.Throw("epoll_ctl");
+        return false;
+    }
+
+    /// <summary>Stops watching a file.</summary>
+    /// <exception cref="LinuxException">It is not watched.</exception>
+    public unsafe void Remove(FileDescriptor file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        using var use = Use();
+        using var watched = file.Use();
+        // SAFETY: no structure is needed to remove.
+        LinuxException.Check(Libc.epoll_ctl(use.Fd, Libc.EPOLL_CTL_DEL, watched.Fd, null), "epoll_ctl");
+    }
+
+    /// <summary>Waits for a file to be readable or hung up.</summary>
+    /// <param name="tokens">Filled with the tokens of those that are.</param>
+    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <returns>How many tokens; 0 when the time ran out.</returns>
+    public unsafe int Wait(Span<int> tokens, TimeSpan limit)
+    {
+        const int Most = 16;
+        using var use = Use();
+        var events = stackalloc epoll_event[Most];
+        var end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        while (true)
+        {
+            var left = limit < TimeSpan.Zero ? -1 : (int)Math.Clamp(end - Environment.TickCount64, 0, int.MaxValue);
+            // SAFETY: the array has at least as many entries as the kernel is told.
+            var count = Libc.epoll_wait(use.Fd, events, Math.Min(tokens.Length, Most), left);
+            for (var i = 0; i < count; i++)
+                tokens[i] = (int)events[i].data;
+            if (count >= 0)
+                return count;
+            if (LinuxException.Last != Errno.EINTR)
+                LinuxException.Throw("epoll_wait");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A counter of the kernel's that can be waited for (eventfd(2)): how interrupts, and wishes to stop, are signalled.</summary>
+public sealed class EventFd : FileDescriptor
+{
+    private EventFd(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>Makes one with count 0 whose reads don't block.</summary>
+    /// <exception cref="LinuxException">The process has too many open files.</exception>
+    public static EventFd Create() =>
+        new(LinuxException.Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd"));
+
+    /// <summary>True when the count is not zero. The count stays.</summary>
+    public bool IsSignalled => Wait(TimeSpan.Zero);
+
+    /// <summary>Adds one to the count.</summary>
+    public unsafe void Signal()
+    {
+        using var use = Use();
+        var one = 1ul;
+        // SAFETY: eight bytes, on the stack. The only failure, a count at its maximum, leaves the eventfd signalled.
+        _ = Libc.write(use.Fd, &one, sizeof(ulong));
+    }
+
+    /// <summary>Takes the count and sets it to zero.</summary>
+    /// <returns>The count; 0 when it was not signalled.</returns>
+    public unsafe ulong Take()
+    {
+        using var use = Use();
+        var count = 0ul;
+        // SAFETY: eight bytes, on the stack. An eventfd at zero leaves them as they are (EAGAIN).
+        _ = Libc.read(use.Fd, &count, sizeof(ulong));
+        return count;
+    }
+
+    /// <summary>Waits until the count is not zero. The count stays.</summary>
+    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <returns>False when the time ran out.</returns>
+    public unsafe bool Wait(TimeSpan limit)
+    {
+        using var use = Use();
+        var poll = new pollfd { fd = use.Fd, events = Libc.POLLIN };
+        var end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        while (true)
+        {
+            var left = limit < TimeSpan.Zero ? -1 : (int)Math.Clamp(end - Environment.TickCount64, 0, int.MaxValue);
+            // SAFETY: one structure, on the stack.
+            var ready = Libc.poll(&poll, 1, left);
+            if (ready >= 0)
+                return ready > 0;
+            if (LinuxException.Last != Errno.EINTR)
+                LinuxException.Throw("poll");
+        }
+    }
+}

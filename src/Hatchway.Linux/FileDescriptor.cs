@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>An open file of the kernel's. Closed when disposed.</summary>
+/// <remarks>Calls may come from any thread; a call in flight keeps the descriptor open until it returns.</remarks>
+public class FileDescriptor : SafeHandle
+{
+    internal FileDescriptor(int fd, bool owned = true)
+        : base(-1, owned)
+    {
+        SetHandle(fd);
+    }
+
+    /// <summary>This process's standard input, which stays open.</summary>
+    public static FileDescriptor StandardInput { get; } = new(0, owned: false);
+
+    /// <summary>This process's standard output, which stays open.</summary>
+    public static FileDescriptor StandardOutput { get; } = new(1, owned: false);
+
+    /// <inheritdoc/>
+    public override bool IsInvalid => handle < 0;
+
+    /// <summary>True for a terminal.</summary>
+    public bool IsTerminal
+    {
+        get
+        {
+            using var use = Use();
+            return Libc.isatty(use.Fd) == 1;
+        }
+    }
+
+    /// <summary>Opens a file, not to be inherited by other programs.</summary>
+    /// <exception cref="LinuxException">It can't be opened.</exception>
+    internal static int OpenPath(string path, int flags)
+    {
+        var fd = Libc.open(path, flags | Libc.O_CLOEXEC);
+        return LinuxException.Check(fd, $"open {path}");
+    }
+
+    /// <summary>Reads what there is, waiting for the first byte.</summary>
+    /// <returns>Bytes read; 0 at the end of the file.</returns>
+    /// <exception cref="LinuxException">The read failed.</exception>
+    public unsafe int Read(Span<byte> buffer)
+    {
+        using var use = Use();
+        // SAFETY: the buffer is pinned for the call, and the kernel writes no more than its length.
+        fixed (byte* start = buffer)
+        {
+            while (true)
+            {
+                var count = Libc.read(use.Fd, start, (nuint)buffer.Length);
+                if (count >= 0)
+                    return (int)count;
+                if (LinuxException.Last != Errno.EINTR)
+                    LinuxException.Throw("read");
+            }
+        }
+    }
+
+    /// <summary>Writes all of it, waiting for room. Allocates nothing.</summary>
+    /// <returns>False when the other end is gone or the write failed.</returns>
+    public unsafe bool TryWrite(ReadOnlySpan<byte> bytes)
+    {
+        using var use = Use();
+        // SAFETY: the bytes are pinned for the call, and the kernel reads no more than their number.
+        fixed (byte* start = bytes)
+        {
+            for (var done = 0; done < bytes.Length;)
+            {
+                var count = Libc.write(use.Fd, start + done, (nuint)(bytes.Length - done));
+                if (count >= 0)
+                    done += (int)count;
+                else if (LinuxException.Last == Errno.EAGAIN)
+                    WaitForRoom(use.Fd);
+                else if (LinuxException.Last != Errno.EINTR)
+                    return false;
+            }
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle() => Libc.close((int)handle) == 0;
+
+    /// <summary>Keeps the descriptor open while its number is in use.</summary>
+    internal Usage Use() => new(this);
+
+    private static unsafe void WaitForRoom(int fd)
+    {
+        var poll = new pollfd { fd = fd, events = Libc.POLLOUT };
+        // SAFETY: one structure, on the stack. The result needs no look: the write is tried again.
+        _ = Libc.poll(&poll, 1, -1);
+    }
+
+    /// <summary>A reference held for one call.</summary>
+    internal readonly ref struct Usage
+    {
+        private readonly FileDescriptor _owner;
+
+        public Usage(FileDescriptor owner)
+        {
+            var added = false;
+            owner.DangerousAddRef(ref added);
+            _owner = owner;
+        }
+
+        public int Fd => (int)_owner.handle;
+
+        public void Dispose() => _owner.DangerousRelease();
+    }
+}

@@ -1,0 +1,18 @@
+using System.Runtime.InteropServices;
+
+namespace Hatchway.Linux.Interop;
+
+/// <summary>Memory: mmap(2), munmap(2).</summary>
+internal static unsafe partial class Libc
+{
+    public const int PROT_READ = 1;
+    public const int PROT_WRITE = 2;
+    public const int MAP_SHARED = 1;
+    public const nint MAP_FAILED = -1;
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint mmap(nint address, nuint length, int protection, int flags, int fd, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int munmap(nint address, nuint length);
+}

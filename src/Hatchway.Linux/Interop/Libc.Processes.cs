@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Hatchway.Linux.Interop;
+
+/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2).</summary>
+internal static unsafe partial class Libc
+{
+    public const int SIG_BLOCK = 0;
+    public const int RLIMIT_MEMLOCK = 8;
+
+    /// <summary>The first signal that glibc leaves to programs is 34; the .NET runtime takes it, so kicks use the next.</summary>
+    public const int SIGRTMIN = 34;
+
+    [LibraryImport("libc")]
+    public static partial int getpid();
+
+    [LibraryImport("libc")]
+    public static partial int gettid();
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int tgkill(int tgid, int tid, int signal);
+
+    // Returns the error number itself.
+    [LibraryImport("libc")]
+    public static partial int pthread_sigmask(int how, sigset_t* set, sigset_t* old);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sigtimedwait(sigset_t* set, void* info, timespec* timeout);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int getrlimit(int resource, rlimit* limit);
+}
+
+// The C library's 1024 bits; the kernel's own set is the first 64 of them.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct sigset_t
+{
+    public fixed ulong __val[16];
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct timespec
+{
+    public long tv_sec;
+    public long tv_nsec;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct rlimit
+{
+    public ulong rlim_cur;
+    public ulong rlim_max;
+}

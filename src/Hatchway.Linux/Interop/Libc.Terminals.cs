@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace Hatchway.Linux.Interop;
+
+/// <summary>Terminals: termios(3).</summary>
+internal static unsafe partial class Libc
+{
+    public const int TCSANOW = 0;
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int tcgetattr(int fd, termios* attributes);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int tcsetattr(int fd, int when, termios* attributes);
+
+    [LibraryImport("libc")]
+    public static partial void cfmakeraw(termios* attributes);
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct termios
+{
+    public uint c_iflag;
+    public uint c_oflag;
+    public uint c_cflag;
+    public uint c_lflag;
+    public byte c_line;
+    public fixed byte c_cc[32];
+    public uint c_ispeed;
+    public uint c_ospeed;
+}

@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+using Hatchway.Linux.Interop;
+using static Hatchway.Linux.Interop.KvmRequests;
+
+namespace Hatchway.Linux.Kvm;
+
+public sealed partial class KvmVm
+{
+    private const uint KVM_IRQFD_FLAG_DEASSIGN = 1;
+    private const uint KVM_IRQFD_FLAG_RESAMPLE = 2;
+    private const uint KVM_IOEVENTFD_FLAG_DATAMATCH = 1;
+    private const uint KVM_IOEVENTFD_FLAG_PIO = 2;
+    private const uint KVM_IOEVENTFD_FLAG_DEASSIGN = 4;
+
+    /// <summary>Sets the level of a GSI's line.</summary>
+    public unsafe void SetInterruptLine(uint gsi, bool asserted)
+    {
+        var level = new kvm_irq_level { irq = gsi, level = asserted ? 1u : 0u };
+        // SAFETY: one structure, on the stack.
+        Call(KVM_IRQ_LINE, &level, "KVM_IRQ_LINE");
+    }
+
+    /// <summary>Replaces the interrupt routing table. What is not in it leads nowhere.</summary>
+    public unsafe void SetGsiRouting(ReadOnlySpan<KvmRoute> routes)
+    {
+        var bytes = new byte[sizeof(kvm_irq_routing) + (routes.Length * sizeof(kvm_irq_routing_entry))];
+        var entries = MemoryMarshal.Cast<byte, kvm_irq_routing_entry>(bytes.AsSpan(sizeof(kvm_irq_routing)));
+        for (var i = 0; i < routes.Length; i++)
+            entries[i] = routes[i].ToNative();
+        // SAFETY: the buffer holds the header and as many entries as the header says.
+        fixed (byte* start = bytes)
+        {
+            ((kvm_irq_routing*)start)->nr = (uint)routes.Length;
+            Call(KVM_SET_GSI_ROUTING, start, "KVM_SET_GSI_ROUTING");
+        }
+    }
+
+    /// <summary>Lets the kernel raise a GSI each time an eventfd is signalled, without user space.</summary>
+    /// <param name="trigger">Signalled by whoever interrupts; what it has counted so far is delivered at once.</param>
+    /// <param name="gsi">A GSI with a route.</param>
+    /// <param name="resample">
+    /// For a level-triggered line: the line stays up until the guest ends the interrupt; it is then lowered, and this eventfd signalled.
+    /// </param>
+    public void AssignIrqfd(EventFd trigger, uint gsi, EventFd? resample = null)
+    {
+        ArgumentNullException.ThrowIfNull(trigger);
+        if (resample is null)
+        {
+            SetIrqfd(trigger, gsi, 0, 0);
+            return;
+        }
+        using var resampleUse = resample.Use();
+        SetIrqfd(trigger, gsi, KVM_IRQFD_FLAG_RESAMPLE, resampleUse.Fd);
+    }
+
+    /// <summary>Ends that; when it returns, no interrupt is in flight, and signals are counted in the eventfd again.</summary>
+    public void DeassignIrqfd(EventFd trigger, uint gsi)
+    {
+        ArgumentNullException.ThrowIfNull(trigger);
+        SetIrqfd(trigger, gsi, KVM_IRQFD_FLAG_DEASSIGN, 0);
+    }
+
+    /// <summary>Lets the kernel signal an eventfd when the guest writes to an address, instead of an exit.</summary>
+    /// <param name="signalled">The eventfd.</param>
+    /// <param name="address">Guest-physical address or port.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes; 0 means any.</param>
+    /// <param name="isPort">A port, not memory.</param>
+    /// <param name="match">Only when this value is written.</param>
+    /// <returns>Disposing it ends that.</returns>
+    public IDisposable AssignIoEventFd(EventFd signalled, ulong address, int width, bool isPort, ulong? match = null)
+    {
+        ArgumentNullException.ThrowIfNull(signalled);
+        var flags = (isPort ? KVM_IOEVENTFD_FLAG_PIO : 0) | (match is null ? 0 : KVM_IOEVENTFD_FLAG_DATAMATCH);
+        var assignment = new IoEventFd(this, signalled, address, (uint)width, flags, match ?? 0);
+        assignment.Set(0);
+        return assignment;
+    }
+
+    /// <summary>Delivers a message signalled interrupt now.</summary>
+    /// <returns>False when no CPU of the guest takes it.</returns>
+    public unsafe bool SignalMsi(ulong address, uint data)
+    {
+        var message = new kvm_msi { address_lo = (uint)address, address_hi = (uint)(address >> 32), data = data };
+        // SAFETY: one structure, on the stack.
+        return Call(KVM_SIGNAL_MSI, &message, "KVM_SIGNAL_MSI") > 0;
+    }
+
+    private unsafe void SetIrqfd(EventFd trigger, uint gsi, uint flags, int resample)
+    {
+        using var triggerUse = trigger.Use();
+        var irqfd = new kvm_irqfd { fd = (uint)triggerUse.Fd, gsi = gsi, flags = flags, resamplefd = (uint)resample };
+        // SAFETY: one structure, on the stack; both descriptors are held open by their users.
+        Call(KVM_IRQFD, &irqfd, "KVM_IRQFD");
+    }
+
+    private sealed class IoEventFd(KvmVm vm, EventFd signalled, ulong address, uint width, uint flags, ulong match) : IDisposable
+    {
+        private int _disposed;
+
+        public unsafe void Set(uint extraFlags)
+        {
+            using var use = signalled.Use();
+            var request = new kvm_ioeventfd { datamatch = match, addr = address, len = width, fd = use.Fd, flags = flags | extraFlags };
+            // SAFETY: one structure, on the stack.
+            vm.Call(KVM_IOEVENTFD, &request, "KVM_IOEVENTFD");
+        }
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0 && !vm.IsClosed)
+                Set(KVM_IOEVENTFD_FLAG_DEASSIGN);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using Hatchway.Linux.Interop;
+using static Hatchway.Linux.Interop.KvmRequests;
+
+namespace Hatchway.Linux.Kvm;
+
+public sealed partial class KvmVm
+{
+    private readonly SortedSet<uint> _slots = [];
+    private readonly int _slotLimit;
+
+    /// <summary>Lets memory of this process be the guest's (KVM_SET_USER_MEMORY_REGION).</summary>
+    /// <param name="guestPhysical">Where in the guest, page-aligned.</param>
+    /// <param name="address">Where in this process, page-aligned; it must stay mapped as long as the slot lives.</param>
+    /// <param name="length">Bytes, a multiple of the page size.</param>
+    /// <param name="readOnly">A guest's write becomes an MMIO exit.</param>
+    /// <returns>The memory slot; disposing it takes the memory away before it returns, whatever vCPUs do.</returns>
+    /// <exception cref="LinuxException">The range overlaps another slot, or the VM has no slot left.</exception>
+    public IDisposable MapMemory(ulong guestPhysical, nint address, ulong length, bool readOnly = false)
+    {
+        const uint KVM_MEM_READONLY = 2;
+        lock (_slots)
+        {
+            var slot = 0u;
+            foreach (var used in _slots)
+            {
+                if (used != slot)
+                    break;
+                slot++;
+            }
+            if (slot >= _slotLimit)
+                throw new LinuxException($"KVM_SET_USER_MEMORY_REGION: all {_slotLimit} memory slots are in use", Errno.ENOMEM);
+            SetSlot(slot, readOnly ? KVM_MEM_READONLY : 0, guestPhysical, address, length);
+            _slots.Add(slot);
+            return new Slot(this, slot, guestPhysical);
+        }
+    }
+
+    private unsafe void SetSlot(uint slot, uint flags, ulong guestPhysical, nint address, ulong length)
+    {
+        var region = new kvm_userspace_memory_region
+        {
+            slot = slot,
+            flags = flags,
+            guest_phys_addr = guestPhysical,
+            memory_size = length,
+            userspace_addr = (ulong)address,
+        };
+        // SAFETY: one structure, on the stack. That the memory behind it lives long enough is the caller's promise.
+        Call(KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
+    }
+
+    private void FreeSlot(uint slot, ulong guestPhysical)
+    {
+        lock (_slots)
+        {
+            if (IsClosed)
+                return;
+            SetSlot(slot, 0, guestPhysical, 0, 0);
+            _slots.Remove(slot);
+        }
+    }
+
+    private sealed class Slot(KvmVm vm, uint number, ulong guestPhysical) : IDisposable
+    {
+        private int _disposed;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+                vm.FreeSlot(number, guestPhysical);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Hatchway.Linux.Interop;
+using static Hatchway.Linux.Interop.KvmRequests;
+
+namespace Hatchway.Linux.Kvm;
+
+/// <summary>A VM: memory, interrupt controllers and vCPUs (Linux Documentation/virt/kvm/api.rst, "VM ioctls").</summary>
+/// <remarks>Any thread may call; KVM serialises. A VM lives on in the kernel until its vCPUs and memory slots are gone, too.</remarks>
+public sealed partial class KvmVm : FileDescriptor
+{
+    private readonly uint _runSize;
+
+    internal KvmVm(int fd, uint runSize)
+        : base(fd)
+    {
+        _runSize = runSize;
+        _slotLimit = CheckExtension(KvmCapability.MemorySlots);
+    }
+
+    /// <summary>Asks for a capability of this VM.</summary>
+    /// <returns>0 when KVM has it not; else 1 or a number that belongs to the capability.</returns>
+    public int CheckExtension(KvmCapability capability) => Call(KVM_CHECK_EXTENSION, (nint)capability, "KVM_CHECK_EXTENSION");
+
+    /// <summary>Gives KVM the pages that Intel's VMX needs to run real mode; AMD ignores them. Before the first vCPU.</summary>
+    /// <param name="tss">Guest-physical address of three pages that the guest doesn't use.</param>
+    /// <param name="identityMap">Guest-physical address of one such page.</param>
+    public unsafe void SetReservedPages(ulong tss, ulong identityMap)
+    {
+        Call(KVM_SET_TSS_ADDR, (nint)tss, "KVM_SET_TSS_ADDR");
+        // SAFETY: eight bytes, on the stack.
+        Call(KVM_SET_IDENTITY_MAP_ADDR, &identityMap, "KVM_SET_IDENTITY_MAP_ADDR");
+    }
+
+    /// <summary>Puts the two PICs, the I/O APIC and each vCPU's local APIC into the kernel. Before the first vCPU.</summary>
+    public void CreateInterruptControllers() => Call(KVM_CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
+
+    /// <summary>Puts the interval timer (8254) and the speaker port 61h, which software calibrates by, into the kernel.</summary>
+    public unsafe void CreateTimer()
+    {
+        const uint KVM_PIT_SPEAKER_DUMMY = 1;
+        var config = new kvm_pit_config { flags = KVM_PIT_SPEAKER_DUMMY };
+        // SAFETY: one structure, on the stack.
+        Call(KVM_CREATE_PIT2, &config, "KVM_CREATE_PIT2");
+    }
+
+    /// <summary>Makes a vCPU.</summary>
+    /// <param name="id">Its number, which is its local APIC's id, too; 0 starts, the others wait to be started.</param>
+    public KvmVcpu CreateVcpu(int id)
+    {
+        var fd = Call(KVM_CREATE_VCPU, id, "KVM_CREATE_VCPU");
+        return new KvmVcpu(fd, _runSize);
+    }
+
+    /// <summary>Makes the relation between this VM and VFIO groups. One for each VM.</summary>
+    public unsafe KvmVfioDevice CreateVfioDevice()
+    {
+        const uint KVM_DEV_TYPE_VFIO = 4;
+        var create = new kvm_create_device { type = KVM_DEV_TYPE_VFIO };
+        // SAFETY: one structure, on the stack.
+        Call(KVM_CREATE_DEVICE, &create, "KVM_CREATE_DEVICE vfio");
+        return new KvmVfioDevice((int)create.fd);
+    }
+
+    /// <summary>The VM's statistics (KVM_GET_STATS_FD).</summary>
+    /// <exception cref="LinuxException">KVM is older than Linux 5.14.</exception>
+    public KvmStatistics OpenStatistics() => KvmStatistics.Open(Call(KVM_GET_STATS_FD, 0, "KVM_GET_STATS_FD"));
+
+    private int Call(uint request, nint argument, string name)
+    {
+        using var use = Use();
+        return LinuxException.Check(Ioctl.ioctl(use.Fd, request, argument), name);
+    }
+
+    private unsafe int Call(uint request, void* argument, string name)
+    {
+        using var use = Use();
+        return LinuxException.Check(Ioctl.ioctl(use.Fd, request, argument), name);
+    }
+}

@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A file's bytes in this process's address space (mmap(2), shared). Unmapped when disposed.</summary>
+/// <remarks>Whoever uses <see cref="Address"/> or a span keeps the mapping alive meanwhile.</remarks>
+public sealed class MemoryMapping : SafeHandle
+{
+    private MemoryMapping(nint address, ulong length)
+        : base(Libc.MAP_FAILED, ownsHandle: true)
+    {
+        SetHandle(address);
+        Length = length;
+    }
+
+    /// <summary>Where it begins.</summary>
+    public nint Address => handle;
+
+    /// <summary>Bytes.</summary>
+    public ulong Length { get; }
+
+    /// <inheritdoc/>
+    public override bool IsInvalid => handle == Libc.MAP_FAILED;
+
+    /// <summary>Maps part of a file.</summary>
+    /// <exception cref="LinuxException">The file does not allow it, or memory is short.</exception>
+    internal static MemoryMapping Create(FileDescriptor file, long offset, ulong length, bool writable)
+    {
+        using var use = file.Use();
+        var protection = writable ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
+        var address = Libc.mmap(0, checked((nuint)length), protection, Libc.MAP_SHARED, use.Fd, offset);
+        if (address == Libc.MAP_FAILED)
+            LinuxException.Throw($"mmap of {length} bytes");
+        return new MemoryMapping(address, length);
+    }
+
+    /// <summary>Part of it as bytes. For memory, not for registers: the runtime may touch a span at any width.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The part is not wholly inside.</exception>
+    public unsafe Span<byte> Slice(ulong offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)length, Length - offset, nameof(length));
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        // SAFETY: the range was checked to be inside the mapping, which is open.
+        return new Span<byte>((byte*)handle + offset, length);
+    }
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle() => Libc.munmap(handle, (nuint)Length) == 0;
+}

@@ -1,0 +1,40 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed.</summary>
+public sealed class RawTerminal : IDisposable
+{
+    private readonly FileDescriptor _terminal;
+    private readonly termios _before;
+    private int _restored;
+
+    private RawTerminal(FileDescriptor terminal, termios before) => (_terminal, _before) = (terminal, before);
+
+    /// <summary>Switches a terminal over.</summary>
+    /// <returns>Null when the file is not a terminal.</returns>
+    public static unsafe RawTerminal? TryEnter(FileDescriptor terminal)
+    {
+        ArgumentNullException.ThrowIfNull(terminal);
+        using var use = terminal.Use();
+        termios before;
+        // SAFETY: structures on the stack, each as large as the C library's (tested).
+        if (Libc.tcgetattr(use.Fd, &before) != 0)
+            return null;
+        var raw = before;
+        Libc.cfmakeraw(&raw);
+        LinuxException.Check(Libc.tcsetattr(use.Fd, Libc.TCSANOW, &raw), "tcsetattr");
+        return new RawTerminal(terminal, before);
+    }
+
+    /// <summary>Switches it back, once. Any thread may call.</summary>
+    public unsafe void Dispose()
+    {
+        if (Interlocked.Exchange(ref _restored, 1) != 0)
+            return;
+        using var use = _terminal.Use();
+        var before = _before;
+        // SAFETY: one structure, on the stack. A terminal that is gone needs nothing restored.
+        _ = Libc.tcsetattr(use.Fd, Libc.TCSANOW, &before);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Globalization;
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A soft and a hard limit, in the resource's unit; <see cref="ulong.MaxValue"/> means none.</summary>
+public readonly record struct ResourceLimit(ulong Soft, ulong Hard);
+
+/// <summary>What this process may do and use (getrlimit(2), capabilities(7), proc(5)).</summary>
+public static class ResourceLimits
+{
+    /// <summary>The capability to lock memory beyond the limit (linux/capability.h).</summary>
+    public const int CapIpcLock = 14;
+
+    /// <summary>Bytes of memory that may be locked.</summary>
+    public static unsafe ResourceLimit MemoryLock
+    {
+        get
+        {
+            rlimit limit;
+            // SAFETY: one structure, on the stack.
+            LinuxException.Check(Libc.getrlimit(Libc.RLIMIT_MEMLOCK, &limit), "getrlimit RLIMIT_MEMLOCK");
+            return new ResourceLimit(limit.rlim_cur, limit.rlim_max);
+        }
+    }
+
+    /// <summary>Bytes of memory that the host has.</summary>
+    public static ulong HostMemory => ReadField("/proc/meminfo", "MemTotal:", NumberStyles.None) << 10;
+
+    /// <summary>True when the process has a capability in force.</summary>
+    /// <param name="capability">Its number in linux/capability.h.</param>
+    public static bool HasCapability(int capability) =>
+        (ReadField("/proc/self/status", "CapEff:", NumberStyles.AllowHexSpecifier) & (1ul << capability)) != 0;
+
+    private static ulong ReadField(string file, string name, NumberStyles style)
+    {
+        foreach (var line in File.ReadLines(file))
+        {
+            if (!line.StartsWith(name, StringComparison.Ordinal))
+                continue;
+            var value = line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim();
+            return ulong.Parse(value, style, CultureInfo.InvariantCulture);
+        }
+        throw new LinuxException($"{name} in {file}", Errno.ENOENT);
+    }
+}

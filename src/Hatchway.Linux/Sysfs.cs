@@ -1,0 +1,80 @@
+using System.Globalization;
+
+namespace Hatchway.Linux;
+
+/// <summary>The kernel's objects as files (sysfs(5)).</summary>
+/// <param name="root">Where it is mounted; a folder with recorded files in tests.</param>
+/// <remarks>Paths are relative to the root. Any thread may call.</remarks>
+public sealed class Sysfs(string root = "/sys")
+{
+    /// <summary>True when a file or folder is there.</summary>
+    public bool Exists(string path) => Path.Exists(At(path));
+
+    /// <summary>A file's text without the white space around it, or null when it can't be read.</summary>
+    public string? TryReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(At(path)).Trim();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A file's number, written in hexadecimal with or without 0x.</summary>
+    /// <exception cref="LinuxException">The file is not there, or holds something else.</exception>
+    public ulong ReadHex(string path)
+    {
+        var text = TryReadText(path) ?? throw new LinuxException($"read {At(path)}", Errno.ENOENT);
+        var digits = text.StartsWith("0x", StringComparison.Ordinal) ? text.AsSpan(2) : text;
+        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new LinuxException($"read {At(path)}: '{text}' is no hexadecimal number", Errno.EINVAL);
+    }
+
+    /// <summary>The last part of a link's target, or null when there is no such link.</summary>
+    public string? ReadLinkName(string path)
+    {
+        try
+        {
+            return Path.GetFileName(new FileInfo(At(path)).LinkTarget);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Names in a folder, sorted; none when there is no such folder.</summary>
+    public IReadOnlyList<string> List(string path)
+    {
+        var folder = At(path);
+        if (!Directory.Exists(folder))
+            return [];
+        var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();
+        Array.Sort(names, StringComparer.Ordinal);
+        return names;
+    }
+
+    /// <summary>The first bytes of a file.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="most">How many at most; a file may give fewer.</param>
+    /// <returns>No bytes when the file can't be read.</returns>
+    public byte[] ReadBytes(string path, int most)
+    {
+        try
+        {
+            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            var bytes = new byte[most];
+            return bytes[..file.ReadAtLeast(bytes, most, throwOnEndOfStream: false)];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private string At(string path) => Path.Combine(root, path);
+}

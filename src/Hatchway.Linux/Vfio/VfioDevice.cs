@@ -1,0 +1,166 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Hatchway.Linux.Interop;
+using static Hatchway.Linux.Interop.VfioRequests;
+
+namespace Hatchway.Linux.Vfio;
+
+/// <summary>A device given to this process by VFIO (Linux Documentation/driver-api/vfio.rst).</summary>
+/// <remarks>Any thread may call. Registers are read and written by pread and pwrite of their width, which the kernel makes one access.</remarks>
+public sealed class VfioDevice : FileDescriptor
+{
+    private const uint VFIO_DEVICE_FLAGS_RESET = 1;
+    private const uint VFIO_REGION_INFO_FLAG_READ = 1;
+    private const uint VFIO_REGION_INFO_FLAG_WRITE = 2;
+    private const uint VFIO_REGION_INFO_FLAG_MMAP = 4;
+    private const uint VFIO_REGION_INFO_FLAG_CAPS = 8;
+    private const ushort VFIO_REGION_INFO_CAP_SPARSE_MMAP = 1;
+    private const uint VFIO_IRQ_INFO_NORESIZE = 8;
+    private const uint VFIO_IRQ_SET_DATA_NONE = 1;
+    private const uint VFIO_IRQ_SET_DATA_EVENTFD = 4;
+    private const uint VFIO_IRQ_SET_ACTION_UNMASK = 16;
+    private const uint VFIO_IRQ_SET_ACTION_TRIGGER = 32;
+    private const int NoEventFd = -1;
+
+    internal VfioDevice(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>True when the kernel knows a way to reset it.</summary>
+    public unsafe bool CanReset
+    {
+        get
+        {
+            using var use = Use();
+            var info = new vfio_device_info { argsz = (uint)sizeof(vfio_device_info) };
+            // SAFETY: one structure, on the stack.
+            LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_GET_INFO, &info), "VFIO_DEVICE_GET_INFO");
+            return (info.flags & VFIO_DEVICE_FLAGS_RESET) != 0;
+        }
+    }
+
+    /// <summary>Resets it, by the best way that the kernel knows.</summary>
+    public void Reset()
+    {
+        using var use = Use();
+        LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_RESET, 0), "VFIO_DEVICE_RESET");
+    }
+
+    /// <summary>Describes a region.</summary>
+    /// <exception cref="LinuxException">EINVAL: the device has no such region.</exception>
+    public VfioRegionInfo GetRegionInfo(int index)
+    {
+        using var use = Use();
+        var bytes = InfoBuffer.Ask<vfio_region_info>(use.Fd, VFIO_DEVICE_GET_REGION_INFO, new() { index = (uint)index }, "VFIO_DEVICE_GET_REGION_INFO");
+        var info = MemoryMarshal.Read<vfio_region_info>(bytes);
+        return new VfioRegionInfo(
+            info.size,
+            info.offset,
+            (info.flags & VFIO_REGION_INFO_FLAG_READ) != 0,
+            (info.flags & VFIO_REGION_INFO_FLAG_WRITE) != 0,
+            (info.flags & VFIO_REGION_INFO_FLAG_MMAP) != 0,
+            SparseAreas(bytes, info));
+    }
+
+    /// <summary>Describes an interrupt index.</summary>
+    public unsafe VfioIrqInfo GetIrqInfo(int index)
+    {
+        using var use = Use();
+        var info = new vfio_irq_info { argsz = (uint)sizeof(vfio_irq_info), index = (uint)index };
+        // SAFETY: one structure, on the stack.
+        LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_GET_IRQ_INFO, &info), "VFIO_DEVICE_GET_IRQ_INFO");
+        return new VfioIrqInfo((int)info.count, (info.flags & VFIO_IRQ_INFO_NORESIZE) == 0);
+    }
+
+    /// <summary>Says which eventfds vectors signal; the first call switches the device to this kind of interrupt.</summary>
+    /// <param name="index">One of <see cref="VfioPciIndex"/>.</param>
+    /// <param name="start">The first vector.</param>
+    /// <param name="eventFds">One for each vector; null signals nobody.</param>
+    public void SetIrqEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds) =>
+        SetEventFds(index, start, eventFds, VFIO_IRQ_SET_ACTION_TRIGGER);
+
+    /// <summary>Says which eventfd, when signalled, unmasks a level-triggered interrupt.</summary>
+    public void SetIrqUnmaskEventFd(int index, EventFd eventFd) => SetEventFds(index, 0, [eventFd], VFIO_IRQ_SET_ACTION_UNMASK);
+
+    /// <summary>Switches an interrupt index off.</summary>
+    public unsafe void DisableIrqs(int index)
+    {
+        using var use = Use();
+        var set = new vfio_irq_set
+        {
+            argsz = (uint)sizeof(vfio_irq_set),
+            flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+            index = (uint)index,
+        };
+        // SAFETY: one structure, on the stack; a count of zero says that no data follow.
+        LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_SET_IRQS, &set), "VFIO_DEVICE_SET_IRQS");
+    }
+
+    /// <summary>Reads a register. Allocates nothing.</summary>
+    /// <param name="region">Which region.</param>
+    /// <param name="offset">Bytes from its start; the access lies inside.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="value">Little-endian; 0 when it failed.</param>
+    /// <returns>False when the device did not answer.</returns>
+    public unsafe bool TryRead(VfioRegionInfo region, ulong offset, int width, out ulong value)
+    {
+        using var use = Use();
+        ulong read = 0;
+        // SAFETY: at most eight bytes, on the stack.
+        var done = Libc.pread(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
+        value = done == width ? read : 0;
+        return done == width;
+    }
+
+    /// <summary>Writes a register. Allocates nothing.</summary>
+    /// <returns>False when the device did not take it.</returns>
+    public unsafe bool TryWrite(VfioRegionInfo region, ulong offset, int width, ulong value)
+    {
+        using var use = Use();
+        // SAFETY: at most eight bytes, on the stack.
+        return Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset)) == width;
+    }
+
+    /// <summary>Maps part of a region, which must be mappable there.</summary>
+    public MemoryMapping Map(VfioRegionInfo region, ulong offset, ulong length, bool writable) =>
+        MemoryMapping.Create(this, (long)(region.FileOffset + offset), length, writable);
+
+    private static unsafe SparseArea[] SparseAreas(byte[] bytes, in vfio_region_info info)
+    {
+        var capability = InfoBuffer.Find(bytes, info.flags, VFIO_REGION_INFO_FLAG_CAPS, info.cap_offset, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+        if (capability.IsEmpty)
+            return [];
+        var header = MemoryMarshal.Read<vfio_region_info_cap_sparse_mmap>(capability);
+        var native = MemoryMarshal.Cast<byte, vfio_region_sparse_mmap_area>(capability[sizeof(vfio_region_info_cap_sparse_mmap)..]);
+        var areas = new SparseArea[header.nr_areas];
+        for (var i = 0; i < areas.Length; i++)
+            areas[i] = new SparseArea(native[i].offset, native[i].size);
+        return areas;
+    }
+
+    private unsafe void SetEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds, uint action)
+    {
+        using var use = Use();
+        var bytes = new byte[sizeof(vfio_irq_set) + (eventFds.Length * sizeof(int))];
+        for (var i = 0; i < eventFds.Length; i++)
+        {
+            var fd = eventFds[i] is { } eventFd ? (int)eventFd.DangerousGetHandle() : NoEventFd;
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(sizeof(vfio_irq_set) + (i * sizeof(int))), fd);
+        }
+        // SAFETY: the buffer holds the header and as many numbers as the header says; the caller holds the eventfds.
+        fixed (byte* data = bytes)
+        {
+            Unsafe.Write(data, new vfio_irq_set
+            {
+                argsz = (uint)bytes.Length,
+                flags = VFIO_IRQ_SET_DATA_EVENTFD | action,
+                index = (uint)index,
+                start = (uint)start,
+                count = (uint)eventFds.Length,
+            });
+            LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_SET_IRQS, data), "VFIO_DEVICE_SET_IRQS");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using Hatchway.Linux;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>What the host's kernel says in sysfs about one PCI function (Linux Documentation/ABI/testing/sysfs-bus-pci).</summary>
+/// <param name="Address">Where it is.</param>
+/// <param name="Vendor">Vendor id.</param>
+/// <param name="Device">Device id.</param>
+/// <param name="Class">Class code, 24 bits.</param>
+/// <param name="Driver">The driver bound to it, or null.</param>
+/// <param name="IommuGroup">Its IOMMU group, or null when no IOMMU isolates it.</param>
+/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a bridge.</param>
+public sealed record HostDevice(
+    PciAddress Address, ushort Vendor, ushort Device, uint Class, string? Driver, int? IommuGroup, byte HeaderLayout)
+{
+    /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
+    public const string VfioDriver = "vfio-pci";
+
+    /// <summary>True for a PCI-to-PCI or CardBus bridge.</summary>
+    public bool IsBridge => HeaderLayout != 0;
+
+    /// <summary>True when VFIO has it.</summary>
+    public bool IsBoundToVfio => Driver == VfioDriver;
+
+    /// <summary>Reads a function's facts; null when the host has no such function.</summary>
+    public static HostDevice? Find(Sysfs sysfs, PciAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(sysfs);
+        var path = $"bus/pci/devices/{address}";
+        if (!sysfs.Exists(path))
+            return null;
+        return new HostDevice(
+            address,
+            (ushort)sysfs.ReadHex($"{path}/vendor"),
+            (ushort)sysfs.ReadHex($"{path}/device"),
+            (uint)sysfs.ReadHex($"{path}/class"),
+            sysfs.ReadLinkName($"{path}/driver"),
+            int.TryParse(sysfs.ReadLinkName($"{path}/iommu_group"), out var group) ? group : null,
+            ReadHeaderLayout(sysfs, path));
+    }
+
+    /// <summary>The functions that share an IOMMU group, in order of address.</summary>
+    public static IReadOnlyList<HostDevice> InGroup(Sysfs sysfs, int group)
+    {
+        ArgumentNullException.ThrowIfNull(sysfs);
+        var members = new List<HostDevice>();
+        foreach (var name in sysfs.List($"kernel/iommu_groups/{group}/devices"))
+        {
+            if (PciAddress.TryParse(name, null, out var address) && Find(sysfs, address) is { } member)
+                members.Add(member);
+        }
+        members.Sort(static (a, b) => a.Address.RoutingId.CompareTo(b.Address.RoutingId));
+        return members;
+    }
+
+    // The first 64 bytes of config space are readable by everyone.
+    private static byte ReadHeaderLayout(Sysfs sysfs, string path)
+    {
+        var config = sysfs.ReadBytes($"{path}/config", Pci.Spec.Header.End);
+        return config.Length > Pci.Spec.Header.HeaderType
+            ? (byte)(config[Pci.Spec.Header.HeaderType] & Pci.Spec.Header.LayoutMask)
+            : (byte)0;
+    }
+}

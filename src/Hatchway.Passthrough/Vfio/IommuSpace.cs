@@ -1,0 +1,140 @@
+using System.Globalization;
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Linux.Vfio;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>A range of the guest's RAM.</summary>
+/// <param name="GuestPhysical">Where the guest, and so the device, sees it.</param>
+/// <param name="HostAddress">Where this process has it.</param>
+/// <param name="Length">Bytes, a multiple of the page size.</param>
+public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddress, ulong Length);
+
+/// <summary>The one IOMMU address space of a VM: what its devices can reach by DMA is the guest's RAM and nothing else.</summary>
+/// <remarks>
+/// An IOVA is a guest-physical address. The kernel pins what is mapped. The order of things is the kernel's: a group is put into the
+/// container first, then the IOMMU's kind is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst).
+/// </remarks>
+public sealed partial class IommuSpace : IDisposable
+{
+    private readonly VfioContainer _container;
+    private readonly KvmVfioDevice _kvm;
+    private readonly Dictionary<int, VfioGroup> _groups = [];
+    private readonly IReadOnlyList<GuestRamRange> _ram;
+    private readonly ILogger _log;
+
+    /// <summary>Opens VFIO's container; nothing is mapped until the first group joins.</summary>
+    /// <param name="vm">The VM, which is told of the groups.</param>
+    /// <param name="ram">All of the guest's RAM.</param>
+    /// <param name="log">Where limitations are told.</param>
+    /// <exception cref="PassthroughException">VFIO can't be opened.</exception>
+    public IommuSpace(KvmVm vm, IReadOnlyList<GuestRamRange> ram, ILogger log)
+    {
+        ArgumentNullException.ThrowIfNull(vm);
+        _ram = ram;
+        _log = log;
+        try
+        {
+            _container = VfioContainer.Open();
+        }
+        catch (LinuxException failure)
+        {
+            throw new PassthroughException($"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
+        }
+        _kvm = vm.CreateVfioDevice();
+    }
+
+    /// <summary>Opens a function of a group; the group joins the space when it is not in it yet.</summary>
+    /// <exception cref="PassthroughException">The group is not viable, in use elsewhere, or its IOMMU can't hold the guest's RAM.</exception>
+    public VfioDevice Open(Host.HostDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var number = device.IommuGroup ?? throw new ArgumentException("the device has no group", nameof(device));
+        try
+        {
+            if (!_groups.TryGetValue(number, out var group))
+                group = Join(number);
+            return group.OpenDevice(device.Address.ToString());
+        }
+        catch (LinuxException failure)
+        {
+            throw new PassthroughException(Explain(device, number, failure), failure);
+        }
+    }
+
+    /// <summary>Unmaps the RAM and lets the groups go. The devices must be closed before.</summary>
+    public void Dispose()
+    {
+        foreach (var group in _groups.Values)
+        {
+            _kvm.Remove(group);
+            group.Dispose();
+        }
+        _groups.Clear();
+        _kvm.Dispose();
+        _container.Dispose();
+    }
+
+    private VfioGroup Join(int number)
+    {
+        var group = VfioGroup.Open(number);
+        try
+        {
+            if (!group.IsViable)
+                throw new PassthroughException($"IOMMU group {number} is not viable: a member is bound to another driver than vfio-pci");
+            group.Attach(_container);
+            if (_groups.Count == 0)
+            {
+                _container.SetIommuType1();
+                MapRam();
+            }
+            _kvm.Add(group);
+        }
+        catch
+        {
+            group.Dispose();
+            throw;
+        }
+        _groups.Add(number, group);
+        return group;
+    }
+
+    // The IOMMU may keep ranges of addresses to itself, as x86's for messages at FEE00000h: RAM there can't be reached by the device.
+    private void MapRam()
+    {
+        var usable = _container.GetIommuInfo().IovaRanges;
+        foreach (var range in _ram)
+        {
+            var mapped = 0ul;
+            foreach (var (start, end) in usable.Select(static r => (r.Start, End: r.Last + 1 == 0 ? r.Last : r.Last + 1)))
+            {
+                var from = Math.Max(range.GuestPhysical, start);
+                var to = Math.Min(range.GuestPhysical + range.Length, end);
+                if (from >= to)
+                    continue;
+                _container.MapDma(range.HostAddress + (nint)(from - range.GuestPhysical), from, to - from);
+                mapped += to - from;
+            }
+            if (usable.Count == 0)
+                _container.MapDma(range.HostAddress, range.GuestPhysical, range.Length);
+            else if (mapped < range.Length)
+                LogReserved(range.Length - mapped, range.GuestPhysical, range.GuestPhysical + range.Length);
+        }
+    }
+
+    private static string Explain(Host.HostDevice device, int group, LinuxException failure) => failure.Errno switch
+    {
+        Errno.EBUSY => $"{device.Address}: IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
+        Errno.EACCES or Errno.EPERM =>
+            $"{device.Address}: /dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', and see that interrupt remapping is on",
+        Errno.ENOMEM => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{device.Address}: the guest's RAM can't be locked for DMA ({failure.Message}): raise 'ulimit -l' or free memory"),
+        _ => $"{device.Address}: {failure.Message}",
+    };
+
+    [LoggerMessage(LogLevel.Warning, "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU reserves addresses: a device can't reach them")]
+    private partial void LogReserved(ulong bytes, ulong start, ulong end);
+}

@@ -1,0 +1,148 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Host;
+using Hatchway.Passthrough.Kvm;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
+using Hatchway.Pci.Topology;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>A PCI function of the host, opened over VFIO for one guest.</summary>
+/// <remarks>It is reset when it is opened and when it is let go, so that neither side finds what the other left.</remarks>
+public sealed partial class VfioFunction : IHostFunction, IDisposable
+{
+    private readonly VfioDevice _device;
+    private readonly VfioRegion?[] _regions = new VfioRegion?[BarIndex.Count];
+    private readonly VfioIntx? _intx;
+    private readonly VfioMessageInterrupts? _msi;
+    private readonly VfioMessageInterrupts? _msix;
+    private readonly ILogger _log;
+
+    private VfioFunction(HostDevice host, VfioDevice device, KvmVm vm, InterruptRoutes routes, uint intxGsi, ILogger log)
+    {
+        Host = host;
+        _device = device;
+        _log = log;
+        var name = host.Address.ToString();
+        Config = new VfioConfigSpace(device, device.GetRegionInfo(VfioPciIndex.ConfigRegion));
+        for (byte i = 0; i < BarIndex.Count; i++)
+        {
+            if (TryGetRegion(device, i) is { Size: > 0 } info)
+                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, log);
+        }
+        if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0)
+            _intx = new VfioIntx(name, device, vm, intxGsi, log);
+        if (device.GetIrqInfo(VfioPciIndex.MsiIrq).Count is > 0 and var msi)
+            _msi = new VfioMessageInterrupts(name, device, VfioPciIndex.MsiIrq, msi, vm, routes, log);
+        if (device.GetIrqInfo(VfioPciIndex.MsixIrq).Count is > 0 and var msix)
+            _msix = new VfioMessageInterrupts(name, device, VfioPciIndex.MsixIrq, msix, vm, routes, log);
+    }
+
+    /// <summary>What the host knows of the function.</summary>
+    public HostDevice Host { get; }
+
+    /// <inheritdoc/>
+    public IHostConfigSpace Config { get; }
+
+    /// <inheritdoc/>
+    public IIntxInterrupt? Intx => _intx;
+
+    /// <inheritdoc/>
+    public IMessageInterrupts? Msi => _msi;
+
+    /// <inheritdoc/>
+    public IMessageInterrupts? MsiX => _msix;
+
+    /// <summary>Opens a function and resets it.</summary>
+    /// <param name="host">A function that <see cref="Preconditions"/> has found fit.</param>
+    /// <param name="space">The VM's IOMMU address space.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="routes">Its interrupt routes.</param>
+    /// <param name="intxGsi">Which GSI the function's interrupt pin is wired to.</param>
+    /// <param name="log">Where limitations and failures are told.</param>
+    /// <exception cref="PassthroughException">It can't be opened, or does not answer.</exception>
+    public static VfioFunction Open(
+        HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, uint intxGsi, ILogger log)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(space);
+        var device = space.Open(host);
+        try
+        {
+            var function = new VfioFunction(host, device, vm, routes, intxGsi, log);
+            function.TryReset();
+            if (function.Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) == uint.MaxValue)
+                throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
+            return function;
+        }
+        catch (LinuxException failure)
+        {
+            device.Dispose();
+            throw new PassthroughException($"{host.Address}: {failure.Message}", failure);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IHostRegion? Region(BarIndex bar) => _regions[bar.Value];
+
+    /// <inheritdoc/>
+    public bool TryReset()
+    {
+        if (!_device.CanReset)
+        {
+            LogNoReset(Host.Address);
+            return false;
+        }
+        try
+        {
+            _device.Reset();
+            return true;
+        }
+        catch (LinuxException failure)
+        {
+            LogResetFailed(Host.Address, failure.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Lets the function go: interrupts off, reset, closed. The guest's side must have been taken away before.</summary>
+    public void Dispose()
+    {
+        _intx?.Dispose();
+        _msi?.Dispose();
+        _msix?.Dispose();
+        TryReset();
+        foreach (var region in _regions)
+            region?.Dispose();
+        _device.Dispose();
+    }
+
+    // A function without a ROM answers EINVAL for it (drivers/vfio/pci/vfio_pci_core.c), which is no error.
+    private static VfioRegionInfo? TryGetRegion(VfioDevice device, int index)
+    {
+        try
+        {
+            return device.GetRegionInfo(index);
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EINVAL)
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Device} has no reset: the guest gets it in the state it was left in, and so does the host afterwards")]
+    private partial void LogNoReset(PciAddress device);
+
+    [LoggerMessage(LogLevel.Warning, "{Device} can't be reset: {Reason}")]
+    private partial void LogResetFailed(PciAddress device, string reason);
+}

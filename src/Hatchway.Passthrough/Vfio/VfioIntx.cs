@@ -1,0 +1,63 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Linux.Vfio;
+using Hatchway.Pci.Interrupts;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>INTx of a VFIO device: level-triggered, and never through user space.</summary>
+/// <remarks>
+/// VFIO masks the line when it fires and signals the trigger; KVM raises the guest's line. When the guest ends the interrupt, KVM lowers
+/// the line and signals the resample eventfd, which VFIO takes as the request to unmask: if the device still asserts, it fires again
+/// (linux/kvm.h KVM_IRQFD_FLAG_RESAMPLE; linux/vfio.h VFIO_IRQ_SET_ACTION_UNMASK). The caller serialises calls.
+/// </remarks>
+internal sealed partial class VfioIntx(string name, VfioDevice device, KvmVm vm, uint gsi, ILogger log) : IIntxInterrupt, IDisposable
+{
+    private readonly ILogger _log = log;
+    private EventFd? _trigger;
+    private EventFd? _resample;
+
+    public bool TryEnable()
+    {
+        try
+        {
+            _trigger = EventFd.Create();
+            _resample = EventFd.Create();
+            vm.AssignIrqfd(_trigger, gsi, _resample);
+            device.SetIrqEventFds(VfioPciIndex.IntxIrq, 0, [_trigger]);
+            device.SetIrqUnmaskEventFd(VfioPciIndex.IntxIrq, _resample);
+            return true;
+        }
+        catch (LinuxException failure)
+        {
+            LogFailed(name, failure.Message);
+            Disable();
+            return false;
+        }
+    }
+
+    public void Disable()
+    {
+        if (_trigger is null)
+            return;
+        try
+        {
+            device.DisableIrqs(VfioPciIndex.IntxIrq);
+        }
+        catch (LinuxException failure)
+        {
+            LogFailed(name, failure.Message);
+        }
+        // Deassigning a resampling irqfd also lowers the line (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
+        vm.DeassignIrqfd(_trigger, gsi);
+        _trigger.Dispose();
+        _resample?.Dispose();
+        _trigger = _resample = null;
+    }
+
+    public void Dispose() => Disable();
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: INTx can't be switched: {Reason}")]
+    private partial void LogFailed(string device, string reason);
+}

@@ -1,0 +1,163 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Kvm;
+using Hatchway.Pci.Interrupts;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>MSI or MSI-X of a VFIO device: each vector's eventfd is a KVM irqfd, so that the kernel delivers it without user space.</summary>
+/// <remarks>
+/// <para>
+/// A vector's eventfd belongs to the device from the moment the vector is first unmasked until the kind of interrupt is switched off. What
+/// masking takes away is KVM's end: an interrupt that comes meanwhile stays counted in the eventfd, which is the pending bit; binding the
+/// irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once).
+/// </para>
+/// <para>
+/// The device is switched on with all its vectors and no eventfd: up to Linux 6.4 vectors can't be added to one that is on
+/// (VFIO_IRQ_INFO_NORESIZE), and switching it off to grow loses what comes in between. The kernel takes a CPU's vector only when an eventfd is set.
+/// </para>
+/// <para>The caller serialises calls.</para>
+/// </remarks>
+internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDisposable
+{
+    private readonly string _name;
+    private readonly VfioDevice _device;
+    private readonly int _index;
+    private readonly KvmVm _vm;
+    private readonly InterruptRoutes _routes;
+    private readonly ILogger _log;
+    private readonly Vector[] _vectors;
+    private bool _enabled;
+
+    public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
+    {
+        (_name, _device, _index, _vm, _routes, _log) = (name, device, index, vm, routes, log);
+        _vectors = new Vector[count];
+    }
+
+    public int Count => _vectors.Length;
+
+    public bool TryEnable(int vectors)
+    {
+        try
+        {
+            _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
+            _enabled = true;
+            return true;
+        }
+        catch (LinuxException failure)
+        {
+            LogEnableFailed(_name, Kind, vectors, failure.Message);
+            return false;
+        }
+    }
+
+    public void Disable()
+    {
+        if (!_enabled)
+            return;
+        _enabled = false;
+        for (var vector = 0; vector < _vectors.Length; vector++)
+            Mask(vector);
+        try
+        {
+            _device.DisableIrqs(_index);
+        }
+        catch (LinuxException failure)
+        {
+            // The device has gone away: then it raises nothing any more.
+            LogDisableFailed(_name, Kind, failure.Message);
+        }
+        FreeVectors();
+    }
+
+    public bool TryUnmask(int vector, MsiMessage message)
+    {
+        ref var state = ref _vectors[vector];
+        try
+        {
+            if (state.Gsi is { } known)
+                _routes.Change(known, message);
+            else if ((state.Gsi = _routes.Add(message)) is null)
+            {
+                LogNoRoute(_name, Kind, vector, _routes.Count);
+                return false;
+            }
+            // The route stands before the irqfd is bound, and the irqfd before the device may signal: nothing can come too early.
+            if (state.Trigger is null)
+            {
+                state.Trigger = EventFd.Create();
+                Bind(ref state);
+                _device.SetIrqEventFds(_index, vector, [state.Trigger]);
+            }
+            else
+            {
+                Bind(ref state);
+            }
+            return true;
+        }
+        catch (LinuxException failure)
+        {
+            LogUnmaskFailed(_name, Kind, vector, failure.Message);
+            return false;
+        }
+    }
+
+    public void Mask(int vector)
+    {
+        ref var state = ref _vectors[vector];
+        if (!state.Bound)
+            return;
+        _vm.DeassignIrqfd(state.Trigger!, state.Gsi!.Value);
+        state.Bound = false;
+    }
+
+    public bool IsPending(int vector) => _vectors[vector] is { Bound: false, Trigger: { } trigger } && trigger.IsSignalled;
+
+    public void Dispose() => Disable();
+
+    private string Kind => _index == VfioPciIndex.MsixIrq ? "MSI-X" : "MSI";
+
+    private void Bind(ref Vector state)
+    {
+        if (state.Bound)
+            return;
+        _vm.AssignIrqfd(state.Trigger!, state.Gsi!.Value);
+        state.Bound = true;
+    }
+
+    private void FreeVectors()
+    {
+        var gsis = new List<uint>();
+        foreach (ref var state in _vectors.AsSpan())
+        {
+            if (state.Gsi is { } gsi)
+                gsis.Add(gsi);
+            state.Trigger?.Dispose();
+            state = default;
+        }
+        if (gsis.Count > 0)
+            _routes.Remove(gsis);
+    }
+
+    private struct Vector
+    {
+        public EventFd? Trigger;
+        public uint? Gsi;
+        public bool Bound;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} with {Vectors} vectors can't be switched on: {Reason}")]
+    private partial void LogEnableFailed(string device, string kind, int vectors, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} can't be switched off: {Reason}")]
+    private partial void LogDisableFailed(string device, string kind, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
+    private partial void LogNoRoute(string device, string kind, int vector, int routes);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: {Reason}")]
+    private partial void LogUnmaskFailed(string device, string kind, int vector, string reason);
+}

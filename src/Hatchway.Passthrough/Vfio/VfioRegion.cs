@@ -1,0 +1,80 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Linux.Vfio;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>A BAR or the ROM of a VFIO device: registers by pread and pwrite, pages by mmap into a KVM memslot.</summary>
+/// <remarks>
+/// A part is mmapped once, when it is first given to the guest, and stays so until the device is closed: a BAR that moves costs a
+/// memslot, not a mapping. The guest's accesses fault the pages in; the kernel takes them away while decoding is off or the device resets.
+/// </remarks>
+internal sealed partial class VfioRegion : IHostRegion, IDisposable
+{
+    private readonly string _name;
+    private readonly VfioDevice _device;
+    private readonly VfioRegionInfo _info;
+    private readonly KvmVm _vm;
+    private readonly ILogger _log;
+    private readonly Dictionary<(ulong Offset, ulong Length), MemoryMapping> _mappings = [];
+
+    public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, ILogger log)
+    {
+        (_name, _device, _info, _vm, _log) = (name, device, info, vm, log);
+        MappableAreas = Areas(info);
+    }
+
+    public ulong Size => _info.Size;
+
+    public IReadOnlyList<MappableArea> MappableAreas { get; }
+
+    public bool TryRead(ulong offset, AccessWidth width, out ulong value)
+    {
+        if (_device.TryRead(_info, offset, (int)width, out value))
+            return true;
+        value = width.AllOnes();
+        return false;
+    }
+
+    public bool TryWrite(ulong offset, AccessWidth width, ulong value) => _device.TryWrite(_info, offset, (int)width, value);
+
+    public IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical)
+    {
+        try
+        {
+            if (!_mappings.TryGetValue((offset, length), out var mapping))
+                _mappings.Add((offset, length), mapping = _device.Map(_info, offset, length, _info.IsWritable));
+            return _vm.MapMemory(guestPhysical, mapping.Address, length);
+        }
+        catch (LinuxException failure)
+        {
+            LogTrapped(_name, offset, guestPhysical, failure.Message);
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var mapping in _mappings.Values)
+            mapping.Dispose();
+        _mappings.Clear();
+    }
+
+    // Without the sparse capability a mappable region is mappable whole (linux/vfio.h, VFIO_REGION_INFO_CAP_SPARSE_MMAP).
+    private static MappableArea[] Areas(VfioRegionInfo info)
+    {
+        if (!info.IsMappable)
+            return [];
+        if (info.SparseAreas.Count == 0)
+            return [new MappableArea(0, info.Size)];
+        var areas = info.SparseAreas.Select(static area => new MappableArea(area.Offset, area.Length)).ToArray();
+        Array.Sort(areas, static (a, b) => a.Offset.CompareTo(b.Offset));
+        return areas;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Region} at {Offset:x}h can't be mapped at {GuestPhysical:x}h and is trapped instead: {Reason}")]
+    private partial void LogTrapped(string region, ulong offset, ulong guestPhysical, string reason);
+}
