@@ -1,0 +1,114 @@
+namespace Hatchway.Linux.Tests;
+
+public sealed class FilesTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-sysfs-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void An_eventfd_counts_until_it_is_taken()
+    {
+        using var eventFd = EventFd.Create();
+        Assert.False(eventFd.IsSignalled);
+        Assert.Equal(0ul, eventFd.Take());
+
+        eventFd.Signal();
+        eventFd.Signal();
+
+        Assert.True(eventFd.IsSignalled);
+        Assert.Equal(2ul, eventFd.Take());
+        Assert.False(eventFd.Wait(TimeSpan.Zero));
+    }
+
+    [Fact]
+    public void Epoll_names_the_file_that_is_ready()
+    {
+        using var first = EventFd.Create();
+        using var second = EventFd.Create();
+        using var epoll = Epoll.Create();
+        Assert.True(epoll.TryAdd(first, 1));
+        Assert.True(epoll.TryAdd(second, 2));
+        var tokens = new int[4];
+        Assert.Equal(0, epoll.Wait(tokens, TimeSpan.Zero));
+
+        second.Signal();
+        Assert.Equal(1, epoll.Wait(tokens, TimeSpan.FromSeconds(5)));
+        Assert.Equal(2, tokens[0]);
+
+        epoll.Remove(second);
+        Assert.Equal(0, epoll.Wait(tokens, TimeSpan.Zero));
+    }
+
+    [Fact]
+    public void Memory_mapped_twice_is_one_memory_and_a_range_outside_is_refused()
+    {
+        using var file = MemoryFile.Create("test", 8192);
+        using var one = file.Map();
+        using var other = file.Map();
+        one.Slice(4096, 1)[0] = 7;
+
+        Assert.Equal(7, other.Slice(4096, 1)[0]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => one.Slice(8190, 3).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => one.Slice(ulong.MaxValue, 1).Length);
+    }
+
+    [Fact]
+    public void A_descriptor_that_is_closed_is_not_used_again()
+    {
+        var eventFd = EventFd.Create();
+        eventFd.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(eventFd.Signal);
+    }
+
+    [Fact]
+    public void A_failed_open_says_what_and_why()
+    {
+        Assert.False(DeviceFile.CanOpen("/dev/no-such-device", out var errno));
+        Assert.Equal(Errno.ENOENT, errno);
+        Assert.Equal(
+            "open /dev/no-such-device: No such file or directory (ENOENT)",
+            new LinuxException("open /dev/no-such-device", errno).Message);
+    }
+
+    [Fact]
+    public void Sysfs_gives_numbers_links_names_and_bytes_and_tells_what_is_missing()
+    {
+        var device = Directory.CreateDirectory(Path.Combine(_folder.FullName, "bus/pci/devices/0000:00:06.0")).FullName;
+        File.WriteAllText(Path.Combine(device, "vendor"), "0x8086\n");
+        File.WriteAllText(Path.Combine(device, "odd"), "many\n");
+        File.WriteAllBytes(Path.Combine(device, "config"), [1, 2, 3]);
+        File.CreateSymbolicLink(Path.Combine(device, "driver"), "../../drivers/vfio-pci");
+        var sysfs = new Sysfs(_folder.FullName);
+        const string Path0 = "bus/pci/devices/0000:00:06.0";
+
+        Assert.Equal(0x8086ul, sysfs.ReadHex($"{Path0}/vendor"));
+        Assert.Equal("vfio-pci", sysfs.ReadLinkName($"{Path0}/driver"));
+        Assert.Equal(["config", "driver", "odd", "vendor"], sysfs.List(Path0));
+        Assert.Equal([1, 2, 3], sysfs.ReadBytes($"{Path0}/config", 64));
+        Assert.Null(sysfs.ReadLinkName($"{Path0}/iommu_group"));
+        Assert.Null(sysfs.TryReadText($"{Path0}/absent"));
+        Assert.Empty(sysfs.List("absent"));
+        Assert.Empty(sysfs.ReadBytes("absent", 4));
+        Assert.Contains("absent", Assert.Throws<LinuxException>(() => sysfs.ReadHex($"{Path0}/absent")).Message, StringComparison.Ordinal);
+        Assert.Contains("'many'", Assert.Throws<LinuxException>(() => sysfs.ReadHex($"{Path0}/odd")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Limits_and_memory_of_the_host_are_known()
+    {
+        Assert.True(ResourceLimits.HostMemory > 16 << 20);
+        Assert.True(ResourceLimits.MemoryLock.Soft <= ResourceLimits.MemoryLock.Hard);
+        Assert.Equal(Environment.IsPrivilegedProcess, ResourceLimits.HasCapability(ResourceLimits.CapIpcLock));
+    }
+
+    [Fact]
+    public void What_is_no_terminal_stays_as_it_is()
+    {
+        using var file = MemoryFile.Create("test", 4096);
+
+        Assert.Null(RawTerminal.TryEnter(file));
+        Assert.False(file.IsTerminal);
+    }
+}
