@@ -1,0 +1,163 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine;
+
+/// <summary>ACPI's fixed hardware: power button, switching off, and a timer (ACPI 6.5 §4.8.3).</summary>
+/// <remarks>
+/// <code>
+/// port    bytes  register                                     ACPI 6.5
+/// 0x600   2      PM1a status, write 1 to clear                §4.8.3.1.1
+/// 0x602   2      PM1a enable                                  §4.8.3.1.2
+/// 0x604   2      PM1a control                                 §4.8.3.2.1
+/// 0x608   4      PM timer, 24 bits at 3.579545 MHz            §4.8.3.3
+/// </code>
+/// <para>There is no system management mode and so no SMI command port: the machine is always in ACPI mode and SCI_EN reads as one. The
+/// only event that occurs is the power button's. The timer's carry sets no status (nobody uses it: a 24-bit
+/// timer is read more often than it wraps), and there is no sleep button and no wake alarm.</para>
+/// <para>Any thread. The SCI is level-triggered and is driven under the device's lock, in the order of the changes.</para>
+/// </remarks>
+public sealed class PowerManagementDevice : IAddressTarget
+{
+    /// <summary>First port of the PM1a event block: status and enable, 2 bytes each.</summary>
+    public const ushort EventBlock = 0x600;
+
+    /// <summary>Bytes of the PM1a event block.</summary>
+    public const byte EventBlockLength = 4;
+
+    /// <summary>First port of the PM1a control block.</summary>
+    public const ushort ControlBlock = 0x604;
+
+    /// <summary>Bytes of the PM1a control block.</summary>
+    public const byte ControlBlockLength = 2;
+
+    /// <summary>First port of the PM timer.</summary>
+    public const ushort TimerBlock = 0x608;
+
+    /// <summary>Bytes of the PM timer; its upper 8 bits are zero.</summary>
+    public const byte TimerBlockLength = 4;
+
+    /// <summary>How many ports the device decodes, from <see cref="EventBlock"/> on.</summary>
+    public const int PortCount = 0x10;
+
+    /// <summary>The system control interrupt's GSI: level-triggered.</summary>
+    public const uint SciGsi = 9;
+
+    /// <summary>The SLP_TYP value that means off; the DSDT's <c>\_S5</c> names it.</summary>
+    public const byte SleepTypeOff = 5;
+
+    /// <summary>Ticks of the PM timer in a second.</summary>
+    public const uint TimerFrequency = 3_579_545;
+
+    // Events, the same bits in status and enable.
+    private const ushort GlobalLock = 1 << 5;
+    private const ushort PowerButton = 1 << 8;
+
+    // GBL_EN can be set because ACPICA reports an error when it can't; no firmware ever releases the lock, so the event never comes.
+    private const ushort EnableMask = GlobalLock | PowerButton;
+
+    // The control register.
+    private const ushort SciEnabled = 1 << 0;
+    private const ushort BusMasterReload = 1 << 1;
+    private const int SleepTypeShift = 10;
+    private const ushort SleepTypeMask = 7 << SleepTypeShift;
+    private const ushort SleepEnable = 1 << 13;
+
+    private const uint TimerMask = 0x00FF_FFFF;
+
+    private readonly IPowerControl _power;
+    private readonly IInterruptLine _sci;
+    private readonly TimeProvider _time;
+
+    // Guards the registers and the level of the SCI. The power control is called outside it.
+    private readonly Lock _lock = new();
+    private ushort _status;
+    private ushort _enable;
+    private ushort _control = SciEnabled;
+    private bool _asserted;
+
+    /// <summary>Makes the device as it is after a reset.</summary>
+    /// <param name="power">What switches off.</param>
+    /// <param name="sci">The interrupt, <see cref="SciGsi"/>.</param>
+    /// <param name="time">What the timer counts by; its timestamps, not its date.</param>
+    public PowerManagementDevice(IPowerControl power, IInterruptLine sci, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(power);
+        ArgumentNullException.ThrowIfNull(sci);
+        ArgumentNullException.ThrowIfNull(time);
+        (_power, _sci, _time) = (power, sci, time);
+    }
+
+    /// <summary>
+    /// Presses the power button: the guest is told by an SCI if it listens, and finds the press in the status register when it
+    /// starts to. From the host's side, any thread.
+    /// </summary>
+    public void PressPowerButton()
+    {
+        lock (_lock)
+        {
+            _status |= PowerButton;
+            UpdateSci();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong Read(ulong offset, AccessWidth width)
+    {
+        ulong low;
+        lock (_lock)
+            low = _status | ((ulong)_enable << 16) | ((ulong)_control << 32);
+        // The timer is sampled once, so that one access never sees it in two states.
+        var registers = new UInt128(ReadTimer(), low);
+        return (ulong)(registers >> (8 * (int)offset)) & width.AllOnes();
+    }
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, AccessWidth width, ulong value)
+    {
+        // Each byte of a register may be written alone; in all of them a byte means the same as within the word.
+        for (var i = 0; i < (int)width; i++)
+            WriteByte((int)offset + i, (byte)(value >> (8 * i)));
+    }
+
+    private void WriteByte(int offset, byte value)
+    {
+        var shift = 8 * (offset & 1);
+        var bits = value << shift;
+        var kept = ~(0xFF << shift);
+        var off = false;
+        lock (_lock)
+        {
+            switch (EventBlock + (offset & ~1))
+            {
+                case EventBlock:
+                    _status &= (ushort)~bits;
+                    break;
+                case EventBlock + 2:
+                    _enable = (ushort)((_enable & kept) | (bits & EnableMask));
+                    break;
+                case ControlBlock:
+                    _control = (ushort)((_control & kept) | (bits & (BusMasterReload | SleepTypeMask)) | SciEnabled);
+                    off = (bits & SleepEnable) != 0 && _control >> SleepTypeShift == SleepTypeOff;
+                    break;
+                default:
+                    // The timer can't be written, and nothing is between the blocks.
+                    break;
+            }
+            UpdateSci();
+        }
+        if (off)
+            _power.Request(PowerEvent.PowerOff);
+    }
+
+    private void UpdateSci()
+    {
+        var asserted = (_status & _enable) != 0;
+        if (asserted == _asserted)
+            return;
+        _asserted = asserted;
+        _sci.Set(asserted);
+    }
+
+    private uint ReadTimer() =>
+        (uint)((UInt128)(ulong)_time.GetTimestamp() * TimerFrequency / (ulong)_time.TimestampFrequency) & TimerMask;
+}

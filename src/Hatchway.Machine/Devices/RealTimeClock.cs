@@ -1,0 +1,237 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine;
+
+/// <summary>The clock and CMOS RAM of a PC at ports 0x70 and 0x71: Motorola MC146818 with the century at 0x32.</summary>
+/// <remarks>
+/// <para>It tells the time provider's UTC, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may set it; the
+/// difference to the provider's time is kept, for this machine's life. What is no date (the 31st of February) is ignored.</para>
+/// <para>It raises no interrupt and sets no interrupt flag: the enable bits of register B stay zero and register C reads as
+/// zero, so no driver believes in an alarm that will not come. The alarm registers are plain RAM.</para>
+/// <para>Any thread; index and data are two accesses, which the guest has to serialise.</para>
+/// </remarks>
+public sealed class RealTimeClock : IAddressTarget, IByteRegisters
+{
+    /// <summary>The index port; the data port follows it.</summary>
+    public const ushort FirstPort = 0x70;
+
+    /// <summary>How many ports.</summary>
+    public const int PortCount = 2;
+
+    /// <summary>The register that holds the century; the FADT names it.</summary>
+    public const byte CenturyRegister = 0x32;
+
+    // Register A: UIP in bit 7, the divider in 6:4, the periodic rate in 3:0. 010 runs from 32.768 kHz, 11x holds the divider in reset.
+    private const byte UpdateInProgress = 0x80;
+    private const byte DividerReset = 0x60;
+    private const byte RegisterAAtStart = 0x26;
+
+    // Register B.
+    private const byte SetTime = 0x80;
+    private const byte BinaryMode = 0x04;
+    private const byte Hours24 = 0x02;
+    private const byte RegisterBWritable = SetTime | BinaryMode | Hours24;
+
+    // Register D: the RAM and the time are valid.
+    private const byte Valid = 0x80;
+
+    private const byte Afternoon = 0x80;
+    private const byte IndexMask = 0x7F;
+
+    // UIP is set 244 us before an update, which then takes 1984 us (MC146818, table 5). The seconds change at the update's end.
+    private const long UpdateTicks = (244 + 1984) * TimeSpan.TicksPerMicrosecond;
+
+    // Once the divider runs again, the first update comes half a second later (MC146818, "Divider control").
+    private static readonly TimeSpan AfterDividerReset = TimeSpan.FromMilliseconds(500);
+
+    private readonly TimeProvider _time;
+
+    // Guards everything below.
+    private readonly Lock _lock = new();
+    private readonly byte[] _ram = new byte[IndexMask + 1];
+    private TimeSpan _offset;
+    private byte _index;
+
+    /// <summary>Makes a clock that tells a time provider's UTC.</summary>
+    public RealTimeClock(TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        _time = time;
+        _ram[(int)Cell.A] = RegisterAAtStart;
+        _ram[(int)Cell.B] = Hours24;
+    }
+
+    private enum Cell : byte
+    {
+        Seconds = 0,
+        Minutes = 2,
+        Hours = 4,
+        DayOfWeek = 6,
+        Day = 7,
+        Month = 8,
+        Year = 9,
+        A = 10,
+        B = 11,
+        C = 12,
+        D = 13,
+        Century = CenturyRegister,
+    }
+
+    private static ReadOnlySpan<Cell> TimeCells =>
+        [Cell.Seconds, Cell.Minutes, Cell.Hours, Cell.DayOfWeek, Cell.Day, Cell.Month, Cell.Year, Cell.Century];
+
+    // With SET, or with the divider in reset, the clock stands still and its registers are RAM.
+    private bool Stopped => (_ram[(int)Cell.B] & SetTime) != 0 || DividerHeld;
+
+    private bool DividerHeld => (_ram[(int)Cell.A] & DividerReset) == DividerReset;
+
+    private DateTime Now => _time.GetUtcNow().UtcDateTime + _offset;
+
+    /// <inheritdoc/>
+    public ulong Read(ulong offset, AccessWidth width) => ByteRegisters.Read(this, offset, width);
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, AccessWidth width, ulong value) => ByteRegisters.Write(this, offset, width, value);
+
+    byte IByteRegisters.ReadRegister(int port)
+    {
+        // The index can't be read back, on most PCs.
+        if (port == 0)
+            return 0xFF;
+        lock (_lock)
+            return ReadCell((Cell)_index);
+    }
+
+    void IByteRegisters.WriteRegister(int port, byte value)
+    {
+        lock (_lock)
+        {
+            // Bit 7 of the index port masks the NMI; it is no part of the index.
+            if (port == 0)
+                _index = (byte)(value & IndexMask);
+            else
+                WriteCell((Cell)_index, value);
+        }
+    }
+
+    private byte ReadCell(Cell cell)
+    {
+        switch (cell)
+        {
+            case Cell.A:
+                return (byte)(_ram[(int)Cell.A] | (UpdateIsNear() ? UpdateInProgress : 0));
+            case Cell.C:
+                return 0;
+            case Cell.D:
+                return Valid;
+            default:
+                return TimeCells.Contains(cell) && !Stopped ? Encode(cell, Now) : _ram[(int)cell];
+        }
+    }
+
+    private void WriteCell(Cell cell, byte value)
+    {
+        switch (cell)
+        {
+            case Cell.A:
+                WriteControl(Cell.A, (byte)(value & ~UpdateInProgress));
+                break;
+            case Cell.B:
+                WriteControl(Cell.B, (byte)(value & RegisterBWritable));
+                break;
+            case Cell.C or Cell.D:
+                break;
+            default:
+                if (TimeCells.Contains(cell) && !Stopped)
+                    Adjust(cell, value);
+                else
+                    _ram[(int)cell] = value;
+                break;
+        }
+    }
+
+    private void WriteControl(Cell register, byte value)
+    {
+        var (wasStopped, wasHeld) = (Stopped, DividerHeld);
+        var now = Now;
+        if (!wasStopped)
+            Latch(now);
+        _ram[(int)register] = value;
+        // The first update after the divider's reset is due half a second later; without one the fraction goes on as it was.
+        if (wasStopped && !Stopped)
+            Adopt(now, wasHeld ? AfterDividerReset : Fraction(now));
+    }
+
+    // One register written while the clock runs: the others keep the time.
+    private void Adjust(Cell cell, byte value)
+    {
+        var now = Now;
+        Latch(now);
+        _ram[(int)cell] = value;
+        Adopt(now, Fraction(now));
+    }
+
+    private void Latch(DateTime now)
+    {
+        foreach (var cell in TimeCells)
+            _ram[(int)cell] = Encode(cell, now);
+    }
+
+    private void Adopt(DateTime now, TimeSpan fraction)
+    {
+        var year = (100 * Decode(Cell.Century)) + Decode(Cell.Year);
+        var month = Decode(Cell.Month);
+        var day = Decode(Cell.Day);
+        var hour = DecodeHour();
+        var (minute, second) = (Decode(Cell.Minutes), Decode(Cell.Seconds));
+        // Far from the ends of what a DateTime holds, so that the provider's clock can be set back without reaching one.
+        if (year is < 100 or > 9900 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
+            || hour > 23 || minute > 59 || second > 59)
+            return;
+        _offset += new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc) + fraction - now;
+    }
+
+    private static TimeSpan Fraction(DateTime now) => new(now.Ticks % TimeSpan.TicksPerSecond);
+
+    private bool UpdateIsNear() => !Stopped && TimeSpan.TicksPerSecond - Fraction(Now).Ticks <= UpdateTicks;
+
+    private byte Encode(Cell cell, DateTime now) => cell switch
+    {
+        Cell.Seconds => ToFormat(now.Second),
+        Cell.Minutes => ToFormat(now.Minute),
+        Cell.Hours => EncodeHour(now.Hour),
+        Cell.DayOfWeek => ToFormat((int)now.DayOfWeek + 1),
+        Cell.Day => ToFormat(now.Day),
+        Cell.Month => ToFormat(now.Month),
+        Cell.Year => ToFormat(now.Year % 100),
+        _ => ToFormat(now.Year / 100),
+    };
+
+    private bool Is24Hours => (_ram[(int)Cell.B] & Hours24) != 0;
+
+    private byte EncodeHour(int hour)
+    {
+        if (Is24Hours)
+            return ToFormat(hour);
+        var onDial = hour % 12 == 0 ? 12 : hour % 12;
+        return (byte)(ToFormat(onDial) | (hour >= 12 ? Afternoon : 0));
+    }
+
+    private int DecodeHour()
+    {
+        var value = _ram[(int)Cell.Hours];
+        if (Is24Hours)
+            return FromFormat(value);
+        var onDial = FromFormat((byte)(value & ~Afternoon));
+        var hour = (onDial % 12) + ((value & Afternoon) != 0 ? 12 : 0);
+        return onDial is < 1 or > 12 ? int.MaxValue : hour;
+    }
+
+    private int Decode(Cell cell) => FromFormat(_ram[(int)cell]);
+
+    private byte ToFormat(int value) =>
+        (byte)((_ram[(int)Cell.B] & BinaryMode) != 0 ? value : ((value / 10) << 4) | (value % 10));
+
+    private int FromFormat(byte value) =>
+        (_ram[(int)Cell.B] & BinaryMode) != 0 ? value : (10 * (value >> 4)) + (value & 0xF);
+}

@@ -1,0 +1,28 @@
+namespace Hatchway.Machine;
+
+/// <summary>Which interrupt controller input a function's INTx reaches: the one place that says so.</summary>
+/// <remarks>
+/// The ACPI <c>_PRT</c> tells it to the guest, and the program wires devices by it. Inputs 16 to 23 of the I/O APIC take turns,
+/// so that neighbouring slots do not share (PCI Local Bus 3.0 §2.2.6, the rotation of a backplane). A <c>_PRT</c> entry that names
+/// a GSI stands for level-triggered and active low, PCI's convention (ACPI 6.5 §6.2.13); KVM's I/O APIC ignores the polarity bit, so
+/// <see cref="IInterruptLine.Set"/> with true asserts it in either.
+/// </remarks>
+public static class IntxRouting
+{
+    /// <summary>The first global system interrupt used.</summary>
+    public const uint FirstGsi = 16;
+
+    /// <summary>How many are used.</summary>
+    public const uint GsiCount = 8;
+
+    /// <summary>The global system interrupt of a slot's pin.</summary>
+    /// <param name="slot">Device number, 0 to 31.</param>
+    /// <param name="pin">1 to 4 for INTA to INTD, as the interrupt pin register counts.</param>
+    /// <returns>16 to 23.</returns>
+    public static uint Gsi(int slot, int pin)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)slot, 31u, nameof(slot));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)(pin - 1), 3u, nameof(pin));
+        return FirstGsi + ((uint)(slot + pin - 1) % GsiCount);
+    }
+}

@@ -1,0 +1,211 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine;
+
+/// <summary>The guest's physical memory, or its I/O ports: what answers where.</summary>
+/// <remarks>
+/// Look-ups may come from any thread; they take no lock and allocate nothing. A change builds the whole table anew and puts it in
+/// place at once, so a look-up sees the space before or after it. An access that began before <see cref="Unmap"/> returns may still be
+/// inside the target after it.
+/// </remarks>
+public sealed class AddressSpace
+{
+    // Guards _mappings and the replacement of _segments. No target is called under it, so it is the last in any order.
+    private readonly Lock _writer = new();
+
+    // What is mapped, the one that wins first: by priority, then by age.
+    private readonly List<Mapping> _mappings = [];
+
+    // The same without overlaps, in ascending order. Never changed once it is here.
+    private Segment[] _segments = [];
+    private long _unclaimed;
+
+    /// <summary>Makes an empty space.</summary>
+    /// <param name="length">How many addresses there are, from 0 on: 0x10000 for ports.</param>
+    public AddressSpace(ulong length) => Length = length;
+
+    /// <summary>How many addresses there are.</summary>
+    public ulong Length { get; }
+
+    /// <summary>Accesses with a byte that nobody answered.</summary>
+    public long Unclaimed => Volatile.Read(ref _unclaimed);
+
+    /// <summary>Lets a target answer from an address on.</summary>
+    /// <param name="start">The address of the target's offset 0.</param>
+    /// <param name="length">Bytes, at least 1.</param>
+    /// <param name="target">What answers.</param>
+    /// <param name="priority">Where targets overlap the higher one answers; among equals, the one that was mapped first.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is empty or passes the end of the space.</exception>
+    /// <exception cref="InvalidOperationException">The target is mapped already.</exception>
+    public void Map(ulong start, ulong length, IAddressTarget target, int priority = 0)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, Length - length);
+        lock (_writer)
+        {
+            if (IndexOf(target) >= 0)
+                throw new InvalidOperationException($"the target at 0x{start:x} is mapped already");
+            var place = _mappings.FindIndex(other => other.Priority < priority);
+            _mappings.Insert(place < 0 ? _mappings.Count : place, new Mapping(start, start + length, target, priority));
+            Volatile.Write(ref _segments, Flatten(_mappings));
+        }
+    }
+
+    /// <summary>Takes a target away; what it hid answers again.</summary>
+    /// <returns>False when it was not mapped.</returns>
+    public bool Unmap(IAddressTarget target)
+    {
+        lock (_writer)
+        {
+            var index = IndexOf(target);
+            if (index < 0)
+                return false;
+            _mappings.RemoveAt(index);
+            Volatile.Write(ref _segments, Flatten(_mappings));
+            return true;
+        }
+    }
+
+    /// <summary>Reads what answers at an address; bytes that nobody answers, and those past the end of the space, are all ones.</summary>
+    /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
+    public ulong Read(ulong address, AccessWidth width)
+    {
+        var segments = Volatile.Read(ref _segments);
+        var index = Locate(segments, address, out var room);
+        if (index < 0 || room < (ulong)width)
+            return ReadInPieces(segments, address, width);
+        ref readonly var segment = ref segments[index];
+        return segment.Target.Read(address - segment.TargetStart, width) & width.AllOnes();
+    }
+
+    /// <summary>Writes to what answers at an address; bytes that nobody takes are dropped.</summary>
+    /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
+    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    public void Write(ulong address, AccessWidth width, ulong value)
+    {
+        var segments = Volatile.Read(ref _segments);
+        var index = Locate(segments, address, out var room);
+        if (index < 0 || room < (ulong)width)
+        {
+            WriteInPieces(segments, address, width, value);
+            return;
+        }
+        ref readonly var segment = ref segments[index];
+        segment.Target.Write(address - segment.TargetStart, width, value & width.AllOnes());
+    }
+
+    private ulong ReadInPieces(Segment[] segments, ulong address, AccessWidth width)
+    {
+        var value = 0ul;
+        var unclaimed = false;
+        for (var done = 0; done < (int)width;)
+        {
+            var index = NextPiece(segments, address, done, width, out var piece);
+            var part = piece.AllOnes();
+            if (index >= 0)
+                part &= segments[index].Target.Read(address + (uint)done - segments[index].TargetStart, piece);
+            else
+                unclaimed = true;
+            value |= part << (8 * done);
+            done += (int)piece;
+        }
+        if (unclaimed)
+            Interlocked.Increment(ref _unclaimed);
+        return value;
+    }
+
+    private void WriteInPieces(Segment[] segments, ulong address, AccessWidth width, ulong value)
+    {
+        var unclaimed = false;
+        for (var done = 0; done < (int)width;)
+        {
+            var index = NextPiece(segments, address, done, width, out var piece);
+            var part = (value >> (8 * done)) & piece.AllOnes();
+            if (index >= 0)
+                segments[index].Target.Write(address + (uint)done - segments[index].TargetStart, piece, part);
+            else
+                unclaimed = true;
+            done += (int)piece;
+        }
+        if (unclaimed)
+            Interlocked.Increment(ref _unclaimed);
+    }
+
+    // The owner of the access's next bytes, or -1, and how many of them go to it at once.
+    private static int NextPiece(Segment[] segments, ulong address, int done, AccessWidth width, out AccessWidth piece)
+    {
+        var at = address + (uint)done;
+        var index = Locate(segments, at, out var room);
+        piece = AccessWidthExtensions.WidestAligned(at, (int)Math.Min((ulong)((int)width - done), room));
+        // Past 2^64 there is nothing, and not address 0 again.
+        return at < address ? -1 : index;
+    }
+
+    // The segment that holds an address, or -1, and how many bytes there are from the address on before that changes.
+    private static int Locate(Segment[] segments, ulong address, out ulong room)
+    {
+        var low = 0;
+        var high = segments.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (segments[middle].End <= address)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        // low is now the first segment that ends after the address.
+        if (low == segments.Length)
+        {
+            room = ulong.MaxValue;
+            return -1;
+        }
+        ref readonly var segment = ref segments[low];
+        if (segment.Start > address)
+        {
+            room = segment.Start - address;
+            return -1;
+        }
+        room = segment.End - address;
+        return low;
+    }
+
+    private int IndexOf(IAddressTarget target) => _mappings.FindIndex(mapping => ReferenceEquals(mapping.Target, target));
+
+    // Between two neighbouring edges the owner can't change: it is the first mapping, in order of precedence, that covers them.
+    private static Segment[] Flatten(List<Mapping> mappings)
+    {
+        var edges = new SortedSet<ulong>();
+        foreach (var mapping in mappings)
+        {
+            edges.Add(mapping.Start);
+            edges.Add(mapping.End);
+        }
+        var segments = new List<Segment>();
+        var from = 0ul;
+        foreach (var to in edges)
+        {
+            var owner = mappings.FindIndex(mapping => mapping.Start <= from && from < to && to <= mapping.End);
+            if (owner >= 0)
+                Append(segments, new Segment(from, to, mappings[owner].Target, mappings[owner].Start));
+            from = to;
+        }
+        return [.. segments];
+    }
+
+    private static void Append(List<Segment> segments, Segment next)
+    {
+        if (segments.Count > 0 && segments[^1] is var last && last.End == next.Start && ReferenceEquals(last.Target, next.Target))
+            segments[^1] = last with { End = next.End };
+        else
+            segments.Add(next);
+    }
+
+    private readonly record struct Mapping(ulong Start, ulong End, IAddressTarget Target, int Priority);
+
+    private readonly record struct Segment(ulong Start, ulong End, IAddressTarget Target, ulong TargetStart);
+}

@@ -1,0 +1,113 @@
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Machine;
+
+/// <summary>Where things are in the guest's physical address space.</summary>
+/// <remarks>
+/// <code>
+/// 0                      RAM, up to 3 GiB of it
+/// 0xC000_0000            32-bit PCI window, 512 MiB
+/// 0xE000_0000            ECAM of bus 0, 1 MiB
+/// 0xFEC0_0000            I/O APIC, 4 KiB
+/// 0xFEE0_0000            local APIC, 4 KiB
+/// 0xFEFF_C000            KVM's identity map page and TSS, 16 KiB
+/// 4 GiB                  the rest of RAM
+/// above RAM              64-bit PCI window, to the end of the physical address space
+/// </code>
+/// </remarks>
+public sealed class MemoryLayout
+{
+    /// <summary>Where RAM below 4 GiB ends at the latest.</summary>
+    public const ulong LowRamEnd = 0xC000_0000;
+
+    /// <summary>Where RAM goes on above the devices.</summary>
+    public const ulong HighRamStart = 1ul << 32;
+
+    /// <summary>The I/O APIC, 4 KiB; the kernel answers there (<c>KVM_CREATE_IRQCHIP</c>).</summary>
+    public const ulong IoApicAddress = 0xFEC0_0000;
+
+    /// <summary>The local APICs, 4 KiB; the kernel answers there (Intel SDM volume 3, "Local APIC Status and Location").</summary>
+    public const ulong LocalApicAddress = 0xFEE0_0000;
+
+    /// <summary>One page for <c>KVM_SET_IDENTITY_MAP_ADDR</c>: KVM on Intel needs it for real mode.</summary>
+    public const ulong IdentityMapAddress = 0xFEFF_C000;
+
+    /// <summary>Three pages for <c>KVM_SET_TSS_ADDR</c>: KVM on Intel needs them for real mode.</summary>
+    public const ulong TssAddress = 0xFEFF_D000;
+
+    /// <summary>The fewest physical address bits a layout can be made for: what a processor without PAE has.</summary>
+    public const int MinimumPhysicalAddressBits = 32;
+
+    private const ulong PageSize = 4096;
+    private const ulong SmallestRam = 1 << 20;
+
+    // A 64 GiB BAR must be aligned to 64 GiB; a window that starts there wastes none of itself.
+    private const ulong LargestWindowAlignment = 64ul << 30;
+    private const ulong SmallestWindowAlignment = 1ul << 30;
+
+    // Beyond this, the host's nested page tables need a fifth level, which it may lack though its processor has more address bits.
+    private const int UsablePhysicalAddressBits = 48;
+
+    private MemoryLayout(RamRange[] ram, BridgeWindow mmio64)
+    {
+        Ram = ram;
+        Mmio64 = mmio64;
+    }
+
+    /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
+    public IReadOnlyList<RamRange> Ram { get; }
+
+    /// <summary>The window for memory BARs below 4 GiB.</summary>
+    public BridgeWindow Mmio32 { get; } = new(LowRamEnd, 0x2000_0000);
+
+    /// <summary>The window for memory BARs above RAM; its length is zero when the physical address space leaves no room.</summary>
+    public BridgeWindow Mmio64 { get; }
+
+    /// <summary>The window for I/O BARs: all ports that no ISA device decodes.</summary>
+    public BridgeWindow Ports { get; } = new(0x1000, 0xF000);
+
+    /// <summary>Where the config space of bus 0 is seen as memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
+    public ulong EcamStart { get; } = 0xE000_0000;
+
+    /// <summary>Makes the layout of a guest.</summary>
+    /// <param name="ramBytes">Bytes of RAM: whole pages of 4 KiB, 1 MiB to <see cref="MaximumRam"/>.</param>
+    /// <param name="physicalAddressBits">The guest's physical address width (CPUID 0x8000_0008 EAX[7:0]), 32 to 52.</param>
+    /// <exception cref="ArgumentOutOfRangeException">One of them is out of its range.</exception>
+    public static MemoryLayout For(ulong ramBytes, int physicalAddressBits)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(ramBytes, SmallestRam);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ramBytes, MaximumRam(physicalAddressBits));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(ramBytes % PageSize, 0ul, nameof(ramBytes));
+        var low = Math.Min(ramBytes, LowRamEnd);
+        RamRange[] ram = low == ramBytes
+            ? [new(0, 0, low)]
+            : [new(0, 0, low), new(HighRamStart, low, ramBytes - low)];
+        return new MemoryLayout(ram, WindowAbove(Math.Max(ram[^1].End, HighRamStart), PhysicalEnd(physicalAddressBits)));
+    }
+
+    /// <summary>The most RAM that a guest can have: all of its physical addresses but the last GiB below 4 GiB.</summary>
+    /// <param name="physicalAddressBits">The guest's physical address width, 32 to 52; of more than 48 only 48 are used.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The width is out of its range.</exception>
+    public static ulong MaximumRam(int physicalAddressBits) => PhysicalEnd(physicalAddressBits) - (HighRamStart - LowRamEnd);
+
+    private static ulong PhysicalEnd(int physicalAddressBits)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(physicalAddressBits, MinimumPhysicalAddressBits);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(physicalAddressBits, 52);
+        return 1ul << Math.Min(physicalAddressBits, UsablePhysicalAddressBits);
+    }
+
+    // As far down as the alignment allows, because an IOMMU may reach fewer addresses than the processor, and a device can only
+    // reach another one's BAR where its own IOMMU can. A small address space gets a coarser window than none.
+    private static BridgeWindow WindowAbove(ulong ramEnd, ulong physicalEnd)
+    {
+        for (var alignment = LargestWindowAlignment; alignment >= SmallestWindowAlignment; alignment >>= 1)
+        {
+            var start = (ramEnd + alignment - 1) & ~(alignment - 1);
+            if (start < physicalEnd)
+                return new BridgeWindow(start, physicalEnd - start);
+        }
+        return default;
+    }
+}

@@ -1,0 +1,65 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Machine;
+
+/// <summary>The guest's PC put together: two address spaces, a PCI bus, and the devices that every PC has.</summary>
+/// <remarks>
+/// RAM, the interrupt controllers and the interval timer are the hypervisor's: an access comes here only where those do not answer. The
+/// program puts functions on <see cref="Bus"/>, the bridges among them, because the user chooses their slots.
+/// </remarks>
+public sealed class Pc
+{
+    // The machine's own devices stand in front of whatever else may be mapped.
+    private const int Fixed = 1;
+
+    private readonly Parts _parts;
+
+    /// <summary>Puts a PC together.</summary>
+    public Pc(Parts parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        _parts = parts;
+        PciMap = new MachineAddressMap(Memory, Ports, parts.Layout);
+        PowerManagement = new PowerManagementDevice(parts.Power, parts.Line(PowerManagementDevice.SciGsi), parts.Time);
+        Memory.Map(parts.Layout.EcamStart, Ecam.BytesPerBus, new Ecam(Bus), Fixed);
+        var configPorts = new ConfigAndResetPorts(new ConfigPorts(Bus), new ResetPort(parts.Power));
+        Ports.Map(ConfigPorts.FirstPort, ConfigPorts.PortCount, configPorts, Fixed);
+        Ports.Map(PowerManagementDevice.EventBlock, PowerManagementDevice.PortCount, PowerManagement, Fixed);
+        Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, new RealTimeClock(parts.Time), Fixed);
+        Ports.Map(SystemControlPort.Port, 1, new SystemControlPort(), Fixed);
+        Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
+    }
+
+    /// <summary>What a PC is made of.</summary>
+    /// <param name="Layout">Where things are.</param>
+    /// <param name="Line">Gives the wire to a global system interrupt; asked once for each that a device uses.</param>
+    /// <param name="Power">What switches off and resets.</param>
+    /// <param name="Time">Date and timestamps.</param>
+    public sealed record Parts(MemoryLayout Layout, Func<uint, IInterruptLine> Line, IPowerControl Power, TimeProvider Time);
+
+    /// <summary>Guest-physical memory, apart from what the hypervisor answers.</summary>
+    public AddressSpace Memory { get; } = new(1ul << 52);
+
+    /// <summary>The guest's I/O ports, apart from what the hypervisor answers.</summary>
+    public AddressSpace Ports { get; } = new(0x1_0000);
+
+    /// <summary>The two address spaces as PCI functions may use them.</summary>
+    public IGuestAddressMap PciMap { get; }
+
+    /// <summary>Bus 0, the only one. Empty at first; functions are added before the guest runs.</summary>
+    public PciBus Bus { get; } = new();
+
+    /// <summary>The power button, and what ACPI switches off with.</summary>
+    public PowerManagementDevice PowerManagement { get; }
+
+    /// <summary>Adds the first serial port.</summary>
+    /// <param name="sink">Where its output goes.</param>
+    /// <param name="drained">See <see cref="Uart16550(ICharacterSink, IInterruptLine, Action?)"/>.</param>
+    public Uart16550 AddCom1(ICharacterSink sink, Action? drained)
+    {
+        var uart = new Uart16550(sink, _parts.Line(Uart16550.Com1Gsi), drained);
+        Ports.Map(Uart16550.Com1, Uart16550.PortCount, uart, Fixed);
+        return uart;
+    }
+}
