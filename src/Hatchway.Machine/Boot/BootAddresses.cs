@@ -2,7 +2,7 @@ namespace Hatchway.Machine.Boot;
 
 /// <summary>What the loader puts where below 1 MiB, in ascending order.</summary>
 /// <remarks>
-/// All of it is RAM to the guest, which may reuse it once it has read it. Page 0 stays free, for a real-mode interrupt table and BIOS data area.
+/// All of it is RAM to the guest, which may reuse it once it has read it. Page 0 stays free, for a real-mode interrupt table and BIOS data.
 /// From <see cref="ConventionalEnd"/> on, nothing: there the guest may expect an EBDA, video memory and option ROMs, and from 0xE0000 on
 /// are the ACPI tables.
 /// </remarks>

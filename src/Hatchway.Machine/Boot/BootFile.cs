@@ -16,7 +16,7 @@ internal sealed class BootFile
     {
         (_stream, _name) = (stream, name);
         if (!stream.CanSeek)
-            throw Error("is not a regular file, and its size must be known before it is loaded; copy it into a file first");
+            throw Error("not a regular file, and its size must be known before it is loaded; copy it into a file first");
         try
         {
             Length = (ulong)stream.Length;
@@ -61,14 +61,14 @@ internal sealed class BootFile
     public void Demand(ulong offset, ulong length, string what)
     {
         if (offset > Length || length > Length - offset)
-        {
-            throw Error(BootPlacement.Text(
-                $"is truncated or damaged: {what} would need 0x{length:x} bytes at offset 0x{offset:x}, and the file has 0x{Length:x}; get it anew"));
-        }
+            throw Damaged(BootPlacement.Text($"{what} needs 0x{length:x} bytes at offset 0x{offset:x} of 0x{Length:x}"));
     }
 
     /// <summary>A message about this file.</summary>
     public BootException Error(string message) => new($"{_name}: {message}");
 
-    private BootException Unreadable(Exception failure) => new($"{_name}: can't be read: {failure.Message}", failure);
+    /// <summary>A message about this file when its content makes no sense.</summary>
+    public BootException Damaged(string message) => Error($"damaged: {message}; copy it again, or use another one");
+
+    private BootException Unreadable(Exception failure) => new($"{_name}: can't be read ({failure.Message}); see whether it is a file that you may read", failure);
 }

@@ -27,11 +27,11 @@ internal static class BootPlacement
     {
         var end = LowRamEnd(layout);
         if (start < BootAddresses.HighMemory)
-            throw file.Error(Text($"{what} belongs at 0x{start:x}, below 1 MiB, where no kernel can be loaded; use a kernel that loads higher"));
+            throw file.Error(Text($"{what} belongs at 0x{start:x}, and nothing can be loaded below 1 MiB; use another kernel"));
         if (start > end || length > end - start)
         {
             throw file.Error(Text(
-                $"{what} needs 0x{length:x} bytes of RAM at 0x{start:x}, but RAM below 4 GiB ends at 0x{end:x}; give the guest more memory"));
+                $"{what} needs 0x{length:x} bytes of RAM at 0x{start:x}, and low RAM ends at 0x{end:x}; give the guest more memory"));
         }
     }
 
@@ -48,12 +48,12 @@ internal static class BootPlacement
             return default;
         var file = new BootFile(request.Initrd, request.InitrdName ?? "initrd");
         if (file.Length == 0)
-            throw file.Error("is empty; leave the initrd out or give one with content");
+            throw file.Error("empty; leave the initrd out or give one with content");
         var top = Math.Min(LowRamEnd(layout), limit);
         if (top < floor || file.Length > top - floor || ((top - file.Length) & ~(PageSize - 1)) < floor)
         {
             throw file.Error(Text(
-                $"its 0x{file.Length:x} bytes find no room between the kernel's end at 0x{floor:x} and 0x{top:x}; give the guest more memory"));
+                $"its 0x{file.Length:x} bytes find no room between the kernel and 0x{top:x}; give the guest more memory"));
         }
         var start = (top - file.Length) & ~(PageSize - 1);
         file.Load(0, file.Length, memory, start, "the initrd");
@@ -70,7 +70,7 @@ internal static class BootPlacement
         var most = Math.Min(limit, BootAddresses.CommandLineCapacity - 1);
         var length = Encoding.UTF8.GetByteCount(commandLine);
         if ((uint)length > most)
-            throw kernel.Error(Text($"takes a command line of {most} bytes at most, and this one has {length}; shorten it"));
+            throw kernel.Error(Text($"the command line has {length} bytes, and this kernel takes {most} at most; shorten it"));
         if (commandLine.Contains('\0', StringComparison.Ordinal))
             throw kernel.Error("the command line has a zero character in it, where the kernel would take it to end; remove it");
         var room = memory.Slice(BootAddresses.CommandLine, length + 1);

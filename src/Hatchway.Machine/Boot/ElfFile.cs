@@ -63,11 +63,13 @@ internal sealed class ElfFile
         var header = new byte[ElfOffset.HeaderLength];
         file.Read(0, header, "the ELF header");
         var fields = new LittleEndianReader(header);
-        if (header[ElfOffset.Class] != Class64 || header[ElfOffset.Encoding] != LittleEndian || fields.UInt16(ElfOffset.Machine) != MachineX86)
-            throw file.Error("is an ELF image, but not a 64-bit one for x86-64; use a kernel for x86-64");
-        int count = fields.UInt16(ElfOffset.ProgramHeaderCount);
-        if (fields.UInt16(ElfOffset.ProgramHeaderSize) != ElfOffset.SegmentLength || count is 0 or > MostSegments)
-            throw file.Error(BootPlacement.Text($"is damaged: {count} program headers of {fields.UInt16(ElfOffset.ProgramHeaderSize)} bytes"));
+        var machine = fields.UInt16(ElfOffset.Machine);
+        if (header[ElfOffset.Class] != Class64 || header[ElfOffset.Encoding] != LittleEndian || machine != MachineX86)
+            throw file.Error("an ELF image, but not a 64-bit one for x86-64; use a kernel for x86-64");
+        var count = (int)fields.UInt16(ElfOffset.ProgramHeaderCount);
+        var size = fields.UInt16(ElfOffset.ProgramHeaderSize);
+        if (size != ElfOffset.SegmentLength || count is 0 or > MostSegments)
+            throw file.Damaged(BootPlacement.Text($"it has {count} program headers of {size} bytes"));
         var table = new byte[count * ElfOffset.SegmentLength];
         file.Read(fields.UInt64(ElfOffset.ProgramHeaders), table, "the program headers");
         var segments = new ElfSegment[count];
@@ -134,7 +136,7 @@ internal sealed class ElfFile
             return segment;
         file.Demand(segment.FileOffset, segment.FileSize, "a segment");
         if (segment.Kind == ElfSegmentKind.Load && segment.FileSize > segment.MemorySize)
-            throw file.Error("is damaged: a segment is larger in the file than in memory");
+            throw file.Damaged("a segment is larger in the file than in memory");
         return segment;
     }
 

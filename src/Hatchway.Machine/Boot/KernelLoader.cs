@@ -21,12 +21,12 @@ public static class KernelLoader
         var file = new BootFile(request.Kernel, request.KernelName);
         var ram = BootPlacement.LowRamEnd(layout);
         if (ram < SmallestRam)
-            throw file.Error(BootPlacement.Text($"can't be started in 0x{ram:x} bytes of RAM; give the guest at least 2 MiB"));
+            throw file.Error(BootPlacement.Text($"no kernel starts in 0x{ram:x} bytes of RAM; give the guest at least 2 MiB"));
         if (HasMagic(file, 0, ElfOffset.Magic))
             return PvhImage.Load(file, request, memory, layout);
         if (HasMagic(file, ZeroPageOffset.HeaderMagic, ZeroPageValue.HeaderMagic))
             return LinuxImage.Load(file, request, memory, layout);
-        throw file.Error("is neither a Linux bzImage nor an ELF64 image with a PVH entry; use a distribution's vmlinuz for x86-64");
+        throw file.Error("neither a Linux bzImage nor an ELF64 image with a PVH entry; use a distribution's vmlinuz for x86-64");
     }
 
     private static bool HasMagic(BootFile file, ulong offset, uint magic)

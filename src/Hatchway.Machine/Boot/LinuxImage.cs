@@ -35,8 +35,8 @@ internal static class LinuxImage
             CpuTables.TaskSelector);
     }
 
-    // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the legacy area,
-    // and to a multiple of its alignment.
+    // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the
+    // legacy area, and to a multiple of its alignment.
     private static ulong Address(BootFile file, SetupHeader header)
     {
         if (!header.Relocatable)
@@ -44,7 +44,7 @@ internal static class LinuxImage
         if (header.PreferredAddress > uint.MaxValue)
         {
             throw file.Error(BootPlacement.Text(
-                $"wants to be loaded at 0x{header.PreferredAddress:x}, and only addresses below 4 GiB are mapped when it starts; use another kernel"));
+                $"it wants to be loaded at 0x{header.PreferredAddress:x}, and kernels are loaded below 4 GiB only; use another one"));
         }
         var mask = header.KernelAlignment - 1ul;
         return (Math.Max(header.PreferredAddress, BootAddresses.HighMemory) + mask) & ~mask;

@@ -50,13 +50,13 @@ internal static class PvhImage
     private static ulong Entry(BootFile file, ElfFile elf)
     {
         if (!elf.TryFindNote("Xen\0"u8, Physical32Entry, out var value))
-            throw file.Error("is an ELF image without a PVH entry (note XEN_ELFNOTE_PHYS32_ENTRY); use the bzImage, or a kernel with CONFIG_PVH");
+            throw file.Error("an ELF image without a PVH entry (XEN_ELFNOTE_PHYS32_ENTRY); use the bzImage, or build with CONFIG_PVH");
         var fields = new LittleEndianReader(value.Span);
         return value.Length switch
         {
             sizeof(uint) => fields.UInt32(0),
             sizeof(ulong) => fields.UInt64(0),
-            _ => throw file.Error(BootPlacement.Text($"is damaged: its PVH entry is a number of {value.Length} bytes")),
+            _ => throw file.Damaged(BootPlacement.Text($"its PVH entry is a number of {value.Length} bytes")),
         };
     }
 
@@ -74,7 +74,7 @@ internal static class PvhImage
             entryLoaded |= entry >= segment.Physical && entry - segment.Physical < segment.FileSize;
         }
         if (!entryLoaded)
-            throw file.Error(BootPlacement.Text($"is damaged: its PVH entry at 0x{entry:x} is in none of its segments"));
+            throw file.Damaged(BootPlacement.Text($"its PVH entry at 0x{entry:x} is in none of its segments"));
         return end;
     }
 

@@ -114,17 +114,17 @@ internal sealed class SetupHeader
         file.Read(0, bytes, "the setup header");
         var fields = new LittleEndianReader(bytes);
         if (fields.UInt16(ZeroPageOffset.BootFlag) != ZeroPageValue.BootFlag)
-            throw file.Error("is damaged: a bzImage has 0xAA55 at offset 0x1fe");
+            throw file.Damaged("there is no 0xAA55 at offset 0x1fe");
         var version = fields.UInt16(ZeroPageOffset.Version);
         if (version < ZeroPageValue.Version212)
         {
             throw file.Error(BootPlacement.Text(
-                $"speaks boot protocol {version >> 8}.{version & 0xFF:d2}, and 2.12 is needed for a 64-bit start; use Linux 3.8 or later"));
+                $"its boot protocol is {version >> 8}.{version & 0xFF:d2}, and 2.12 is needed for a 64-bit start; use Linux 3.8 or later"));
         }
         if (ZeroPageOffset.HeaderMagic + bytes[ZeroPageOffset.HeaderEnd] < ZeroPageOffset.Header212End)
-            throw file.Error("is damaged: its setup header is shorter than boot protocol 2.12 has it");
+            throw file.Damaged("its setup header is shorter than boot protocol 2.12 has it");
         if ((fields.UInt16(ZeroPageOffset.ExtendedLoadFlags) & ZeroPageValue.Kernel64) == 0)
-            throw file.Error("has no 64-bit entry point (XLF_KERNEL_64 is clear); use a kernel for x86-64");
+            throw file.Error("it has no 64-bit entry point (XLF_KERNEL_64 is clear); use a kernel for x86-64");
         return new SetupHeader(bytes, file.Length).Checked(file);
     }
 
@@ -132,9 +132,9 @@ internal sealed class SetupHeader
     {
         file.Demand(PayloadOffset, ProtectedModeLength, "the kernel after its setup code");
         if (PayloadLength <= Entry64)
-            throw file.Error("is truncated or damaged: it ends before its 64-bit entry point");
+            throw file.Damaged("it ends before its 64-bit entry point");
         if (!uint.IsPow2(KernelAlignment))
-            throw file.Error(BootPlacement.Text($"is damaged: its alignment of 0x{KernelAlignment:x} is not a power of two"));
+            throw file.Damaged(BootPlacement.Text($"its alignment of 0x{KernelAlignment:x} is not a power of two"));
         return this;
     }
 }
