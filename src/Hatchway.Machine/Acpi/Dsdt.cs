@@ -1,0 +1,125 @@
+using System.Globalization;
+using static Hatchway.Machine.Acpi.Aml;
+using static Hatchway.Machine.Acpi.AmlResources;
+
+namespace Hatchway.Machine.Acpi;
+
+/// <summary>The differentiated system description table: what a system can't find by looking.</summary>
+internal static class Dsdt
+{
+    private const int PinsPerSlot = 4;
+    private const uint EcamLength = 1 << 20;
+
+    // PCI Firmware 3.3 §4.5.1, and there table 4-5 for the bits of the first dword that _OSC returns.
+    private const string HostBridgeUuid = "33DB4D5B-1FF7-401C-9657-7441C03DD766";
+    private const ulong UnrecognizedUuid = 1 << 2;
+    private const ulong UnrecognizedRevision = 1 << 3;
+    private const ulong CapabilitiesMasked = 1 << 4;
+
+    /// <summary>Builds the table. Revision 2: integers have 64 bits.</summary>
+    public static byte[] Build(AcpiDescription description)
+    {
+        var aml = Concatenate(
+            Name("\\_S5", Package(Integer(AcpiPorts.SoftOffType), Integer(AcpiPorts.SoftOffType), Integer(0), Integer(0))),
+            Scope("\\_SB", [HostBridge(description), EcamReservation(description.Layout), .. Processors(description.Cpus)]));
+        var table = new AcpiTable("DSDT", 2, AcpiTable.HeaderLength + aml.Length);
+        table.Bytes(AcpiTable.HeaderLength, aml);
+        return table.Finish();
+    }
+
+    private static AmlTerm HostBridge(AcpiDescription description)
+    {
+        var children = new List<AmlTerm>
+        {
+            Name("_HID", EisaId("PNP0A08")),
+            Name("_CID", EisaId("PNP0A03")),
+            Name("_SEG", Integer(0)),
+            Name("_BBN", Integer(0)),
+            Name("_UID", Integer(0)),
+            Name("_CRS", HostBridgeWindows(description.Layout)),
+            Name("_PRT", InterruptRouting(description.Slots)),
+            OperatingSystemCapabilities(),
+            Rtc(),
+        };
+        if (description.HasCom1)
+            children.Add(Com1());
+        return Device("PCI0", [.. children]);
+    }
+
+    // All ports but those of configuration mechanism #1, which are the bridge's own.
+    private static AmlTerm HostBridgeWindows(MemoryLayout layout)
+    {
+        var windows = new List<AmlResource>
+        {
+            WordBusNumber(0, 0),
+            Io(0xCF8, 8),
+            WordIo(0, 0xCF7),
+            WordIo(0xD00, 0xFFFF),
+            DWordMemory((uint)layout.Mmio32.Start, (uint)(layout.Mmio32.End - 1)),
+        };
+        if (layout.Mmio64.Length != 0)
+            windows.Add(QWordMemory(layout.Mmio64.Start, layout.Mmio64.End - 1));
+        return Template([.. windows]);
+    }
+
+    // Straight to I/O APIC inputs, without link devices (ACPI 6.5 §6.2.13). Function 0xFFFF means all; pins count from 0.
+    private static AmlTerm InterruptRouting(IReadOnlyList<int> slots)
+    {
+        var routes = new List<AmlTerm>();
+        foreach (var slot in slots)
+        {
+            var address = Integer(((ulong)slot << 16) | 0xFFFF);
+            for (var pin = 0; pin < PinsPerSlot; pin++)
+                routes.Add(Package(address, Integer((ulong)pin), Integer(0), Integer(IntxRouting.Gsi(slot, pin + 1))));
+        }
+        return Package([.. routes]);
+    }
+
+    // Grants nothing: hot plug, errors and the like of real devices stay with the host.
+    private static AmlTerm OperatingSystemCapabilities()
+    {
+        var status = Reference("CDW1");
+        var control = Reference("CDW3");
+        return Method(
+            "_OSC",
+            4,
+            CreateDWordField(Arg(3), 0, "CDW1"),
+            If(
+                Equal(Arg(0), Uuid(HostBridgeUuid)),
+                CreateDWordField(Arg(3), 8, "CDW3"),
+                If(NotEqual(Arg(1), Integer(1)), OrInto(status, Integer(UnrecognizedRevision))),
+                If(NotEqual(control, Integer(0)), OrInto(status, Integer(CapabilitiesMasked)), Store(Integer(0), control))),
+            Else(OrInto(status, Integer(UnrecognizedUuid))),
+            Return(Arg(3)));
+    }
+
+    // No interrupt: the RTC has no alarm.
+    private static AmlTerm Rtc() => Device(
+        "RTC",
+        Name("_HID", EisaId("PNP0B00")),
+        Name("_CRS", Template(Io(0x70, 2))));
+
+    private static AmlTerm Com1() => Device(
+        "COM1",
+        Name("_HID", EisaId("PNP0501")),
+        Name("_UID", Integer(1)),
+        Name("_CRS", Template(Io(0x3F8, 8), Irq(4))));
+
+    // Systems trust the MCFG only where a motherboard resource claims the same range (PCI Firmware 3.3 §4.1.2).
+    private static AmlTerm EcamReservation(MemoryLayout layout) => Device(
+        "ECAM",
+        Name("_HID", EisaId("PNP0C02")),
+        Name("_UID", Integer(0)),
+        Name("_CRS", Template(Memory32Fixed((uint)layout.EcamStart, EcamLength))));
+
+    private static IEnumerable<AmlTerm> Processors(int cpus)
+    {
+        for (var cpu = 0; cpu < cpus; cpu++)
+        {
+            yield return Device(
+                string.Create(CultureInfo.InvariantCulture, $"C{cpu:X3}"),
+                Name("_HID", String("ACPI0007")),
+                Name("_UID", Integer((ulong)cpu)));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+
+namespace Hatchway.Machine.Acpi;
+
+/// <summary>The interrupt controllers (ACPI 6.5 §5.2.12).</summary>
+internal static class Madt
+{
+    private const uint LocalApicAddress = 0xFEE0_0000;
+    private const uint IoApicAddress = 0xFEC0_0000;
+
+    // PCAT_COMPAT: there is a pair of 8259s, to be masked before the APICs are used.
+    private const uint HasLegacyPics = 1;
+    private const uint Enabled = 1;
+
+    // The last id that an xAPIC can have; 255 is its broadcast.
+    private const int LastLocalApicId = 254;
+
+    // MPS INTI flags: what the bus says, or active high (bits 1:0 = 1) and level-triggered (bits 3:2 = 3).
+    private const ushort Conforming = 0;
+    private const ushort ActiveHighLevel = 0b1101;
+
+    private const byte NmiInput = 1;
+
+    private enum Entry : byte
+    {
+        LocalApic = 0,
+        IoApic = 1,
+        InterruptSourceOverride = 2,
+        LocalApicNmi = 4,
+        LocalX2Apic = 9,
+        LocalX2ApicNmi = 10,
+    }
+
+    /// <summary>Builds the table: a CPU's UID and APIC id are its index.</summary>
+    public static byte[] Build(int cpus)
+    {
+        var body = new List<byte>();
+        body.AddRange(UInt32(LocalApicAddress));
+        body.AddRange(UInt32(HasLegacyPics));
+        for (var cpu = 0; cpu < cpus; cpu++)
+            AddCpu(body, cpu);
+
+        // An id that no local APIC has, as long as there is one.
+        Add(body, Entry.IoApic, [(byte)Math.Min(cpus, byte.MaxValue), 0, .. UInt32(IoApicAddress), .. UInt32(0)]);
+        AddOverride(body, 0, 2, Conforming);
+        AddOverride(body, AcpiPorts.SciGsi, AcpiPorts.SciGsi, ActiveHighLevel);
+
+        // A UID of all ones means every CPU.
+        Add(body, Entry.LocalApicNmi, [byte.MaxValue, .. UInt16(Conforming), NmiInput]);
+        if (cpus > LastLocalApicId + 1)
+            Add(body, Entry.LocalX2ApicNmi, [.. UInt16(Conforming), .. UInt32(uint.MaxValue), NmiInput, 0, 0, 0]);
+
+        var table = new AcpiTable("APIC", 4, AcpiTable.HeaderLength + body.Count);
+        table.Bytes(AcpiTable.HeaderLength, body.ToArray());
+        return table.Finish();
+    }
+
+    private static void AddCpu(List<byte> body, int cpu)
+    {
+        if (cpu <= LastLocalApicId)
+            Add(body, Entry.LocalApic, [(byte)cpu, (byte)cpu, .. UInt32(Enabled)]);
+        else
+            Add(body, Entry.LocalX2Apic, [0, 0, .. UInt32((uint)cpu), .. UInt32(Enabled), .. UInt32((uint)cpu)]);
+    }
+
+    // The bus is 0, ISA.
+    private static void AddOverride(List<byte> body, byte irq, byte gsi, ushort flags) =>
+        Add(body, Entry.InterruptSourceOverride, [0, irq, .. UInt32(gsi), .. UInt16(flags)]);
+
+    private static void Add(List<byte> body, Entry entry, ReadOnlySpan<byte> content)
+    {
+        body.Add((byte)entry);
+        body.Add((byte)(content.Length + 2));
+        body.AddRange(content);
+    }
+
+    private static byte[] UInt16(ushort value)
+    {
+        var bytes = new byte[sizeof(ushort)];
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
+        return bytes;
+    }
+
+    private static byte[] UInt32(uint value)
+    {
+        var bytes = new byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
+        return bytes;
+    }
+}

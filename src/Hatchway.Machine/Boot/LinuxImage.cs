@@ -1,0 +1,82 @@
+
+namespace Hatchway.Machine.Boot;
+
+/// <summary>Loads a Linux bzImage by the 64-bit boot protocol (Linux Documentation/arch/x86/boot.rst).</summary>
+internal static class LinuxImage
+{
+    private const int PageSize = 4096;
+    private const ulong Entry64 = 0x200;
+
+    /// <summary>Loads it and writes what it expects to find.</summary>
+    public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
+    {
+        var header = SetupHeader.Read(file);
+        var address = Address(file, header);
+        var needed = Math.Max(header.InitialSize, header.PayloadLength);
+        BootPlacement.DemandRam(file, layout, address, needed, "the kernel");
+        file.Load(header.PayloadOffset, header.PayloadLength, memory, address, "the kernel");
+        BootPlacement.WriteCommandLine(request.CommandLine, memory, file, header.CommandLineSize);
+        var initrd = BootPlacement.LoadInitrd(request, memory, layout, address + needed, header.RamdiskAddressMax + 1ul);
+        WriteZeroPage(header, address, initrd, request.AcpiRsdp, memory, layout);
+        CpuTables.WriteDescriptors(memory, CpuMode.Long64);
+        CpuTables.WriteIdentityMap(memory);
+        return new BootState(
+            CpuMode.Long64,
+            address + Entry64,
+            BootAddresses.StackTop,
+            BootAddresses.ZeroPage,
+            0,
+            BootAddresses.PageMapLevel4,
+            BootAddresses.DescriptorTable,
+            CpuTables.DescriptorLimit,
+            CpuTables.CodeSelector,
+            CpuTables.DataSelector,
+            CpuTables.TaskSelector);
+    }
+
+    // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the
+    // legacy area, and to a multiple of its alignment.
+    private static ulong Address(BootFile file, SetupHeader header)
+    {
+        if (!header.Relocatable)
+            return header.PreferredAddress;
+        if (header.PreferredAddress > uint.MaxValue)
+        {
+            throw file.Error(BootPlacement.Text(
+                $"it wants to be loaded at 0x{header.PreferredAddress:x}, and kernels are loaded below 4 GiB only; use another one"));
+        }
+        var mask = header.KernelAlignment - 1ul;
+        return (Math.Max(header.PreferredAddress, BootAddresses.HighMemory) + mask) & ~mask;
+    }
+
+    private static void WriteZeroPage(
+        SetupHeader header, ulong address, PlacedRange initrd, ulong rsdp, IGuestMemory memory, MemoryLayout layout)
+    {
+        var page = memory.Slice(BootAddresses.ZeroPage, PageSize);
+        page.Clear();
+        header.ForZeroPage.CopyTo(page[ZeroPageOffset.SetupHeader..]);
+        var fields = new LittleEndianWriter(page);
+        fields.UInt64(ZeroPageOffset.AcpiRsdpAddress, rsdp);
+        fields.UInt16(ZeroPageOffset.VideoMode, ZeroPageValue.NormalVideo);
+        fields.UInt8(ZeroPageOffset.LoaderType, ZeroPageValue.LoaderUndefined);
+        fields.UInt8(ZeroPageOffset.LoadFlags, (byte)(page[ZeroPageOffset.LoadFlags] | ZeroPageValue.LoadedHigh));
+        fields.UInt32(ZeroPageOffset.Code32Start, (uint)address);
+        // Both are below 4 GiB: the initrd is in low RAM.
+        fields.UInt32(ZeroPageOffset.RamdiskAddress, (uint)initrd.Start);
+        fields.UInt32(ZeroPageOffset.RamdiskSize, (uint)initrd.Length);
+        fields.UInt32(ZeroPageOffset.CommandLineAddress, (uint)BootAddresses.CommandLine);
+        WriteMemoryMap(page, MemoryMap.For(layout));
+    }
+
+    private static void WriteMemoryMap(Span<byte> page, IReadOnlyList<MemoryMapEntry> map)
+    {
+        page[ZeroPageOffset.MemoryMapCount] = (byte)map.Count;
+        for (var index = 0; index < map.Count; index++)
+        {
+            var fields = new LittleEndianWriter(page[(ZeroPageOffset.MemoryMap + (index * ZeroPageValue.MemoryMapEntrySize))..]);
+            fields.UInt64(0, map[index].Start);
+            fields.UInt64(8, map[index].Length);
+            fields.UInt32(16, (uint)map[index].Kind);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+
+namespace Hatchway.Machine.Boot;
+
+/// <summary>What a range of guest-physical addresses is, with E820's and PVH's numbers (ACPI 6.5 §15).</summary>
+internal enum MemoryKind : uint
+{
+    Ram = 1,
+    Reserved = 2,
+}
+
+/// <summary>A range of the memory map.</summary>
+internal readonly record struct MemoryMapEntry(ulong Start, ulong Length, MemoryKind Kind)
+{
+    public ulong End => Start + Length;
+}
+
+/// <summary>The memory map that the guest is told, whichever way it is started.</summary>
+internal static class MemoryMap
+{
+    private const ulong EcamLength = 1 << 20;
+
+    /// <summary>RAM with holes cut out of it for what is reserved, in ascending order.</summary>
+    public static IReadOnlyList<MemoryMapEntry> For(MemoryLayout layout)
+    {
+        MemoryMapEntry[] reserved =
+        [
+            // EBDA, video memory, option ROMs; the ACPI tables are in its last 128 KiB.
+            new(BootAddresses.ConventionalEnd, BootAddresses.HighMemory - BootAddresses.ConventionalEnd, MemoryKind.Reserved),
+            new(layout.EcamStart, EcamLength, MemoryKind.Reserved),
+            // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
+            new(0xFEFF_C000, 0x4000, MemoryKind.Reserved),
+        ];
+        var entries = new List<MemoryMapEntry>(reserved);
+        foreach (var range in layout.Ram)
+            AddAround(entries, range, reserved);
+        entries.Sort(static (one, other) => one.Start.CompareTo(other.Start));
+        return entries;
+    }
+
+    // The holes are in ascending order and apart from each other.
+    private static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)
+    {
+        var start = range.GuestPhysical;
+        var end = range.GuestPhysical + range.Length;
+        foreach (var hole in holes)
+        {
+            if (hole.End <= start || hole.Start >= end)
+                continue;
+            if (hole.Start > start)
+                entries.Add(new(start, hole.Start - start, MemoryKind.Ram));
+            start = hole.End;
+        }
+        if (start < end)
+            entries.Add(new(start, end - start, MemoryKind.Ram));
+    }
+}
