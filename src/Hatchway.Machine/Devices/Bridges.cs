@@ -6,7 +6,7 @@ using Hatchway.Pci.Topology;
 namespace Hatchway.Machine;
 
 /// <summary>The bridges that a guest expects on its bus. Nothing lies behind their config space.</summary>
-/// <remarks>Identities are those of bhyve's <c>hostbridge</c>, <c>amd_hostbridge</c> and <c>lpc</c>, so guests see no difference.</remarks>
+/// <remarks>Identities are those of bhyve's <c>hostbridge</c> and <c>lpc</c>, so guests see no difference.</remarks>
 public static class Bridges
 {
     // Class codes: base class, sub-class, programming interface (PCI Code and ID Assignment 1.11 §1.7).
@@ -14,16 +14,15 @@ public static class Bridges
     private const uint IsaBridgeClass = 0x060100;
 
     /// <summary>A host bridge: 1275:1275, NetApp's.</summary>
-    public static IPciFunction HostBridge() => Make(0x1275, 0x1275, HostBridgeClass);
-
-    /// <summary>A host bridge that says it is AMD's: 1022:7432, for guests that look for it before they use MSI or ECAM.</summary>
-    public static IPciFunction AmdHostBridge() => Make(0x1022, 0x7432, HostBridgeClass);
+    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    public static IPciFunction HostBridge(bool multiFunction = false) => Make(0x1275, 0x1275, HostBridgeClass, multiFunction);
 
     /// <summary>A bridge to the ISA or LPC bus: 8086:7000, Intel's PIIX3.</summary>
-    public static IPciFunction LpcBridge() => Make(0x8086, 0x7000, IsaBridgeClass);
+    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    public static IPciFunction LpcBridge(bool multiFunction = false) => Make(0x8086, 0x7000, IsaBridgeClass, multiFunction);
 
-    // One function, no BARs, no capabilities. A bridge's decoding can't be switched off, but software may write the command register.
-    private static EmulatedFunction Make(ushort vendor, ushort device, uint classCode)
+    // No BARs, no capabilities. A bridge's decoding can't be switched off, but software may write the command register.
+    private static EmulatedFunction Make(ushort vendor, ushort device, uint classCode, bool multiFunction)
     {
         Span<byte> values = stackalloc byte[Header.End];
         Span<byte> writable = stackalloc byte[Header.End];
@@ -33,6 +32,7 @@ public static class Bridges
         BinaryPrimitives.WriteUInt16LittleEndian(values[Header.DeviceId..], device);
         // The class code takes three bytes: written with the revision, which is zero, it is a whole dword.
         BinaryPrimitives.WriteUInt32LittleEndian(values[Header.RevisionId..], classCode << 8);
+        values[Header.HeaderType] = multiFunction ? Header.MultiFunction : (byte)0;
         const CommandBits Decoding = CommandBits.Io | CommandBits.Memory | CommandBits.BusMaster;
         BinaryPrimitives.WriteUInt16LittleEndian(values[Header.Command..], (ushort)Decoding);
         BinaryPrimitives.WriteUInt16LittleEndian(writable[Header.Command..], (ushort)Decoding);

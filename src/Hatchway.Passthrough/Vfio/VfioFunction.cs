@@ -23,7 +23,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     private readonly VfioMessageInterrupts? _msix;
     private readonly ILogger _log;
 
-    private VfioFunction(HostDevice host, VfioDevice device, KvmVm vm, InterruptRoutes routes, uint intxGsi, ILogger log)
+    private VfioFunction(HostDevice host, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
     {
         Host = host;
         _device = device;
@@ -35,8 +35,12 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             if (TryGetRegion(device, i) is { Size: > 0 } info)
                 _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, log);
         }
-        if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0)
-            _intx = new VfioIntx(name, device, vm, intxGsi, log);
+        var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
+        if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)
+        {
+            IntxGsi = intxGsi(pin);
+            _intx = new VfioIntx(name, device, vm, IntxGsi.Value, log);
+        }
         if (device.GetIrqInfo(VfioPciIndex.MsiIrq).Count is > 0 and var msi)
             _msi = new VfioMessageInterrupts(name, device, VfioPciIndex.MsiIrq, msi, vm, routes, log);
         if (device.GetIrqInfo(VfioPciIndex.MsixIrq).Count is > 0 and var msix)
@@ -45,6 +49,9 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
 
     /// <summary>What the host knows of the function.</summary>
     public HostDevice Host { get; }
+
+    /// <summary>The GSI that its interrupt pin is wired to, or null when it has no pin.</summary>
+    public uint? IntxGsi { get; }
 
     /// <inheritdoc/>
     public IHostConfigSpace Config { get; }
@@ -63,14 +70,15 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
-    /// <param name="intxGsi">Which GSI the function's interrupt pin is wired to.</param>
+    /// <param name="intxGsi">Which GSI an interrupt pin, 1 to 4, of the function's slot is wired to.</param>
     /// <param name="log">Where limitations and failures are told.</param>
     /// <exception cref="PassthroughException">It can't be opened, or does not answer.</exception>
     public static VfioFunction Open(
-        HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, uint intxGsi, ILogger log)
+        HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(space);
+        ArgumentNullException.ThrowIfNull(intxGsi);
         var device = space.Open(host);
         try
         {

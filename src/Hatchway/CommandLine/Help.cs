@@ -1,0 +1,49 @@
+using System.Text;
+
+namespace Hatchway.CommandLine;
+
+/// <summary>What <c>--help</c> answers.</summary>
+internal static class Help
+{
+    public const string Program =
+        """
+        Hatchway runs a guest on KVM with PCI devices of this host.
+
+        usage: hatchway run [options] --kernel FILE NAME    start a guest
+               hatchway run --help                          its options
+               hatchway -s help                             devices for a slot
+               hatchway -l help                             devices behind the lpc bridge
+               hatchway --version
+        """;
+
+    private const string RunHead =
+        """
+        usage: hatchway run [options] --kernel FILE NAME
+
+        Starts a guest called NAME and stays until it ends. Options are those of bhyve(8), and long ones for what has none there.
+
+        """;
+
+    private const string RunTail =
+        """
+
+        A guest with a disk of the host:
+          hatchway run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 \
+                   --kernel vmlinuz --initrd initrd.img --cmdline console=ttyS0 linuxguest
+
+        Exit status: 0 the guest rebooted, 1 it powered off or was ended, 2 it halted, 3 triple fault, 4 an error.
+        Ctrl-A x on the console ends the guest at once. SIGTERM presses the guest's power button; a second one ends it.
+        """;
+
+    /// <summary>Help for <c>run</c>, with the options that it knows.</summary>
+    public static string Run
+    {
+        get
+        {
+            var text = new StringBuilder(RunHead).AppendLine();
+            foreach (var option in RunOptions.Known)
+                text.Append("  ").Append($"{option.Display} {option.Argument}".PadRight(18)).AppendLine(option.Help);
+            return text.Append(RunTail).ToString();
+        }
+    }
+}

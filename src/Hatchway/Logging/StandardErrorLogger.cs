@@ -1,0 +1,30 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Logging;
+
+/// <summary>Lines on standard error, each beginning with the program's name.</summary>
+internal sealed class StandardErrorLogger(LogLevel least) : ILogger
+{
+    private static readonly Lock Gate = new();
+    private static readonly Stream StandardError = Console.OpenStandardError();
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+            Write(logLevel >= LogLevel.Warning ? $"warning: {formatter(state, exception)}" : formatter(state, exception));
+    }
+
+    /// <summary>Writes a line. The carriage return is for a terminal in raw mode; others ignore it.</summary>
+    public static void Write(string line)
+    {
+        var bytes = Encoding.UTF8.GetBytes($"hatchway: {line}{(Console.IsErrorRedirected ? "\n" : "\r\n")}");
+        lock (Gate)
+            StandardError.Write(bytes);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Reflection;
+using Hatchway.CommandLine;
+using Hatchway.Linux;
+using Hatchway.Logging;
+using Hatchway.Passthrough;
+
+namespace Hatchway;
+
+/// <summary>The program: finds the command, runs it, and turns what went wrong into one line and an exit status.</summary>
+internal static class Program
+{
+    public static int Main(string[] args)
+    {
+        try
+        {
+            return (int)Execute(args);
+        }
+        catch (Exception failure) when (failure is UserException or PassthroughException or LinuxException)
+        {
+            StandardErrorLogger.Write(failure.Message);
+            return (int)ExitStatus.Error;
+        }
+    }
+
+    private static ExitStatus Execute(ReadOnlySpan<string> args)
+    {
+        switch (args)
+        {
+            case []:
+                throw new UserException("no command: 'hatchway run' starts a guest, 'hatchway --help' tells more");
+            case ["--version", ..]:
+                return Print($"hatchway {Version}");
+            case ["--help" or "-h", ..]:
+                return Print(Help.Program);
+            case ["run", .. var rest]:
+                return Run(rest);
+            case ["-s" or "-l", "help", ..]:
+                return Run(args);
+            default:
+                throw new UserException($"unknown command '{args[0]}': 'hatchway --help' lists them");
+        }
+    }
+
+    private static string Version =>
+        typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private static ExitStatus Run(ReadOnlySpan<string> args)
+    {
+        var arguments = Getopt.Parse("run", args, RunOptions.Known);
+        foreach (var (option, value) in arguments.Options)
+        {
+            switch (option.Name, value)
+            {
+                case ("help", _):
+                    return Print(Help.Run);
+                case ("s", "help"):
+                    return Print(SlotOption.Help);
+                case ("l", "help"):
+                    return Print(RunOptions.LpcHelp);
+                default:
+                    break;
+            }
+        }
+        return RunCommand.Execute(RunOptions.From(arguments));
+    }
+
+    private static ExitStatus Print(string text)
+    {
+        Console.Out.WriteLine(text);
+        return ExitStatus.Rebooted;
+    }
+}

@@ -1,0 +1,50 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine;
+using Hatchway.Passthrough.Vfio;
+
+namespace Hatchway.Vm;
+
+/// <summary>The guest's RAM: one shared block of memory, in the guest by memory slots.</summary>
+internal sealed class GuestRam : IGuestMemory, IDisposable
+{
+    private readonly MemoryFile _file;
+    private readonly MemoryMapping _mapping;
+    private readonly List<IDisposable> _slots = [];
+
+    public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges)
+    {
+        Ranges = ranges;
+        _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length);
+        _mapping = _file.Map();
+        foreach (var range in ranges)
+            _slots.Add(vm.MapMemory(range.GuestPhysical, HostAddress(range), range.Length));
+    }
+
+    public IReadOnlyList<RamRange> Ranges { get; }
+
+    /// <summary>The same ranges, as an IOMMU is told of them.</summary>
+    public IReadOnlyList<GuestRamRange> ForDma =>
+        [.. Ranges.Select(range => new GuestRamRange(range.GuestPhysical, HostAddress(range), range.Length))];
+
+    public Span<byte> Slice(ulong guestPhysical, int length)
+    {
+        foreach (var range in Ranges)
+        {
+            if (guestPhysical >= range.GuestPhysical && guestPhysical - range.GuestPhysical <= range.Length
+                && (ulong)length <= range.Length - (guestPhysical - range.GuestPhysical))
+                return _mapping.Slice(range.Offset + (guestPhysical - range.GuestPhysical), length);
+        }
+        throw new ArgumentOutOfRangeException(nameof(guestPhysical), $"{length} bytes at {guestPhysical:x}h are not RAM");
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in _slots)
+            slot.Dispose();
+        _mapping.Dispose();
+        _file.Dispose();
+    }
+
+    private nint HostAddress(RamRange range) => _mapping.Address + (nint)range.Offset;
+}

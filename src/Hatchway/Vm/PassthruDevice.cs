@@ -1,0 +1,62 @@
+using Hatchway.CommandLine;
+using Hatchway.Machine;
+using Hatchway.Passthrough.Host;
+using Hatchway.Passthrough.Kvm;
+using Hatchway.Passthrough.Vfio;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
+using Hatchway.Linux.Kvm;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>One <c>-s ...,passthru</c>: a function of the host at its place on the guest's bus.</summary>
+internal sealed class PassthruDevice : IDisposable
+{
+    private readonly VfioFunction _host;
+
+    /// <param name="slot">Where it goes.</param>
+    /// <param name="host">A function that was found fit.</param>
+    /// <param name="space">The VM's IOMMU address space.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="routes">Its interrupt routes.</param>
+    /// <param name="map">The guest's address spaces.</param>
+    /// <param name="multiFunction">The slot holds other functions, too.</param>
+    /// <param name="log">Where limitations are told.</param>
+    public PassthruDevice(
+        SlotOption slot, HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, IGuestAddressMap map, bool multiFunction, ILogger log)
+    {
+        Slot = slot;
+        _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), log);
+        try
+        {
+            Guest = new AssignedFunction(_host, map, new BarHandlerList(), multiFunction);
+            foreach (var warning in Guest.Chains.Warnings)
+                log.BrokenCapabilities(host.Address, warning);
+            if (_host.IntxGsi is { } gsi)
+                Guest.SetInterruptLine((byte)gsi);
+        }
+        catch
+        {
+            _host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where it is on the guest's bus.</summary>
+    public SlotOption Slot { get; }
+
+    /// <summary>Which function of the host it is.</summary>
+    public HostDevice Host => _host.Host;
+
+    /// <summary>What the guest sees.</summary>
+    public AssignedFunction Guest { get; }
+
+    /// <summary>Takes it from the guest, resets it and gives it back. The guest must not run any more.</summary>
+    public void Dispose()
+    {
+        Guest.Dispose();
+        _host.Dispose();
+    }
+}

@@ -1,0 +1,115 @@
+using System.Buffers.Binary;
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Vm;
+
+/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, and ends when the guest's end is requested.</summary>
+/// <remarks>In steady state nothing is allocated, no lock is taken here and nothing is thrown: a collection would stop every vCPU.</remarks>
+internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace ports, GuestEnd end)
+{
+    /// <summary>Runs on the calling thread until the end. A failure is the end, too.</summary>
+    public void Run()
+    {
+        try
+        {
+            using var attached = vcpu.Attach();
+            while (!end.IsRequested)
+                Answer(vcpu.Run());
+            // What the guest was answered last reaches its registers, and the device that it ended by sees a finished access.
+            vcpu.CompleteAccess();
+        }
+        catch (LinuxException failure)
+        {
+            end.Fail(failure.Message);
+        }
+    }
+
+    private void Answer(KvmExit exit)
+    {
+        switch (exit)
+        {
+            case KvmExit.Mmio:
+                AnswerMemory(vcpu.Mmio);
+                break;
+            case KvmExit.Io:
+                AnswerPort(vcpu.Port, vcpu.PortData);
+                break;
+            case KvmExit.Interrupted:
+                break;
+            case KvmExit.Shutdown:
+                end.Request(EndReason.TripleFault);
+                break;
+            default:
+                end.Fail(vcpu.DescribeFailure());
+                break;
+        }
+    }
+
+    private void AnswerMemory(MmioAccess access)
+    {
+        var width = (AccessWidth)access.Width;
+        if (!width.IsValid())
+            AnswerPieces(access);
+        else if (access.IsWrite)
+            memory.Write(access.Address, width, vcpu.MmioData & width.AllOnes());
+        else
+            vcpu.MmioData = memory.Read(access.Address, width);
+    }
+
+    // KVM cuts an access at a page's border, which leaves widths that no bus has.
+    private void AnswerPieces(MmioAccess access)
+    {
+        var value = access.IsWrite ? vcpu.MmioData : 0;
+        for (var done = 0; done < access.Width;)
+        {
+            var address = access.Address + (uint)done;
+            var piece = AccessWidthExtensions.WidestAligned(address, access.Width - done);
+            if (access.IsWrite)
+                memory.Write(address, piece, (value >> (8 * done)) & piece.AllOnes());
+            else
+                value |= memory.Read(address, piece) << (8 * done);
+            done += (int)piece;
+        }
+        vcpu.MmioData = value;
+    }
+
+    private void AnswerPort(PortAccess access, Span<byte> data)
+    {
+        var width = (AccessWidth)access.Width;
+        // A string instruction repeats the access at the same port.
+        for (var i = 0; i < access.Count; i++)
+        {
+            var item = data.Slice(i * access.Width, access.Width);
+            if (access.IsWrite)
+                ports.Write(access.Port, width, Load(item));
+            else
+                Store(item, ports.Read(access.Port, width));
+        }
+    }
+
+    private static ulong Load(ReadOnlySpan<byte> item) => item.Length switch
+    {
+        1 => item[0],
+        2 => BinaryPrimitives.ReadUInt16LittleEndian(item),
+        _ => BinaryPrimitives.ReadUInt32LittleEndian(item),
+    };
+
+    private static void Store(Span<byte> item, ulong value)
+    {
+        switch (item.Length)
+        {
+            case 1:
+                item[0] = (byte)value;
+                break;
+            case 2:
+                BinaryPrimitives.WriteUInt16LittleEndian(item, (ushort)value);
+                break;
+            default:
+                BinaryPrimitives.WriteUInt32LittleEndian(item, (uint)value);
+                break;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using Hatchway.CommandLine;
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine;
+using Hatchway.Machine.Acpi;
+using Hatchway.Machine.Boot;
+using Hatchway.Passthrough.Host;
+using Hatchway.Passthrough.Kvm;
+using Hatchway.Passthrough.Vfio;
+using Hatchway.Pci.Bars;
+using Hatchway.Terminal;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>A guest from its making to its end. Made, run once, and disposed by one thread.</summary>
+/// <remarks>What is made last is let go first: devices before the RAM that they reach, and that before the VM.</remarks>
+internal sealed class VirtualMachine : IDisposable
+{
+    private readonly Stack<IDisposable> _owned = [];
+    private readonly GuestEnd _end;
+    private readonly Pc _pc;
+    private readonly SerialConsole? _console;
+    private readonly Uart16550? _com1;
+    private readonly List<KvmVcpu> _vcpus = [];
+    private readonly List<PassthruDevice> _devices = [];
+
+    /// <summary>Makes a guest that is ready to run.</summary>
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="hosts">The host's functions that it gets, found fit, in the order of their slots.</param>
+    /// <param name="log">Where limitations are told.</param>
+    public VirtualMachine(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
+    {
+        try
+        {
+            _end = Own(new GuestEnd());
+            var kvm = Own(KvmSystem.Open());
+            var supported = kvm.GetSupportedCpuid();
+            var addressBits = GuestCpu.PhysicalAddressBits(supported);
+            var layout = Layout(options.MemoryBytes, addressBits);
+            Vm = Own(kvm.CreateVm());
+            Vm.SetReservedPages(MemoryLayout.TssAddress, MemoryLayout.IdentityMapAddress);
+            Vm.CreateInterruptControllers();
+            Vm.CreateTimer();
+            var ram = Own(new GuestRam(Vm, layout.Ram));
+            _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System));
+            AddEmulated(options);
+            AddPassthru(options, hosts, ram, log);
+            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
+                log.BarWithoutRoom(failure);
+            var boot = Load(options, layout, ram);
+            AddVcpus(options.Cpus, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
+            if (options.Com1OnStdio)
+            {
+                // Last, so that an error before leaves the terminal alone.
+                _console = Own(new SerialConsole(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, () => _end.Request(EndReason.Stopped)));
+                _com1 = _pc.AddCom1(_console, _console.SignalRoom);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>KVM's VM.</summary>
+    public KvmVm Vm { get; }
+
+    /// <summary>Its vCPUs in order.</summary>
+    public IReadOnlyList<KvmVcpu> Vcpus => _vcpus;
+
+    /// <summary>The host's functions in it.</summary>
+    public IReadOnlyList<PassthruDevice> Devices => _devices;
+
+    /// <summary>Presses the power button; pressed again, the guest is switched off. Any thread.</summary>
+    public void PressPowerButton()
+    {
+        if (Interlocked.Increment(ref _presses) == 1)
+            _pc.PowerManagement.PressPowerButton();
+        else
+            Stop();
+    }
+
+    /// <summary>Switches the guest off. Any thread.</summary>
+    public void Stop() => _end.Request(EndReason.Stopped);
+
+    /// <summary>Runs the guest to its end.</summary>
+    /// <exception cref="UserException">It could not be run on.</exception>
+    public EndReason Run()
+    {
+        _console?.Start(_com1!);
+        var threads = new List<Thread>();
+        foreach (var vcpu in _vcpus)
+        {
+            var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
+            var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}" };
+            threads.Add(thread);
+            thread.Start();
+        }
+        _end.Wait();
+        for (var i = 0; i < threads.Count; i++)
+        {
+            _vcpus[i].Kick();
+            threads[i].Join();
+        }
+        return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
+    }
+
+    public void Dispose()
+    {
+        while (_owned.TryPop(out var part))
+            part.Dispose();
+    }
+
+    private int _presses;
+
+    private T Own<T>(T part)
+        where T : IDisposable
+    {
+        _owned.Push(part);
+        return part;
+    }
+
+    private static MemoryLayout Layout(ulong bytes, int addressBits)
+    {
+        var most = MemoryLayout.MaximumRam(addressBits);
+        return bytes <= most
+            ? MemoryLayout.For(bytes, addressBits)
+            : throw new UserException($"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
+    }
+
+    private static bool IsMultiFunction(RunOptions options, SlotOption slot) =>
+        options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
+
+    private void AddEmulated(RunOptions options)
+    {
+        foreach (var slot in options.Slots)
+        {
+            if (slot.Emulation is HostBridgeSlot)
+                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.HostBridge(IsMultiFunction(options, slot)));
+            else if (slot.Emulation is LpcSlot)
+                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(IsMultiFunction(options, slot)));
+        }
+    }
+
+    private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
+    {
+        if (hosts.Count == 0)
+            return;
+        var routes = new InterruptRoutes(Vm);
+        var space = Own(new IommuSpace(Vm, ram.ForDma, log));
+        foreach (var (slot, host) in hosts)
+        {
+            var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, IsMultiFunction(options, slot), log));
+            _pc.Bus.Add(slot.Slot, slot.Function, device.Guest);
+            _devices.Add(device);
+        }
+    }
+
+    private static BootState Load(RunOptions options, MemoryLayout layout, GuestRam ram)
+    {
+        var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
+        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, options.Com1OnStdio, slots), ram);
+        try
+        {
+            using var kernel = File.OpenRead(options.Kernel);
+            using var initrd = options.Initrd is null ? null : File.OpenRead(options.Initrd);
+            return KernelLoader.Load(new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp), ram, layout);
+        }
+        catch (BootException failure)
+        {
+            throw new UserException(failure.Message);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"the kernel or initrd can't be read: {failure.Message}");
+        }
+    }
+
+    private void AddVcpus(int count, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState boot, int addressBits)
+    {
+        for (var id = 0; id < count; id++)
+        {
+            var vcpu = Own(Vm.CreateVcpu(id));
+            vcpu.SetCpuid(GuestCpu.Cpuid(supported, id, count, tscDeadline));
+            GuestCpu.Start(vcpu, id == 0, boot, addressBits);
+            _vcpus.Add(vcpu);
+        }
+    }
+}
