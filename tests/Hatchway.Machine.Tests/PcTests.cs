@@ -152,6 +152,44 @@ public sealed class PcTests
         Assert.Equal(8ul, _pc.Memory.Read(0xC000_0FFF, AccessWidth.Byte));
     }
 
+    [Fact]
+    public void No_device_allocates_for_an_access()
+    {
+        _pc.AddCom1(new SilentSink(), null);
+        TouchEverything();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+            TouchEverything();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    // Every port at every width, read and written back; every cell of the CMOS RAM; config space both ways.
+    private void TouchEverything()
+    {
+        foreach (var width in (ReadOnlySpan<AccessWidth>)[AccessWidth.Byte, AccessWidth.Word, AccessWidth.Dword])
+        {
+            for (ulong port = 0; port < 0x1000; port++)
+                Out(port, width, In(port, width) & 0x3F);
+        }
+        for (ulong cell = 0; cell < 0x80; cell++)
+        {
+            Out(0x70, AccessWidth.Byte, cell);
+            Out(0x71, AccessWidth.Byte, In(0x71, AccessWidth.Byte));
+        }
+        for (ulong register = 0; register < 0x100; register += 4)
+        {
+            Out(0xCF8, AccessWidth.Dword, 0x8000_0000 | register);
+            _pc.Memory.Write(0xE000_0000 + register, AccessWidth.Dword, In(0xCFC, AccessWidth.Dword));
+        }
+    }
+
+    private sealed class SilentSink : ICharacterSink
+    {
+        public void Write(byte value)
+        {
+        }
+    }
+
     private FakeLine Line(uint gsi) => _lines[gsi] = new FakeLine();
 
     private ulong In(ulong port, AccessWidth width) => _pc.Ports.Read(port, width);

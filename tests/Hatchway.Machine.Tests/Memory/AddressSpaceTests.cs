@@ -172,7 +172,7 @@ public sealed class AddressSpaceTests
         writer.Start();
         var strange = 0;
         var seen = new int[3];
-        while (!done.IsCancellationRequested)
+        do
         {
             for (var address = 0x138ul; address < 0x1C8; address += 8)
             {
@@ -183,6 +183,7 @@ public sealed class AddressSpaceTests
                     strange++;
             }
         }
+        while (!done.IsCancellationRequested);
         writer.Join();
         Assert.Equal(0, strange);
         Assert.True(seen[1] > 0);
