@@ -1,3 +1,5 @@
+using Hatchway.Machine.Devices;
+
 namespace Hatchway.Machine;
 
 /// <summary>Which interrupt controller input a function's INTx reaches: the one place that says so.</summary>

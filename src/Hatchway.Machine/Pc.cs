@@ -1,3 +1,5 @@
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Topology;
 

@@ -3,7 +3,7 @@ using Hatchway.Pci.Config;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>The bridges that a guest expects on its bus. Nothing lies behind their config space.</summary>
 /// <remarks>Identities are those of bhyve's <c>hostbridge</c> and <c>lpc</c>, so guests see no difference.</remarks>

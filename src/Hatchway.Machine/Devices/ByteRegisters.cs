@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>A device on an 8-bit bus: a wider access reaches it as several, lowest port first, as the ISA bus divides it.</summary>
 internal interface IByteRegisters

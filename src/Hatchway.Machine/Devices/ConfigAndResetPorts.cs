@@ -1,7 +1,7 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>Ports 0xCF8 to 0xCFF as a PC's host bridge and south bridge share them.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>Where a serial port's output goes. The program implements it.</summary>
 public interface ICharacterSink

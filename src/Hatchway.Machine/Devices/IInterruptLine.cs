@@ -1,4 +1,4 @@
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>A wire to an interrupt controller: one global system interrupt. The program implements it.</summary>
 public interface IInterruptLine

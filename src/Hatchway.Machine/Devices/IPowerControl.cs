@@ -1,4 +1,4 @@
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>What a guest can ask of its power supply.</summary>
 public enum PowerEvent

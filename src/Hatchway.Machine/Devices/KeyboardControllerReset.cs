@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>What is left of a PC's keyboard controller: command 0xFE at port 0x64, which pulses the processor's reset line.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>ACPI's fixed hardware: power button, switching off, and a timer (ACPI 6.5 §4.8.3).</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>The clock and CMOS RAM of a PC at ports 0x70 and 0x71: Motorola MC146818 with the century at 0x32.</summary>
 /// <remarks>
@@ -38,10 +38,10 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
     private const byte Afternoon = 0x80;
     private const byte IndexMask = 0x7F;
 
-    // UIP is set 244 us before an update, which then takes 1984 us (MC146818, table 5). The seconds change at the update's end.
+    // UIP is set 244 us before an update, which then takes 1984 us (MC146818, "Update Cycle"). The seconds change at the update's end.
     private const long UpdateTicks = (244 + 1984) * TimeSpan.TicksPerMicrosecond;
 
-    // Once the divider runs again, the first update comes half a second later (MC146818, "Divider control").
+    // Once the divider runs again, the first update comes half a second later (MC146818, "Divider Stages").
     private static readonly TimeSpan AfterDividerReset = TimeSpan.FromMilliseconds(500);
 
     private readonly TimeProvider _time;

@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>The reset control register at port 0xCF9 (Intel 82371SB PIIX3, "RC: Reset Control Register"; ICH and later alike).</summary>
 /// <remarks>

@@ -1,9 +1,10 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
-/// <summary>Port 0x61, "port B": NMI status and the speaker's gates (Intel 82371SB PIIX3, "NMISC: NMI Status and Control Register").</summary>
+/// <summary>Port 0x61, "port B": NMI status and the speaker's gates.</summary>
 /// <remarks>
+/// Intel 82371SB PIIX3, "NMISC: NMI Status and Control Register".
 /// An NMI handler reads it to learn the cause; an empty bus would tell it of a parity error and a system error at once. KVM's timer
 /// answers this port itself when it was made with <c>KVM_PIT_SPEAKER_DUMMY</c>; without that there is no timer 2 here, and its output
 /// reads as high so that nobody waits for it. Any thread.

@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Devices;
 
 /// <summary>A serial port with a 16-byte receive FIFO: National Semiconductor PC16550D, as a PC wires it.</summary>
 /// <remarks>
@@ -21,7 +21,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
     /// <summary>How many ports it decodes.</summary>
     public const int PortCount = 8;
 
-    // Ports from the first one on (PC16550D table II). With the divisor latch open the first two are the divisor.
+    // Ports from the first one on (PC16550D, "Summary of Registers"). With the divisor latch open the first two are the divisor.
     private enum Register
     {
         Data = 0,
@@ -34,7 +34,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
         Scratch = 7,
     }
 
-    // Bits 3:0 of the interrupt identification register (PC16550D table IV).
+    // Bits 3:0 of the interrupt identification register (PC16550D, "Interrupt Identification Register").
     private enum Interrupt : byte
     {
         ModemStatus = 0x0,
@@ -203,7 +203,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
                 return DivisorLatch ? _divisorHigh : _interruptEnable;
             case Register.InterruptIdentification:
                 var source = PendingInterrupt();
-                // Reading it acknowledges this one source; the others are acknowledged at their own registers (PC16550D table IV).
+                // Reading it acknowledges this one source; the others are acknowledged at their own registers.
                 if (source == Interrupt.TransmitterEmpty)
                     _transmitterEmptied = false;
                 return (byte)((byte)source | (FifoEnabled ? IdentificationFifos : 0));
@@ -212,16 +212,27 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
             case Register.ModemControl:
                 return _modemControl;
             case Register.LineStatus:
-                var lineStatus = LineStatusTransmitterEmpty | (_fifoCount > 0 ? LineStatusDataReady : 0) | (_overrun ? LineStatusOverrun : 0);
-                _overrun = false;
-                return (byte)lineStatus;
+                return ReadLineStatus();
             case Register.ModemStatus:
-                var modemStatus = (byte)(ModemLines() | _modemDelta);
-                _modemDelta = 0;
-                return modemStatus;
+                return ReadModemStatus();
             default:
                 return _scratch;
         }
+    }
+
+    // Reading clears what the two status registers report once: the overrun, the changes of the modem's lines.
+    private byte ReadLineStatus()
+    {
+        var status = LineStatusTransmitterEmpty | (_fifoCount > 0 ? LineStatusDataReady : 0) | (_overrun ? LineStatusOverrun : 0);
+        _overrun = false;
+        return (byte)status;
+    }
+
+    private byte ReadModemStatus()
+    {
+        var status = (byte)(ModemLines() | _modemDelta);
+        _modemDelta = 0;
+        return status;
     }
 
     private void WriteLocked(Register register, byte value)
@@ -264,7 +275,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
     private void WriteFifoControl(byte value)
     {
         var toggled = ((value ^ _fifoControl) & FifoControlEnable) != 0;
-        // The other bits count only together with the enable bit (PC16550D §8.5).
+        // The other bits count only together with the enable bit (PC16550D, "FIFO Control Register").
         _fifoControl = (value & FifoControlEnable) != 0 ? (byte)(value & (FifoControlEnable | FifoControlTrigger)) : (byte)0;
         if (toggled || (FifoEnabled && (value & FifoControlClearReceiver) != 0))
             (_fifoHead, _fifoCount) = (0, 0);
@@ -275,13 +286,14 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
         var before = ModemLines();
         _modemControl = (byte)(value & ModemControlMask);
         var after = ModemLines();
-        // CTS, DSR and DCD report any change, RI only the end of ringing (PC16550D §8.8).
+        // CTS, DSR and DCD report any change, RI only the end of ringing (PC16550D, "Modem Status Register").
         var changed = (before ^ after) & ~ModemLineRing;
         changed |= before & ~after & ModemLineRing;
         _modemDelta |= (byte)(changed >> 4);
     }
 
-    // In loopback the modem's lines are the UART's own outputs (PC16550D §8.7); otherwise a modem is there and nobody calls.
+    // In loopback the modem's lines are the UART's own outputs (PC16550D, "Modem Control Register"); otherwise a modem is there and
+    // nobody calls.
     private byte ModemLines()
     {
         if (!Loopback)
@@ -301,7 +313,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
         else
         {
             _overrun = true;
-            // The FIFO keeps what it has and the new byte is lost; the single buffer is overwritten (PC16550D §8.4).
+            // The FIFO keeps what it has and the new byte is lost; the single buffer is overwritten (PC16550D, "Line Status Register").
             if (!FifoEnabled)
                 _fifo[_fifoHead] = value;
         }
@@ -333,7 +345,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
         return true;
     }
 
-    // The highest priority first (PC16550D table IV).
+    // The highest priority first (PC16550D, "Interrupt Identification Register").
     private Interrupt PendingInterrupt()
     {
         if ((_interruptEnable & EnableLineStatus) != 0 && _overrun)
@@ -345,7 +357,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
         return (_interruptEnable & EnableModemStatus) != 0 && _modemDelta != 0 ? Interrupt.ModemStatus : Interrupt.None;
     }
 
-    // On a PC the output OUT2 switches the interrupt through, and loopback holds all outputs inactive (PC16550D §8.7).
+    // On a PC the output OUT2 switches the interrupt through, and loopback holds all outputs inactive (PC16550D, "Modem Control Register").
     private void UpdateLine()
     {
         var gate = (_modemControl & (ModemControlOut2 | ModemControlLoopback)) == ModemControlOut2;

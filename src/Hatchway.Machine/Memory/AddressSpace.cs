@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Memory;
 
 /// <summary>The guest's physical memory, or its I/O ports: what answers where.</summary>
 /// <remarks>

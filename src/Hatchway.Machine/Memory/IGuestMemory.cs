@@ -1,4 +1,4 @@
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Memory;
 
 /// <summary>A piece of the guest's RAM: where the guest sees it, and where it lies in the RAM as one block.</summary>
 /// <param name="GuestPhysical">First guest-physical address.</param>

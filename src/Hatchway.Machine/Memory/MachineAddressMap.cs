@@ -1,7 +1,7 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Memory;
 
 /// <summary>The machine's address spaces as the host bridge shows them to PCI functions: its windows and nothing else.</summary>
 /// <remarks>

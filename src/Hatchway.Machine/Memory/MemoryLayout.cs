@@ -1,7 +1,7 @@
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Machine;
+namespace Hatchway.Machine.Memory;
 
 /// <summary>Where things are in the guest's physical address space.</summary>
 /// <remarks>

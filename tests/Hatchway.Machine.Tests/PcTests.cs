@@ -1,0 +1,198 @@
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
+using Hatchway.Machine.Tests.Devices;
+using Hatchway.Machine.Tests.Memory;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine.Tests;
+
+public sealed class PcTests
+{
+    private readonly FakePower _power = new();
+    private readonly Dictionary<uint, FakeLine> _lines = [];
+    private readonly Pc _pc;
+
+    public PcTests()
+    {
+        _pc = new Pc(new Pc.Parts(MemoryLayout.For(1ul << 30, 40), Line, _power, new FakeTime(DateTimeOffset.UnixEpoch)));
+        _pc.Bus.Add(0, 0, Bridges.HostBridge());
+        _pc.Bus.Add(31, 0, Bridges.LpcBridge());
+    }
+
+    [Fact]
+    public void Linux_finds_configuration_mechanism_1()
+    {
+        // pci_check_type1: a byte to 0xCFB, then the enable bit must be kept by 0xCF8.
+        Out(0xCFB, AccessWidth.Byte, 1);
+        Out(0xCF8, AccessWidth.Dword, 0x8000_0000);
+        Assert.Equal(0x8000_0000ul, In(0xCF8, AccessWidth.Dword));
+        Assert.Equal(0x1275_1275ul, In(0xCFC, AccessWidth.Dword));
+        Assert.Empty(_power.Requests);
+    }
+
+    [Theory]
+    [InlineData(0, 0x1275_1275ul, 0x0600_0000ul)]
+    [InlineData(31, 0x7000_8086ul, 0x0601_0000ul)]
+    public void The_bridges_are_seen_through_both_ways_to_config_space(int slot, ulong ids, ulong classAndRevision)
+    {
+        var ecam = 0xE000_0000 + ((ulong)slot << 15);
+        Assert.Equal(ids, _pc.Memory.Read(ecam, AccessWidth.Dword));
+        Assert.Equal(classAndRevision, _pc.Memory.Read(ecam + 8, AccessWidth.Dword));
+        Out(0xCF8, AccessWidth.Dword, 0x8000_0008 | ((ulong)slot << 11));
+        Assert.Equal(classAndRevision, In(0xCFC, AccessWidth.Dword));
+        Assert.Equal(0ul, _pc.Memory.Read(ecam + 0xE, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void A_bridge_has_no_BAR_and_keeps_its_command_register()
+    {
+        _pc.Memory.Write(0xE000_0010, AccessWidth.Dword, 0xFFFF_FFFF);
+        Assert.Equal(0ul, _pc.Memory.Read(0xE000_0010, AccessWidth.Dword));
+        _pc.Memory.Write(0xE000_0004, AccessWidth.Word, 0xFFFF);
+        Assert.Equal(7ul, _pc.Memory.Read(0xE000_0004, AccessWidth.Word));
+    }
+
+    [Fact]
+    public void The_AMD_host_bridge_says_so() =>
+        Assert.Equal(0x7432_1022u, Bridges.AmdHostBridge().ReadConfig(new ConfigOffset(0), AccessWidth.Dword));
+
+    [Fact]
+    public void An_empty_slot_reads_as_all_ones() => Assert.Equal(0xFFFF_FFFFul, _pc.Memory.Read(0xE000_8000, AccessWidth.Dword));
+
+    [Theory]
+    [InlineData(0x02, 0x06)]
+    [InlineData(0x02, 0x0E)]
+    public void Linux_resets_by_port_0xCF9(ulong first, ulong second)
+    {
+        Out(0xCF9, AccessWidth.Byte, first);
+        Assert.Empty(_power.Requests);
+        Assert.Equal(first, In(0xCF9, AccessWidth.Byte));
+        Out(0xCF9, AccessWidth.Byte, second);
+        Assert.Equal([PowerEvent.Reset], _power.Requests);
+    }
+
+    [Fact]
+    public void ACPI_resets_by_one_write()
+    {
+        Out(ResetPort.Port, AccessWidth.Byte, ResetPort.AcpiResetValue);
+        Assert.Equal([PowerEvent.Reset], _power.Requests);
+    }
+
+    [Fact]
+    public void A_reset_needs_an_edge()
+    {
+        Out(0xCF9, AccessWidth.Byte, 0x06);
+        Out(0xCF9, AccessWidth.Byte, 0x0E);
+        Assert.Single(_power.Requests);
+    }
+
+    [Fact]
+    public void A_configuration_address_whose_bits_look_like_a_reset_is_none()
+    {
+        Out(0xCF8, AccessWidth.Dword, 0x8000_0600);
+        Assert.Empty(_power.Requests);
+        Assert.Equal(0x8000_0600ul, In(0xCF8, AccessWidth.Dword));
+        Assert.Equal(0ul, In(0xCF9, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void The_keyboard_controllers_reset_is_the_only_command_there()
+    {
+        Assert.Equal(0xFFul, In(0x64, AccessWidth.Byte));
+        Out(0x64, AccessWidth.Byte, 0xD1);
+        Assert.Empty(_power.Requests);
+        Out(0x64, AccessWidth.Byte, 0xFE);
+        Assert.Equal([PowerEvent.Reset], _power.Requests);
+    }
+
+    [Fact]
+    public void An_NMI_handler_finds_no_error_and_a_delay_loop_its_toggling_bit()
+    {
+        Out(0x61, AccessWidth.Byte, 0xF3);
+        var first = In(0x61, AccessWidth.Byte);
+        Assert.Equal(0x23ul, first & ~0x10ul);
+        Assert.Equal(first ^ 0x10, In(0x61, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void ACPI_ports_are_where_their_constants_say()
+    {
+        Assert.Equal(1ul, In(PowerManagementDevice.ControlBlock, AccessWidth.Word));
+        Out(PowerManagementDevice.EventBlock + 2, AccessWidth.Word, 0x100);
+        _pc.PowerManagement.PressPowerButton();
+        Assert.True(_lines[9].Asserted);
+    }
+
+    [Fact]
+    public void The_clock_is_at_0x70()
+    {
+        Out(0x70, AccessWidth.Byte, 0x32);
+        Assert.Equal(0x19ul, In(0x71, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void Com1_is_at_0x3F8_on_interrupt_4_once_it_is_added()
+    {
+        Assert.Equal(0xFFul, In(0x3FD, AccessWidth.Byte));
+        var sink = new FakeSink();
+        _pc.AddCom1(sink, null);
+        Out(0x3F8, AccessWidth.Byte, 'A');
+        Assert.Equal("A"u8.ToArray(), sink.Bytes);
+        Out(0x3FC, AccessWidth.Byte, 8);
+        Out(0x3F9, AccessWidth.Byte, 2);
+        Assert.True(_lines[4].Asserted);
+    }
+
+    [Fact]
+    public void A_function_answers_in_the_bridges_windows()
+    {
+        Assert.True(_pc.PciMap.TryMap(AddressSpaceKind.Port, 0xC000, 0x20, new ConstantTarget(7)));
+        Assert.True(_pc.PciMap.TryMap(AddressSpaceKind.Memory, 0xC000_0000, 0x1000, new ConstantTarget(8)));
+        Assert.Equal(7ul, In(0xC01F, AccessWidth.Byte));
+        Assert.Equal(8ul, _pc.Memory.Read(0xC000_0FFF, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void No_device_allocates_for_an_access()
+    {
+        _pc.AddCom1(new SilentSink(), null);
+        TouchEverything();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+            TouchEverything();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    // Every port at every width, read and written back; every cell of the CMOS RAM; config space both ways.
+    private void TouchEverything()
+    {
+        foreach (var width in (ReadOnlySpan<AccessWidth>)[AccessWidth.Byte, AccessWidth.Word, AccessWidth.Dword])
+        {
+            for (ulong port = 0; port < 0x1000; port++)
+                Out(port, width, In(port, width) & 0x3F);
+        }
+        for (ulong cell = 0; cell < 0x80; cell++)
+        {
+            Out(0x70, AccessWidth.Byte, cell);
+            Out(0x71, AccessWidth.Byte, In(0x71, AccessWidth.Byte));
+        }
+        for (ulong register = 0; register < 0x100; register += 4)
+        {
+            Out(0xCF8, AccessWidth.Dword, 0x8000_0000 | register);
+            _pc.Memory.Write(0xE000_0000 + register, AccessWidth.Dword, In(0xCFC, AccessWidth.Dword));
+        }
+    }
+
+    private sealed class SilentSink : ICharacterSink
+    {
+        public void Write(byte value)
+        {
+        }
+    }
+
+    private FakeLine Line(uint gsi) => _lines[gsi] = new FakeLine();
+
+    private ulong In(ulong port, AccessWidth width) => _pc.Ports.Read(port, width);
+
+    private void Out(ulong port, AccessWidth width, ulong value) => _pc.Ports.Write(port, width, value);
+}
