@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hatchway.Machine.Memory;
 using static Hatchway.Machine.Acpi.Aml;
 using static Hatchway.Machine.Acpi.AmlResources;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 

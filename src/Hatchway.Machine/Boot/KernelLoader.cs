@@ -1,3 +1,4 @@
+using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 
