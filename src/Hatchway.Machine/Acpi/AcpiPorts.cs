@@ -1,7 +1,7 @@
 namespace Hatchway.Machine.Acpi;
 
 /// <summary>Where the tables say that ACPI's fixed hardware is: the machine's devices answer there (ACPI 6.5 §4.8).</summary>
-public static class AcpiPorts
+internal static class AcpiPorts
 {
     /// <summary>PM1a_STS and PM1a_EN, two bytes each.</summary>
     public const ushort Pm1aEvent = 0x600;

@@ -70,5 +70,6 @@ internal sealed class BootFile
     /// <summary>A message about this file when its content makes no sense.</summary>
     public BootException Damaged(string message) => Error($"damaged: {message}; copy it again, or use another one");
 
-    private BootException Unreadable(Exception failure) => new($"{_name}: can't be read ({failure.Message}); see whether it is a file that you may read", failure);
+    private BootException Unreadable(Exception failure) =>
+        new($"{_name}: can't be read ({failure.Message}); see whether it is a file that you may read", failure);
 }

@@ -38,8 +38,8 @@ internal static class MemoryMap
         return entries;
     }
 
-    // The holes are in ascending order and apart from each other.
-    private static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)
+    /// <summary>Adds what remains of a range around holes, which are in ascending order and apart from each other.</summary>
+    public static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)
     {
         var start = range.GuestPhysical;
         var end = range.GuestPhysical + range.Length;
