@@ -55,7 +55,9 @@ internal sealed class BzImageBuilder
         return payload;
     }
 
-    private static void UInt16(byte[] image, int offset, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(offset), value);
+    private static void UInt16(byte[] image, int offset, ushort value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(offset), value);
 
-    private static void UInt32(byte[] image, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(offset), value);
+    private static void UInt32(byte[] image, int offset, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(offset), value);
 }

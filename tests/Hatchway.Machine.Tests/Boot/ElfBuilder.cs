@@ -72,9 +72,12 @@ internal sealed class ElfBuilder
         UInt64(image, at + 48, 4);
     }
 
-    private static void UInt16(byte[] image, int offset, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(offset), value);
+    private static void UInt16(byte[] image, int offset, ushort value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(image.AsSpan(offset), value);
 
-    private static void UInt32(byte[] image, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(offset), value);
+    private static void UInt32(byte[] image, int offset, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(image.AsSpan(offset), value);
 
-    private static void UInt64(byte[] image, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(offset), value);
+    private static void UInt64(byte[] image, int offset, ulong value) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(offset), value);
 }

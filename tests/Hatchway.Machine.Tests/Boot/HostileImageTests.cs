@@ -53,7 +53,7 @@ public sealed class HostileImageTests
         FsCheck.Check.One(
             Config.QuickThrowOnFailure.WithMaxTest(3000).WithQuietOnSuccess(true),
             Prop.ForAll(
-            patch.NonEmptyListOf().Select(static list => list.Take(3).ToArray()).ToArbitrary(),
+                patch.NonEmptyListOf().Select(static list => list.Take(3).ToArray()).ToArbitrary(),
             patches =>
             {
                 var copy = (byte[])image.Clone();

@@ -72,8 +72,9 @@ public sealed class LinuxImageTests
     {
         _image.CommandLineSize = 10;
         Loading.Load(_image.Build(), _memory, commandLine: "0123456789");
-        Assert.Contains("11 bytes, and this kernel takes 10", Loading.Refusal(_image.Build(), commandLine: "0123456789x"), StringComparison.Ordinal);
-        Assert.Contains("11 bytes", Loading.Refusal(_image.Build(), commandLine: "012345678ë"), StringComparison.Ordinal);
+        const string Refusal = "11 bytes, and this kernel takes 10";
+        Assert.Contains(Refusal, Loading.Refusal(_image.Build(), commandLine: "0123456789x"), StringComparison.Ordinal);
+        Assert.Contains(Refusal, Loading.Refusal(_image.Build(), commandLine: "012345678ë"), StringComparison.Ordinal);
     }
 
     [Fact]

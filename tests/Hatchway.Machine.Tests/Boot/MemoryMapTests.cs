@@ -21,7 +21,8 @@ public sealed class MemoryMapTests
             (0xFEFF_C000, 0xFF00_0000, 2),
             (0x1_0000_0000, 0x1_C000_0000, 1),
         ];
-        Assert.Equal(expected, MemoryMap.For(MemoryLayout.For(6ul << 30, 46)).Select(static entry => (entry.Start, entry.End, (uint)entry.Kind)));
+        var map = MemoryMap.For(MemoryLayout.For(6ul << 30, 46));
+        Assert.Equal(expected, map.Select(static entry => (entry.Start, entry.End, (uint)entry.Kind)));
     }
 
     [Fact]
