@@ -1,0 +1,81 @@
+using Hatchway.Machine.Acpi;
+using Hatchway.Machine.Memory;
+
+namespace Hatchway.Machine.Tests.Acpi;
+
+public sealed class DsdtTests
+{
+    [Fact]
+    public void S5_is_sleep_type_5() => Assert.True(Has(
+        new WrittenTables(), Aml.Name("\\_S5", Aml.Package(Aml.Integer(5), Aml.Integer(5), Aml.Integer(0), Aml.Integer(0)))));
+
+    [Fact]
+    public void Every_pin_of_every_present_slot_is_routed_as_the_program_wires_it()
+    {
+        int[] slots = [0, 5, 31];
+        var tables = new WrittenTables(slots: slots);
+        for (var slot = 0; slot < 32; slot++)
+        {
+            for (var pin = 1; pin <= 4; pin++)
+            {
+                var address = Aml.Integer(((ulong)slot << 16) | 0xFFFF);
+                var gsi = Aml.Integer(IntxRouting.Gsi(slot, pin));
+                var route = Aml.Package(address, Aml.Integer((ulong)pin - 1), Aml.Integer(0), gsi);
+                Assert.Equal(slots.Contains(slot), Has(tables, route));
+            }
+        }
+    }
+
+    [Fact]
+    public void The_64_bit_window_is_there_only_when_the_layout_has_one()
+    {
+        var layout = MemoryLayout.For(2ul << 30, 40);
+        var window = AmlResources.QWordMemory(layout.Mmio64.Start, layout.Mmio64.End - 1).Bytes;
+        Assert.True(Has(new WrittenTables(layout: layout), window));
+        var narrow = new WrittenTables(layout: MemoryLayout.For(2ul << 30, 32));
+        Assert.Equal(0ul, narrow.Layout.Mmio64.Length);
+        Assert.False(Has(narrow, new byte[] { 0x8A, 0x2B, 0x00 }));
+    }
+
+    [Fact]
+    public void The_ECAM_is_claimed_as_a_motherboard_resource()
+    {
+        var tables = new WrittenTables();
+        Assert.True(Has(tables, AmlResources.Memory32Fixed((uint)tables.Layout.EcamStart, 1 << 20).Bytes));
+        Assert.True(Has(tables, Aml.Name("_HID", Aml.EisaId("PNP0C02"))));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_serial_port_is_there_when_the_machine_has_it(bool hasCom1) =>
+        Assert.Equal(hasCom1, Has(new WrittenTables(hasCom1: hasCom1), Aml.Name("_HID", Aml.EisaId("PNP0501"))));
+
+    [Fact]
+    public void Every_CPU_is_a_device_with_the_MADTs_UID()
+    {
+        var tables = new WrittenTables(cpus: 300);
+        for (var cpu = 0; cpu < 300; cpu++)
+        {
+            var processor = Aml.Device($"C{cpu:X3}", Aml.Name("_HID", Aml.String("ACPI0007")), Aml.Name("_UID", Aml.Integer((ulong)cpu)));
+            Assert.True(Has(tables, processor));
+        }
+    }
+
+    [Fact]
+    public void It_is_one_name_and_one_scope_that_ends_with_the_table()
+    {
+        var dsdt = new WrittenTables(cpus: 300)["DSDT"];
+        var name = Aml.Name("\\_S5", Aml.Package(Aml.Integer(5), Aml.Integer(5), Aml.Integer(0), Aml.Integer(0))).Bytes.Length;
+        var scope = 36 + name;
+        Assert.Equal(0x10, dsdt[scope]);
+        // Two bytes of PkgLength follow the first: 4 bits, then 8 each.
+        Assert.Equal(2, dsdt[scope + 1] >> 6);
+        var length = (dsdt[scope + 1] & 15) | (dsdt[scope + 2] << 4) | (dsdt[scope + 3] << 12);
+        Assert.Equal(dsdt.Length, scope + 1 + length);
+    }
+
+    private static bool Has(WrittenTables tables, AmlTerm term) => Has(tables, term.Bytes);
+
+    private static bool Has(WrittenTables tables, ReadOnlyMemory<byte> bytes) => tables["DSDT"].AsSpan(36).IndexOf(bytes.Span) >= 0;
+}
