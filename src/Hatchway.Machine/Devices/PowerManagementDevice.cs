@@ -52,8 +52,11 @@ public sealed class PowerManagementDevice : IAddressTarget
     private const ushort GlobalLock = 1 << 5;
     private const ushort PowerButton = 1 << 8;
 
-    // GBL_EN can be set because ACPICA reports an error when it can't; no firmware ever releases the lock, so the event never comes.
-    private const ushort EnableMask = GlobalLock | PowerButton;
+    private const ushort RealTimeClockAlarm = 1 << 10;
+
+    // GBL_EN and RTC_EN can be set because ACPICA reports an error when they can't; no firmware ever releases the lock, and the clock has
+    // no alarm, so neither event ever comes.
+    private const ushort EnableMask = GlobalLock | PowerButton | RealTimeClockAlarm;
 
     // The control register.
     private const ushort SciEnabled = 1 << 0;

@@ -1,5 +1,5 @@
 using Hatchway.Linux.Kvm;
-using Hatchway.Machine;
+using Hatchway.Machine.Memory;
 using Hatchway.Machine.Boot;
 
 namespace Hatchway.Vm;

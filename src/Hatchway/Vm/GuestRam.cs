@@ -1,6 +1,6 @@
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
-using Hatchway.Machine;
+using Hatchway.Machine.Memory;
 using Hatchway.Passthrough.Vfio;
 
 namespace Hatchway.Vm;

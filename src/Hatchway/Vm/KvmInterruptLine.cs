@@ -1,5 +1,5 @@
 using Hatchway.Linux.Kvm;
-using Hatchway.Machine;
+using Hatchway.Machine.Devices;
 
 namespace Hatchway.Vm;
 

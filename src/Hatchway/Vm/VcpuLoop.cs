@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
-using Hatchway.Machine;
+using Hatchway.Machine.Memory;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Vm;

@@ -2,6 +2,8 @@ using Hatchway.CommandLine;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
 using Hatchway.Machine.Acpi;
 using Hatchway.Machine.Boot;
 using Hatchway.Passthrough.Host;
