@@ -148,6 +148,15 @@ public sealed class LinuxImageTests
         Assert.Contains("XLF_KERNEL_64", Loading.Refusal(_image.Build()), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(0x30_0000u)]
+    public void An_alignment_that_is_no_power_of_two_is_refused(uint alignment)
+    {
+        _image.Alignment = alignment;
+        Assert.Contains("not a power of two", Loading.Refusal(_image.Build()), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_truncated_kernel_is_refused()
     {

@@ -102,6 +102,14 @@ public sealed class PvhImageTests
     }
 
     [Fact]
+    public void A_truncated_image_is_refused_before_anything_is_written()
+    {
+        var image = _image.Build();
+        Assert.Throws<BootException>(() => Loading.Load(image[..^1], _memory));
+        Assert.Equal(-1, _memory.Slice(0, Loading.RamBytes).IndexOfAnyExcept((byte)0xA5));
+    }
+
+    [Fact]
     public void Another_machines_image_is_refused()
     {
         var image = _image.Build();
