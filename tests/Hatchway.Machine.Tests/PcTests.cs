@@ -53,10 +53,6 @@ public sealed class PcTests
     }
 
     [Fact]
-    public void The_AMD_host_bridge_says_so() =>
-        Assert.Equal(0x7432_1022u, Bridges.AmdHostBridge().ReadConfig(new ConfigOffset(0), AccessWidth.Dword));
-
-    [Fact]
     public void An_empty_slot_reads_as_all_ones() => Assert.Equal(0xFFFF_FFFFul, _pc.Memory.Read(0xE000_8000, AccessWidth.Dword));
 
     [Theory]

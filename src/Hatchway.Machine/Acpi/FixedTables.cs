@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Hatchway.Machine.Devices;
 
 namespace Hatchway.Machine.Acpi;
 
@@ -64,21 +65,25 @@ internal static class FixedTables
         table.UInt32(Fields.FirmwareControl, (uint)facs);
         table.UInt32(Fields.Dsdt, (uint)dsdt);
         table.UInt64(Fields.XDsdt, dsdt);
-        table.UInt16(Fields.SciInterrupt, AcpiPorts.SciGsi);
+        table.UInt16(Fields.SciInterrupt, (ushort)PowerManagementDevice.SciGsi);
 
         // SMI_CMD stays zero: the machine is in ACPI mode from the start. There are no general-purpose events.
-        WriteBlock(table, AcpiPorts.Pm1aEvent, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent, 4, AccessSize.Word);
-        WriteBlock(table, AcpiPorts.Pm1aControl, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl, 2, AccessSize.Word);
-        WriteBlock(table, AcpiPorts.PmTimer, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer, 4, AccessSize.DWord);
+        WriteBlock(
+            table, PowerManagementDevice.EventBlock, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent, PowerManagementDevice.EventBlockLength, AccessSize.Word);
+        WriteBlock(
+            table, PowerManagementDevice.ControlBlock, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl, PowerManagementDevice.ControlBlockLength, AccessSize.Word);
+        WriteBlock(
+            table, PowerManagementDevice.TimerBlock, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer, PowerManagementDevice.TimerBlockLength, AccessSize.DWord);
 
         // Latencies above 100 and 1000 say that there is no C2 and no C3.
         table.UInt16(Fields.C2Latency, 0xFFF);
         table.UInt16(Fields.C3Latency, 0xFFF);
         table.UInt16(Fields.BootArchitecture, (ushort)(BootArchitecture.NoVga | (hasCom1 ? BootArchitecture.LegacyDevices : 0)));
+        table.UInt8(Fields.Century, RealTimeClock.CenturyRegister);
         table.UInt32(Fields.Flags, (uint)(FadtFlags.WriteBackInvalidate | FadtFlags.C1OnAllProcessors
             | FadtFlags.NoFixedSleepButton | FadtFlags.NoFixedRtcWake | FadtFlags.ResetRegister));
-        WriteGenericAddress(table, Fields.ResetRegister, AcpiPorts.Reset, 1, AccessSize.Byte);
-        table.UInt8(Fields.ResetValue, AcpiPorts.ResetValue);
+        WriteGenericAddress(table, Fields.ResetRegister, ResetPort.Port, 1, AccessSize.Byte);
+        table.UInt8(Fields.ResetValue, ResetPort.AcpiResetValue);
         return table.Finish();
     }
 
@@ -139,6 +144,7 @@ internal static class FixedTables
         public const int PmTimerLength = 91;
         public const int C2Latency = 96;
         public const int C3Latency = 98;
+        public const int Century = 108;
         public const int BootArchitecture = 109;
         public const int Flags = 112;
         public const int ResetRegister = 116;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hatchway.Machine.Devices;
 
 namespace Hatchway.Machine.Acpi;
 
@@ -43,7 +44,7 @@ internal static class Madt
         // An id that no local APIC has, as long as there is one.
         Add(body, Entry.IoApic, [(byte)Math.Min(cpus, byte.MaxValue), 0, .. UInt32(IoApicAddress), .. UInt32(0)]);
         AddOverride(body, 0, 2, Conforming);
-        AddOverride(body, AcpiPorts.SciGsi, AcpiPorts.SciGsi, ActiveHighLevel);
+        AddOverride(body, (byte)PowerManagementDevice.SciGsi, (byte)PowerManagementDevice.SciGsi, ActiveHighLevel);
 
         // A UID of all ones means every CPU.
         Add(body, Entry.LocalApicNmi, [byte.MaxValue, .. UInt16(Conforming), NmiInput]);

@@ -1,0 +1,96 @@
+using Hatchway.CommandLine;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Tests.CommandLine;
+
+public sealed class RunOptionsTests
+{
+    // A file that is certainly there.
+    private static readonly string Kernel = typeof(RunOptionsTests).Assembly.Location;
+
+    [Fact]
+    public void Bhyves_own_command_line_is_understood()
+    {
+        var options = Parse(
+            "-AHP", "-c", "2", "-m", "1G", "-s", "0:0,hostbridge", "-s", "1,lpc", "-l", "com1,stdio",
+            "-s", "0:4:1,passthru,0/6/0", "-s", "4:0,passthru,0000:00:07.0", "--kernel", Kernel, "--cmdline=console=ttyS0", "guest");
+
+        Assert.Equal(2, options.Cpus);
+        Assert.Equal(1ul << 30, options.MemoryBytes);
+        Assert.True(options.Com1OnStdio);
+        Assert.Equal("console=ttyS0", options.CommandLine);
+        Assert.Equal("guest", options.Name);
+        Assert.Equal(
+            [
+                new SlotOption(0, 0, new HostBridgeSlot()),
+                new SlotOption(1, 0, new LpcSlot()),
+                new SlotOption(4, 1, new PassthruSlot(new PciAddress(0, 0, 6, 0))),
+                new SlotOption(4, 0, new PassthruSlot(new PciAddress(0, 0, 7, 0))),
+            ],
+            options.Slots);
+    }
+
+    [Theory]
+    [InlineData("256", 256ul << 20)]
+    [InlineData("256M", 256ul << 20)]
+    [InlineData("256m", 256ul << 20)]
+    [InlineData("2G", 2ul << 30)]
+    [InlineData("65536K", 64ul << 20)]
+    [InlineData("1T", 1ul << 40)]
+    [InlineData("67108864", 64ul << 20)]
+    public void Memory_is_taken_in_the_units_of_bhyve(string text, ulong bytes) => Assert.Equal(bytes, MemorySize.Parse(text));
+
+    [Theory]
+    [InlineData("-s 4:0,nonsense", "unknown emulation 'nonsense'", "-s help")]
+    [InlineData("-s 4:0", "no emulation", "-s help")]
+    [InlineData("-s 4:0,passthru", "which device?", "0000:00:06.0")]
+    [InlineData("-s 4:0,passthru,0/6", "'0/6' is no PCI address", "0000:00:06.0")]
+    [InlineData("-s 4:0,passthru,0/32/0", "'0/32/0' is no PCI address", "0/6/0")]
+    [InlineData("-s 4:0,passthru,zz:00.0", "'zz:00.0' is no PCI address", "0/6/0")]
+    [InlineData("-s 4:0,passthru,0/6/0,fast", "unknown option 'fast'", "passthru")]
+    [InlineData("-s 4:0,lpc -s 4:0,hostbridge", "slot 4:0 is given twice", "another slot")]
+    [InlineData("-s 4:0,passthru,0/6/0 -s 5:0,passthru,0000:00:06.0", "0000:00:06.0 is given twice", "one slot")]
+    [InlineData("-s 4:1,lpc", "no function 0", "slot 4")]
+    [InlineData("-s 32:0,lpc", "slot 32", "0 to 31")]
+    [InlineData("-s 4:8,lpc", "function 8", "0 to 7")]
+    [InlineData("-s 1:4:0,lpc", "bus 1", "bus 0 only")]
+    [InlineData("-s four,lpc", "'four' is no slot", "decimal")]
+    [InlineData("-s 1:0,lpc -s 2:0,lpc", "lpc is given twice", "one")]
+    [InlineData("-l com1,stdio", "needs the lpc bridge", "-s 1:0,lpc")]
+    [InlineData("-l com5,stdio", "com5,stdio: unknown", "-l help")]
+    [InlineData("-m 0", "-m 0: a guest without memory can't start", "32M")]
+    [InlineData("-m much", "not an amount of memory", "256M")]
+    [InlineData("-m 99999999999T", "not an amount of memory", "256M")]
+    [InlineData("-m 1M", "at least 32M", "-m 1M")]
+    [InlineData("-c 0", "number of CPUs", "1 to")]
+    [InlineData("-c 256", "number of CPUs", "255")]
+    [InlineData("-c", "needs an argument", "CPUS")]
+    [InlineData("-x", "unknown option '-x'", "--help")]
+    [InlineData("--speed", "unknown option '--speed'", "--help")]
+    [InlineData("--verbose=yes", "takes no argument", "yes")]
+    [InlineData("--initrd /no/such/file", "/no/such/file: no such file", "--initrd")]
+    [InlineData("--initrd /", "is a directory", "--initrd")]
+    public void A_mistake_is_told_in_one_line_with_the_value_and_what_to_do(string words, string says, string alsoSays)
+    {
+        var complete = words is "-c" ? words.Split(' ') : [.. words.Split(' '), "--kernel", Kernel, "guest"];
+
+        var mistake = Assert.Throws<UserException>(() => Parse(complete));
+
+        Assert.Contains(says, mistake.Message, StringComparison.Ordinal);
+        Assert.Contains(alsoSays, mistake.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', mistake.Message);
+    }
+
+    [Fact]
+    public void The_guests_name_and_kernel_are_needed_and_nothing_may_follow_the_name()
+    {
+        Assert.Contains("no name", Assert.Throws<UserException>(() => Parse("--kernel", Kernel)).Message, StringComparison.Ordinal);
+        Assert.Contains("--kernel FILE", Assert.Throws<UserException>(() => Parse("guest")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "options come before the name",
+            Assert.Throws<UserException>(() => Parse("--kernel", Kernel, "guest", "-c", "2")).Message,
+            StringComparison.Ordinal);
+    }
+
+    private static RunOptions Parse(params string[] words) => RunOptions.From(Getopt.Parse("run", words, RunOptions.Known));
+}

@@ -1,0 +1,176 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine.Memory;
+using Hatchway.Pci.Address;
+using Hatchway.Vm;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hatchway.Tests.Vm;
+
+/// <summary>The loop with small guests on the real KVM: what a guest reads and writes goes through the address spaces to a target.</summary>
+public sealed class VcpuLoopTests : IDisposable
+{
+    private const ulong CodeAt = 0x1000;
+    private const ulong DeviceAt = 0x2_0000;
+    private readonly AddressSpace _memory = new(1ul << 40);
+    private readonly AddressSpace _ports = new(0x1_0000);
+    private readonly GuestEnd _end = new();
+    private readonly Registers _registers;
+    private readonly EndPort _endPort;
+
+    public VcpuLoopTests()
+    {
+        _registers = new Registers(_end);
+        _endPort = new EndPort(_end);
+        _ports.Map(EndPort.Port, 4, _endPort);
+    }
+
+    public void Dispose() => _end.Dispose();
+
+    [KvmFact]
+    public void A_million_exits_with_their_dispatch_allocate_nothing()
+    {
+        _registers.EndAfter = 1_000_000;
+        _memory.Map(DeviceAt, 0x1000, _registers);
+
+        var allocated = Run(static a =>
+        {
+            var again = a.CreateLabel();
+            a.mov(ax, (short)(DeviceAt >> 4));
+            a.mov(ds, ax);
+            a.Label(ref again);
+            a.mov(eax, __dword_ptr[8]);
+            a.mov(__dword_ptr[12], eax);
+            a.jmp(again);
+        });
+
+        Assert.Equal(EndReason.PowerOff, _end.Reason);
+        Assert.InRange(_registers.Accesses, 1_000_000, 1_000_001);
+        Assert.Equal(0, allocated);
+        Assert.Equal(0, _registers.Collections);
+    }
+
+    [KvmFact]
+    public void A_string_instruction_reaches_the_target_once_for_each_item()
+    {
+        _registers.EndAfter = 7;
+        _ports.Map(0x600, 1, _registers);
+
+        Run(static a =>
+        {
+            a.mov(si, (short)CodeAt);
+            a.mov(cx, 7);
+            a.mov(dx, 0x600);
+            a.rep.outsb();
+            a.hlt();
+        });
+
+        Assert.Equal(EndReason.PowerOff, _end.Reason);
+        Assert.Equal(7, _registers.Accesses);
+    }
+
+    [KvmFact]
+    public void A_triple_fault_ends_the_guest_with_that_reason()
+    {
+        Run(static a =>
+        {
+            // An interrupt descriptor table of no entries, then a fault.
+            a.lidt(__[(short)(CodeAt + 0x100)]);
+            a.ud2();
+        });
+
+        Assert.Equal(EndReason.TripleFault, _end.Reason);
+    }
+
+    [KvmFact]
+    public void What_nobody_answers_reads_as_all_ones()
+    {
+        Run(static a =>
+        {
+            a.mov(dx, 0x1234);
+            a.@in(eax, dx);
+            a.mov(bx, 0x3000);
+            a.mov(ds, bx);
+            a.and(eax, __dword_ptr[0]);
+            a.mov(dx, (short)EndPort.Port);
+            a.@out(dx, eax);
+            a.hlt();
+        });
+
+        Assert.Equal(0xFFFF_FFFFul, _endPort.Written);
+    }
+
+    private long Run(Action<Assembler> code)
+    {
+        using var kvm = KvmSystem.Open();
+        using var vm = kvm.CreateVm();
+        using var file = MemoryFile.Create("small guest", 0x10000);
+        using var ram = file.Map();
+        using var slot = vm.MapMemory(0, ram.Address, ram.Length);
+        var assembler = new Assembler(16);
+        code(assembler);
+        using var stream = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(stream), CodeAt);
+        stream.ToArray().CopyTo(ram.Slice(CodeAt, 0x1000));
+        using var vcpu = vm.CreateVcpu(0);
+        vcpu.SetRealMode();
+        vcpu.SetRegisters(new GeneralRegisters { Rip = CodeAt, Rsp = 0x8000 });
+        var loop = new VcpuLoop(vcpu, _memory, _ports, _end);
+        loop.Run();
+        return _registers.Allocated;
+    }
+
+    // Counts accesses, and what the vCPU's thread allocates between the thousandth and the last.
+    private sealed class Registers(GuestEnd end) : IAddressTarget
+    {
+        private long _allocatedBefore;
+        private int _collectionsBefore;
+
+        public int EndAfter { get; set; } = int.MaxValue;
+
+        public int Accesses { get; private set; }
+
+        public long Allocated { get; private set; }
+
+        public int Collections { get; private set; }
+
+        public ulong Read(ulong offset, AccessWidth width)
+        {
+            Note();
+            return 0;
+        }
+
+        public void Write(ulong offset, AccessWidth width, ulong value) => Note();
+
+        private void Note()
+        {
+            Accesses++;
+            if (Accesses == 1000)
+            {
+                _allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
+                _collectionsBefore = GC.CollectionCount(0);
+            }
+            if (Accesses != EndAfter)
+                return;
+            Allocated = GC.GetAllocatedBytesForCurrentThread() - _allocatedBefore;
+            Collections = GC.CollectionCount(0) - _collectionsBefore;
+            end.Request(EndReason.PowerOff);
+        }
+    }
+
+    private sealed class EndPort(GuestEnd end) : IAddressTarget
+    {
+        public const ushort Port = 0x500;
+
+        public ulong Written { get; private set; }
+
+        public ulong Read(ulong offset, AccessWidth width) => width.AllOnes();
+
+        public void Write(ulong offset, AccessWidth width, ulong value)
+        {
+            Written = value;
+            end.Request(EndReason.PowerOff);
+        }
+    }
+}
