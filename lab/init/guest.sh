@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC2094 # a terminal is read and written
 # SPDX-License-Identifier: BSD-2-Clause
 # /init of L2, the guest: loads drivers for what it finds, runs /run-me on the console when there is one (else a shell),
 # and powers off.

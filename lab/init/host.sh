@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC2013 # local is known to busybox; the command line is read by words
 # SPDX-License-Identifier: BSD-2-Clause
 # /init of L1, the emulated host. Its parameters are words of the kernel command line:
 #   lab.modules=BASE64     folder on the real machine that holds this kernel's modules
@@ -31,7 +32,7 @@ lab_devices() {
         slot=${address#*:*:}
         slot=$((0x${slot%.*}))
         case $address in
-            0000:00:*) [ $slot -ge 6 ] && [ $slot -lt 31 ] || continue ;;
+            0000:00:*) if [ $slot -lt 6 ] || [ $slot -eq 31 ]; then continue; fi ;;
         esac
         header=$(hexdump -s 14 -n 1 -e '1/1 "%d"' "$path/config")
         [ $((header & 127)) -eq 0 ] && echo "$address"
@@ -87,11 +88,11 @@ modprobe -a vfio_pci vfio_iommu_type1 tun $kvm
 other=''
 for address in $(lab_devices); do
     if is_wanted "$address" "$bind"; then
-        echo vfio-pci > /sys/bus/pci/devices/$address/driver_override
+        echo vfio-pci > /sys/bus/pci/devices/"$address"/driver_override
         echo "$address" > /sys/bus/pci/drivers_probe
-        [ -e /sys/bus/pci/drivers/vfio-pci/$address ] || echo "lab init: $address could not be bound to vfio-pci"
+        [ -e /sys/bus/pci/drivers/vfio-pci/"$address" ] || echo "lab init: $address could not be bound to vfio-pci"
     else
-        other="$other $(cat /sys/bus/pci/devices/$address/modalias)"
+        other="$other $(cat /sys/bus/pci/devices/"$address"/modalias)"
     fi
 done
 

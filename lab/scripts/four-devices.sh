@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs in the guest (L2): uses an NVMe disk, two NICs and QEMU's edu device through their drivers, as far as they are there.
 # Prints "RESULT NAME=VALUE" lines. The kernel command line says which network a NIC is on: hw.DRIVER=10.0.N.
@@ -84,5 +84,5 @@ echo "END interrupts"
 echo "BEGIN kernel warnings"
 dmesg -r | grep '^<[0-4]>'
 echo "END kernel warnings"
-result done
+result "done"
 poweroff -f
