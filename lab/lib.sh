@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What the lab's commands share: where things are kept, and how to know that they are up to date.
+# Sourced, never run. Sets lab_dir (this folder) and lab_cache; lab_ready sets lab_linux and lab_built.
+
+lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+lab_cache=${HATCHWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hatchway}
+mkdir -p "$lab_cache"
+lab_cache=$(cd "$lab_cache" && pwd)
+
+# modprobe, depmod and lspci live where a user's PATH may not look.
+PATH=$PATH:/usr/sbin:/sbin
+
+lab_fail() {
+    printf '%s: %s\n' "lab/$(basename "$0")" "$*" >&2
+    exit 125
+}
+
+# The version of everything that is built: of the scripts, sources and kernel that it is built from. Several checkouts
+# share the cache, so each version has its own folder.
+lab_version() {
+    (cd "$lab_dir" && cat lib.sh prepare init/* src/*.* src/uio_edu/* "$lab_cache/linux/release") | sha256sum | cut -c 1-16
+}
+
+# lab_linux: the unpacked kernel. lab_built: what was built for it. Fails when lab/prepare has to be run.
+lab_locate() {
+    [[ -e $lab_cache/linux/release ]] || return 1
+    lab_linux=$lab_cache/linux/$(<"$lab_cache/linux/release")
+    lab_built=$lab_cache/built/$(lab_version)
+    [[ -e $lab_built/done && -e $lab_linux/done ]]
+}
+
+# Makes the lab usable, at once when it already is.
+lab_ready() {
+    command -v qemu-system-x86_64 > /dev/null && lab_locate && return
+    "$lab_dir/prepare" >&2
+    lab_locate || lab_fail "lab/prepare did not leave what it should have"
+}
+
+lab_kernel_release() {
+    basename "$lab_linux"
+}
