@@ -37,6 +37,13 @@ public static class AssignedRules
         [ExtendedCapabilityId.LatencyTolerance] = "belongs to the host's link",
         [ExtendedCapabilityId.L1Substates] = "belongs to the host's link",
         [ExtendedCapabilityId.PrecisionTime] = "belongs to the host's link",
+        [ExtendedCapabilityId.SecondaryPciExpress] = "belongs to the host's link",
+        [ExtendedCapabilityId.DataLinkFeature] = "belongs to the host's link",
+        [ExtendedCapabilityId.PhysicalLayer16] = "belongs to the host's link",
+        [ExtendedCapabilityId.LaneMargining] = "could disturb the host's link",
+        [ExtendedCapabilityId.PhysicalLayer32] = "belongs to the host's link",
+        [ExtendedCapabilityId.PhysicalLayer64] = "belongs to the host's link",
+        [ExtendedCapabilityId.LinkEncryption] = "its keys are the host's",
         [ExtendedCapabilityId.DownstreamPortContainment] = "belongs to the host's port",
         [ExtendedCapabilityId.Pasid] = "the IOMMU gives this function one address space",
     };
@@ -54,13 +61,18 @@ public static class AssignedRules
         return rules;
     }
 
-    /// <summary>True when the guest is shown this standard capability.</summary>
-    internal static bool IsShown(Capability capability, AssignedShape shape) => (CapabilityId)capability.Id switch
+    // A function has one of each kind that is mediated; what a broken chain has beyond the first would be a second view of nothing.
+    private static bool IsShown(Capability capability, CapabilityChains chains, AssignedShape shape)
     {
-        CapabilityId.Msi => shape.HasMsi,
-        CapabilityId.MsiX => shape.HasMsiX,
-        var id => !HiddenStandard.ContainsKey(id),
-    };
+        var id = (CapabilityId)capability.Id;
+        return id switch
+        {
+            CapabilityId.Msi => shape.HasMsi && chains.Find(id) == capability,
+            CapabilityId.MsiX => shape.HasMsiX && chains.Find(id) == capability,
+            CapabilityId.PowerManagement or CapabilityId.PciExpress => chains.Find(id) == capability,
+            _ => !HiddenStandard.ContainsKey(id),
+        };
+    }
 
     private static void AddHeader(List<FieldRule> rules, IHostConfigSpace config, AssignedShape shape)
     {
@@ -96,7 +108,7 @@ public static class AssignedRules
         var shown = new List<Capability>();
         foreach (var capability in chains.Standard)
         {
-            if (IsShown(capability, shape))
+            if (IsShown(capability, chains, shape))
                 shown.Add(capability);
             else
                 rules.Add(FieldRule.HiddenField($"hidden capability {capability.Id:x2}h", capability.Offset, capability.Length));
@@ -125,9 +137,7 @@ public static class AssignedRules
                 AddMsi(rules, config, capability.Offset);
                 break;
             case CapabilityId.MsiX:
-                var control = config.Read(new((ushort)(capability.Offset + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
-                rules.Add(FieldRule.VirtualField(
-                    "MSI-X Message Control", capability.Offset + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+                AddMsiX(rules, config, capability.Offset);
                 break;
             case CapabilityId.PciExpress when capability.Length >= PciExpress.LengthV1:
                 AddPciExpress(rules, config, capability);
@@ -152,8 +162,22 @@ public static class AssignedRules
             ConfigEffects.Decode));
     }
 
+    // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
+    private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at)
+    {
+        var control = config.Read(new((ushort)(at + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
+        rules.Add(FieldRule.VirtualField(
+            "MSI-X Message Control", at + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+        var table = config.Read(new((ushort)(at + MsiX.Table)), AccessWidth.Dword);
+        rules.Add(FieldRule.VirtualField("MSI-X Table Offset/BIR", at + MsiX.Table, 4, table));
+        var pending = config.Read(new((ushort)(at + MsiX.PendingBitArray)), AccessWidth.Dword);
+        rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + MsiX.PendingBitArray, 4, pending));
+    }
+
     private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at)
     {
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         var control = (ushort)config.Read(new((ushort)(at + Msi.Control)), AccessWidth.Word);
         rules.Add(FieldRule.VirtualField(
             "MSI Message Control", at + Msi.Control, 2,
@@ -166,6 +190,8 @@ public static class AssignedRules
         rules.Add(FieldRule.VirtualField("MSI Message Data", at + Msi.Data(control), 2, 0, 0xFFFF, ConfigEffects.Msi));
         if ((control & Msi.PerVectorMasking) == 0)
             return;
+        // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
+        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.Data(control) + 2, 2, 0));
         var vectors = 1 << ((control & Msi.MultipleCapableMask) >> 1);
         rules.Add(FieldRule.VirtualField(
             "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(vectors, 32)) - 1, ConfigEffects.Msi));
@@ -188,7 +214,7 @@ public static class AssignedRules
     }
 
     // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes
-    // a null capability (§7.9.28.1).
+    // a null capability (§7.9.28.1), or all zeros when nothing follows it: no extended capability at all (§7.6.3).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
         var previous = -1;
@@ -215,10 +241,11 @@ public static class AssignedRules
         if (index < 0)
             return;
         var capability = chains.Extended[index];
+        var isLast = next >= chains.Extended.Count;
         var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
-            ? 0x0001_0000
+            ? (isLast ? 0 : 0x0001_0000u)
             : config.Read(new(capability.Offset), AccessWidth.Dword) & 0x000F_FFFF;
-        var pointer = next < chains.Extended.Count ? (uint)chains.Extended[next].Offset << 20 : 0;
+        var pointer = isLast ? 0 : (uint)chains.Extended[next].Offset << 20;
         rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, 4, header | pointer));
     }
 }

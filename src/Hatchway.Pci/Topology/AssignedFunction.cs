@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
@@ -31,6 +32,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private readonly int _powerControl;
     private readonly Lock _effects = new();
     private InterruptMode _mode;
+    private volatile bool _gone;
 
     /// <summary>Gives a host's function its place on a guest's bus. Nothing answers yet: the guest switches decoding on.</summary>
     /// <param name="host">What is behind.</param>
@@ -56,9 +58,12 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         }
         var shape = new AssignedShape(bars, host.Intx is not null, msi is not null, _msix is not null, multiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
+        if (_msix is not null)
+            ShowVectors(_msixControl, MsiX.TableSizeMask, (uint)_msix.Count - 1);
         if (msi is { } capability)
         {
-            _msi = new MsiState(_mediator, capability, host.Msi!);
+            ShowVectors(capability.Offset + Msi.Control, Msi.MultipleCapableMask, (uint)BitOperations.Log2((uint)host.Msi!.Count) << 1);
+            _msi = new MsiState(_mediator, capability, host.Msi);
             var control = (ushort)_mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
             _pendingBits = (control & Msi.PerVectorMasking) != 0 ? capability.Offset + Msi.PendingBits(control) : 0;
         }
@@ -89,6 +94,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <inheritdoc/>
     public uint ReadConfig(ConfigOffset offset, AccessWidth width)
     {
+        if (_gone)
+            return (uint)width.AllOnes();
         var value = _mediator.Read(offset, width);
         // The one field whose value is not stored but asked for.
         if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
@@ -104,10 +111,14 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         lock (_effects)
         {
+            if (_gone)
+                return;
             var write = _mediator.Write(offset, width, value);
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 RemoveWindows();
             _mediator.Forward(write);
+            if (offset.Value <= _powerControl && _powerControl < offset.Value + (int)width)
+                FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
             if ((write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0)
@@ -118,11 +129,15 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <summary>Sets the interrupt line register as firmware does: the interrupt that the pin is wired to.</summary>
     public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
 
-    /// <summary>Takes the function away from the guest: nothing answers any more, interrupts are off.</summary>
+    /// <summary>
+    /// Takes the function away from the guest: interrupts are off, BARs answer nowhere, config space reads as all ones, as of a slot that
+    /// is empty. The guest may go on running and writing; any thread may call.
+    /// </summary>
     public void Dispose()
     {
         lock (_effects)
         {
+            _gone = true;
             foreach (var window in _windows)
                 window.Remove(_map);
             SwitchTo(InterruptMode.None);
@@ -150,6 +165,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
         handlers.Add(new BarHandlerRange(Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
         return table;
+    }
+
+    // The guest is shown no more vectors than the host can deliver.
+    private void ShowVectors(int control, ushort mask, uint most)
+    {
+        var shown = _mediator.ReadCopy(new((ushort)control), AccessWidth.Word);
+        _mediator.SetCopy(new((ushort)control), AccessWidth.Word, (shown & ~(uint)mask) | Math.Min(shown & mask, most));
     }
 
     private static BarIndex Bar(uint place) => new((byte)(place & MsiX.BarMask));
@@ -199,6 +221,15 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
 
     private uint PowerState =>
         _powerControl == 0 ? 0 : _mediator.ReadCopy(new((ushort)_powerControl), AccessWidth.Word) & PowerManagement.PowerStateMask;
+
+    // The function discards a state that it does not have, as D1 (§7.5.2.2): what is in force is what it says.
+    private void FollowPowerState()
+    {
+        if (_powerControl == 0)
+            return;
+        var control = new ConfigOffset((ushort)_powerControl);
+        _mediator.SetCopy(control, AccessWidth.Byte, _host.Config.Read(control, AccessWidth.Byte) & PowerManagement.PowerStateMask);
+    }
 
     private void SwitchInterrupts()
     {
