@@ -74,8 +74,8 @@ internal sealed class FakeConfigSpace : IHostConfigSpace
 
     private void Check(ConfigOffset offset, AccessWidth width)
     {
-        Assert.True(width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword, $"width {width}");
-        Assert.Equal(0, offset.Value % (int)width);
-        Assert.InRange(offset.Value + (int)width, 1, Size);
+        if (width is not (AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword)
+            || offset.Value % (int)width != 0 || offset.Value + (int)width > Size)
+            Assert.Fail($"{offset}, {(int)width} bytes, is no register");
     }
 }
