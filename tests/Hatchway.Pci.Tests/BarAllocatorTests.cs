@@ -75,7 +75,7 @@ public sealed class BarAllocatorTests
     }
 
     [Fact]
-    public void Any_BARs_are_placed_apart_aligned_in_their_windows_and_the_same_way_each_time() => Properties.Hold(Properties.Seeds, static seed =>
+    public void Any_BARs_are_placed_apart_aligned_in_windows_and_the_same_way_each_time() => Properties.Hold(Properties.Seeds, static seed =>
     {
         var random = new Random(seed);
         RecordedFunction[] functions = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => AnyBars(random))];

@@ -18,7 +18,8 @@ public sealed class BarHandlerListTests
     {
         Add(0x100, 16, "doorbell");
         var message = Assert.Throws<ArgumentException>(() => Add(offset, length, "counter")).Message;
-        Assert.Contains($"counter (BAR2 {offset:x}h to {offset + length - 1:x}h) overlaps doorbell (100h to 10fh)", message, StringComparison.Ordinal);
+        var last = offset + length - 1;
+        Assert.Contains($"counter (BAR2 {offset:x}h to {last:x}h) overlaps doorbell (100h to 10fh)", message, StringComparison.Ordinal);
         Assert.Single(_list[new(2)]);
     }
 

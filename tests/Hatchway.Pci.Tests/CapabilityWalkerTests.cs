@@ -122,7 +122,8 @@ public sealed class CapabilityWalkerTests
     [Fact]
     public void An_extended_chain_that_loops_is_cut_with_a_warning()
     {
-        var chains = Walk(new ConfigBuilder().Extended(0x100, (ExtendedCapabilityId)1).Extended(0x140, (ExtendedCapabilityId)3).Set8(0x143, 0x10));
+        var chains = Walk(new ConfigBuilder()
+            .Extended(0x100, (ExtendedCapabilityId)1).Extended(0x140, (ExtendedCapabilityId)3).Set8(0x143, 0x10));
         Assert.Equal([0x100, 0x140], chains.Extended.Select(static c => (int)c.Offset));
         Assert.Contains("loops back to 100h", Assert.Single(chains.Warnings), StringComparison.Ordinal);
     }
@@ -166,5 +167,6 @@ public sealed class CapabilityWalkerTests
 
     private static CapabilityChains Walk(ConfigBuilder builder) => Walk(builder.Build());
 
-    private static CapabilityChains Walk(RecordedFunction function) => CapabilityWalker.Walk(new FakeConfigSpace(function.Config, new CallLog()));
+    private static CapabilityChains Walk(RecordedFunction function) =>
+        CapabilityWalker.Walk(new FakeConfigSpace(function.Config, new CallLog()));
 }

@@ -56,8 +56,8 @@ public sealed class HostIsolationTests
     public void A_second_capability_of_a_mediated_kind_is_hidden()
     {
         var host = new ConfigBuilder(256).Bar(0, 0, 0x4000)
-            .Msi(0x50, 0).Power(0x60).MsiX(0x70, 4, 0, 0x1000, 0x2000).Msi(0x80, 0).Power(0xA0).MsiX(0xB0, 4, 0, 0x1000, 0x2000).Msi(0xFC, 0)
-            .Build();
+            .Msi(0x50, 0).Power(0x60).MsiX(0x70, 4, 0, 0x1000, 0x2000)
+            .Msi(0x80, 0).Power(0xA0).MsiX(0xB0, 4, 0, 0x1000, 0x2000).Msi(0xFC, 0).Build();
         using var guest = new Guest(host);
         Assert.Equal([(5, 0x50), (1, 0x60), (0x11, 0x70)], guest.Capabilities());
         guest.Write32(0x84, 0xFEE0_0000);

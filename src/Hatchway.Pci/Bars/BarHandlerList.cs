@@ -41,7 +41,8 @@ public sealed class BarHandlerList
             if (range.Offset < other.End && other.Offset < range.End)
             {
                 throw new ArgumentException(
-                    $"{range.Name} ({range.Bar} {range.Offset:x}h to {range.End - 1:x}h) overlaps {other.Name} ({other.Offset:x}h to {other.End - 1:x}h)",
+                    $"{range.Name} ({range.Bar} {range.Offset:x}h to {range.End - 1:x}h) overlaps "
+                    + $"{other.Name} ({other.Offset:x}h to {other.End - 1:x}h)",
                     nameof(range));
             }
         }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
@@ -7,10 +8,10 @@ namespace Hatchway.Pci.Config;
 /// <summary>What an assigned function is to look like, as far as its own config space does not say.</summary>
 /// <param name="Bars">The BARs that it is shown with.</param>
 /// <param name="HasIntx">It may use its interrupt pin.</param>
-/// <param name="HasMsi">Its MSI capability is usable, else hidden.</param>
-/// <param name="HasMsiX">Its MSI-X capability is usable, else hidden.</param>
+/// <param name="MsiVectors">Vectors that the host delivers by MSI; its capability shows no more, and is hidden at 0.</param>
+/// <param name="MsixVectors">Vectors that the host delivers by MSI-X; its capability shows no more, and is hidden at 0.</param>
 /// <param name="MultiFunction">Its slot holds other functions, too.</param>
-public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, bool HasMsi, bool HasMsiX, bool MultiFunction);
+public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, int MsiVectors, int MsixVectors, bool MultiFunction);
 
 /// <summary>The rule table of a function that is given to a guest, made from its own capability chains.</summary>
 public static class AssignedRules
@@ -67,8 +68,8 @@ public static class AssignedRules
         var id = (CapabilityId)capability.Id;
         return id switch
         {
-            CapabilityId.Msi => shape.HasMsi && chains.Find(id) == capability,
-            CapabilityId.MsiX => shape.HasMsiX && chains.Find(id) == capability,
+            CapabilityId.Msi => shape.MsiVectors > 0 && chains.Find(id) == capability,
+            CapabilityId.MsiX => shape.MsixVectors > 0 && chains.Find(id) == capability,
             CapabilityId.PowerManagement or CapabilityId.PciExpress => chains.Find(id) == capability,
             _ => !HiddenStandard.ContainsKey(id),
         };
@@ -120,13 +121,13 @@ public static class AssignedRules
         for (var i = 0; i < shown.Count; i++)
         {
             var capability = shown[i];
-            AddCapability(rules, config, capability);
+            AddCapability(rules, config, capability, shape);
             var next = i + 1 < shown.Count ? shown[i + 1].Offset : 0u;
             rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + 1, 1, next));
         }
     }
 
-    private static void AddCapability(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
+    private static void AddCapability(List<FieldRule> rules, IHostConfigSpace config, Capability capability, AssignedShape shape)
     {
         switch ((CapabilityId)capability.Id)
         {
@@ -134,10 +135,10 @@ public static class AssignedRules
                 AddPowerManagement(rules, config, capability.Offset);
                 break;
             case CapabilityId.Msi:
-                AddMsi(rules, config, capability.Offset);
+                AddMsi(rules, config, capability.Offset, shape.MsiVectors);
                 break;
             case CapabilityId.MsiX:
-                AddMsiX(rules, config, capability.Offset);
+                AddMsiX(rules, config, capability.Offset, shape.MsixVectors);
                 break;
             case CapabilityId.PciExpress when capability.Length >= PciExpress.LengthV1:
                 AddPciExpress(rules, config, capability);
@@ -163,9 +164,10 @@ public static class AssignedRules
     }
 
     // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
-    private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at)
+    private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
     {
         var control = config.Read(new((ushort)(at + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
+        control = Math.Min(control, (uint)vectors - 1);
         rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
         rules.Add(FieldRule.VirtualField(
             "MSI-X Message Control", at + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
@@ -175,13 +177,14 @@ public static class AssignedRules
         rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + MsiX.PendingBitArray, 4, pending));
     }
 
-    private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at)
+    private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at, int most)
     {
-        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         var control = (ushort)config.Read(new((ushort)(at + Msi.Control)), AccessWidth.Word);
+        var log = Math.Min((uint)(control & Msi.MultipleCapableMask) >> 1, (uint)BitOperations.Log2((uint)most));
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         rules.Add(FieldRule.VirtualField(
             "MSI Message Control", at + Msi.Control, 2,
-            control & (uint)(Msi.MultipleCapableMask | Msi.Address64 | Msi.PerVectorMasking),
+            (uint)(control & (Msi.Address64 | Msi.PerVectorMasking)) | (log << 1),
             Msi.Enable | Msi.MultipleEnableMask,
             ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Message Address", at + Msi.AddressLow, 4, 0, 0xFFFF_FFFC, ConfigEffects.Msi));
@@ -192,9 +195,8 @@ public static class AssignedRules
             return;
         // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
         rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.Data(control) + 2, 2, 0));
-        var vectors = 1 << ((control & Msi.MultipleCapableMask) >> 1);
         rules.Add(FieldRule.VirtualField(
-            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(vectors, 32)) - 1, ConfigEffects.Msi));
+            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(1 << (int)log, 32)) - 1, ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
     }
 

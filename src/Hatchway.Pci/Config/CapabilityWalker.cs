@@ -47,7 +47,8 @@ public static class CapabilityWalker
             }
             if (Around(found, at) is { } around)
             {
-                warnings.Add($"capability pointer {at:x2}h points into capability {around.Id:x2}h at {around.Offset:x2}h; the chain is cut there");
+                warnings.Add(
+                    $"capability pointer {at:x2}h points into capability {around.Id:x2}h at {around.Offset:x2}h; the chain is cut there");
                 break;
             }
             var id = (byte)config.Read(new((ushort)at), AccessWidth.Byte);

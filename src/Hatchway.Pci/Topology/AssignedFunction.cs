@@ -1,4 +1,3 @@
-using System.Numerics;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
@@ -7,7 +6,9 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Topology;
 
-/// <summary>A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.</summary>
+/// <summary>
+/// A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Locks, in the order they are taken: <c>_effects</c> serialises the guest's config writes to this function and what follows from them,
@@ -56,14 +57,11 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _msix = AddMsix(there, bars, handlers);
             _msixControl = there.Offset + MsiX.Control;
         }
-        var shape = new AssignedShape(bars, host.Intx is not null, msi is not null, _msix is not null, multiFunction);
+        var shape = new AssignedShape(bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, multiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
-        if (_msix is not null)
-            ShowVectors(_msixControl, MsiX.TableSizeMask, (uint)_msix.Count - 1);
         if (msi is { } capability)
         {
-            ShowVectors(capability.Offset + Msi.Control, Msi.MultipleCapableMask, (uint)BitOperations.Log2((uint)host.Msi!.Count) << 1);
-            _msi = new MsiState(_mediator, capability, host.Msi);
+            _msi = new MsiState(_mediator, capability, host.Msi!);
             var control = (ushort)_mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
             _pendingBits = (control & Msi.PerVectorMasking) != 0 ? capability.Offset + Msi.PendingBits(control) : 0;
         }
@@ -130,6 +128,31 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
 
     /// <summary>
+    /// Resets the function as a machine's reset does: nothing answers any more, DMA and interrupts are off, the host function is reset and
+    /// the registers have their first values, so that firmware may place the BARs again.
+    /// </summary>
+    /// <returns>False when the host function was not reset, because it can't be or is gone; all the rest is done.</returns>
+    public bool Reset()
+    {
+        lock (_effects)
+        {
+            if (_gone)
+                return false;
+            foreach (var window in _windows)
+                window.Remove(_map);
+            SwitchTo(InterruptMode.None);
+            // Not all functions have a reset: one that has none must stop its DMA at least.
+            _host.Config.Write(new(Header.Command), AccessWidth.Word, 0);
+            var done = _host.TryReset();
+            _mediator.Reset();
+            FollowPowerState();
+            _msix?.Reset();
+            SwitchInterrupts();
+            return done;
+        }
+    }
+
+    /// <summary>
     /// Takes the function away from the guest: interrupts are off, BARs answer nowhere, config space reads as all ones, as of a slot that
     /// is empty. The guest may go on running and writing; any thread may call.
     /// </summary>
@@ -163,15 +186,9 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         if (!Lies(place, table.Length, bars) || !Lies(pending, table.PendingLength, bars))
             return null;
         handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
-        handlers.Add(new BarHandlerRange(Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
+        handlers.Add(new BarHandlerRange(
+            Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
         return table;
-    }
-
-    // The guest is shown no more vectors than the host can deliver.
-    private void ShowVectors(int control, ushort mask, uint most)
-    {
-        var shown = _mediator.ReadCopy(new((ushort)control), AccessWidth.Word);
-        _mediator.SetCopy(new((ushort)control), AccessWidth.Word, (shown & ~(uint)mask) | Math.Min(shown & mask, most));
     }
 
     private static BarIndex Bar(uint place) => new((byte)(place & MsiX.BarMask));

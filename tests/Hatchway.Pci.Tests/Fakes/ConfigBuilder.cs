@@ -4,7 +4,7 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>Builds a config space whose chains are what a test needs, correct or not. Links each capability behind the one before.</summary>
+/// <summary>Builds a config space with chains as a test needs them, correct or not: each capability is linked behind the last.</summary>
 internal sealed class ConfigBuilder
 {
     private readonly byte[] _bytes;

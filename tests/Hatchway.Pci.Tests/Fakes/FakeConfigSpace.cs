@@ -8,7 +8,7 @@ namespace Hatchway.Pci.Tests.Fakes;
 /// <summary>One write that reached the host function's config space.</summary>
 internal readonly record struct HostWrite(int Offset, int Width, uint Value);
 
-/// <summary>A function's config space that behaves as a device's does: few bits can be written. It refuses what the contract forbids.</summary>
+/// <summary>A config space that behaves as a device's does: few bits can be written. It refuses what the contract forbids.</summary>
 internal sealed class FakeConfigSpace : IHostConfigSpace
 {
     private readonly byte[] _writable;

@@ -13,7 +13,8 @@ internal sealed class Guest : IDisposable
     {
     }
 
-    public Guest(RecordedFunction recorded, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null, bool multiFunction = false)
+    public Guest(
+        RecordedFunction recorded, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null, bool multiFunction = false)
     {
         Map = new FakeAddressMap(Log);
         Host = new FakeHostFunction(recorded, Log);

@@ -34,12 +34,12 @@ internal sealed record RecordedFunction(string Name, byte[] Config, IReadOnlyDic
                 var index = parts[0] == "ROM" ? BarIndex.Rom : new BarIndex((byte)(parts[0][3] - '0'));
                 regions[index] = ulong.Parse(parts[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             }
-            else if (line.IndexOf(": ", StringComparison.Ordinal) is 2 or 3 && line[0] != '#')
+            else if (line.IndexOf(": ", StringComparison.Ordinal) is (2 or 3) and var colon && line[0] != '#')
             {
-                var at = int.Parse(line[..line.IndexOf(':', StringComparison.Ordinal)], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                var at = int.Parse(line[..colon], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
                 if (at != bytes.Count)
                     throw new FormatException($"{name}: line {at:x} follows {bytes.Count:x} bytes");
-                bytes.AddRange(Convert.FromHexString(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Replace(" ", "", StringComparison.Ordinal)));
+                bytes.AddRange(Convert.FromHexString(line[(colon + 1)..].Replace(" ", "", StringComparison.Ordinal)));
             }
         }
         return new RecordedFunction(name, [.. bytes], regions);
