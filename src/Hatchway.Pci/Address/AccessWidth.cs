@@ -30,9 +30,12 @@ public static class AccessWidthExtensions
     public static ulong AllOnes(this AccessWidth width) => ulong.MaxValue >> (64 - (8 * (int)width));
 
     /// <summary>True for 1, 2, 4 and 8, the widths that a single access can have.</summary>
-    public static bool IsValid(this AccessWidth width) => width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
+    public static bool IsValid(this AccessWidth width) =>
+        width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
 
-    /// <summary>The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.</summary>
+    /// <summary>
+    /// The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.
+    /// </summary>
     /// <param name="offset">Where the access starts.</param>
     /// <param name="length">Bytes left, at least 1.</param>
     public static AccessWidth WidestAligned(ulong offset, int length)

@@ -14,7 +14,9 @@ namespace Hatchway.Pci.Address;
 /// </remarks>
 public readonly record struct PciAddress(ushort Domain, byte Bus, byte Device, byte Function) : ISpanParsable<PciAddress>
 {
-    /// <summary>The function's place in a segment's config space: bus in bits 15:8, device in 7:3, function in 2:0 (PCIe 6.0 §2.2.6.2).</summary>
+    /// <summary>
+    /// The function's place in a segment's config space: bus in bits 15:8, device in 7:3, function in 2:0 (PCIe 6.0 §2.2.6.2).
+    /// </summary>
     public ushort RoutingId => (ushort)((Bus << 8) | (Device << 3) | Function);
 
     /// <summary>The same slot's function <paramref name="function"/>.</summary>

@@ -55,7 +55,7 @@ public sealed class BarAllocator
             {
                 failures.Add(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{bar.Index} of 0x{bar.Size:x} bytes finds no room in the host bridge's windows: 0x{_low.Length:x} bytes below 4 GiB, 0x{_high.Length:x} above"));
+                    $"{bar.Index} of 0x{bar.Size:x} bytes finds no room in the host bridge's windows: {Windows(bar.Kind)}"));
                 continue;
             }
             function.WriteConfig(new(bar.Register), AccessWidth.Dword, (uint)address);
@@ -64,6 +64,13 @@ public sealed class BarAllocator
         }
         return failures;
     }
+
+    private string Windows(BarKind kind) => kind switch
+    {
+        BarKind.Io => $"0x{_ports.Length:x} I/O ports",
+        BarKind.Memory64 => $"0x{_low.Length:x} bytes below 4 GiB, 0x{_high.Length:x} above",
+        _ => $"0x{_low.Length:x} bytes below 4 GiB",
+    };
 
     private ulong? Place(BarDescription bar)
     {

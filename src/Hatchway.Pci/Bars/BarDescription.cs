@@ -46,7 +46,9 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
         _ => 0,
     };
 
-    /// <summary>The register's bits that hold an address: those a guest can change. Written as ones they read back as the size's mask.</summary>
+    /// <summary>
+    /// The register's bits that hold an address: those a guest can change. Written as ones they read back as the size's mask.
+    /// </summary>
     public ulong AddressMask => ~(Size - 1) & (Kind == BarKind.Memory64 ? ulong.MaxValue : uint.MaxValue);
 
     /// <summary>Reads a host function's BARs: kinds from its registers, sizes from its regions.</summary>

@@ -29,7 +29,10 @@ public static class BarLayout
     /// <param name="mappable">What the host lets be mapped, in rising order.</param>
     /// <param name="handlers">Who owns registers in this BAR, in rising order.</param>
     /// <param name="pageSize">Bytes of a page, a power of two.</param>
-    /// <returns>Segments in rising order that cover the region; two neighbours differ in kind.</returns>
+    /// <returns>
+    /// Segments in rising order that cover the region. Two neighbours differ in kind, or lie in two mappable areas: a mapping is made
+    /// within one.
+    /// </returns>
     /// <remarks>
     /// A region that does not fill its last page, as one smaller than a page, has that page direct only when the host offers all of it:
     /// the host does so when the rest of the page belongs to nobody else (linux/vfio.h; vfio_pci_core: vfio_pci_probe_mmaps).
@@ -53,13 +56,24 @@ public static class BarLayout
             if (end == 0)
                 continue;
             var kind = KindOf(start, end, mappable, handlers, pageSize);
-            if (segments.Count > 0 && segments[^1].Kind == kind)
+            var joins = segments.Count > 0 && segments[^1].Kind == kind;
+            if (joins && (kind != SegmentKind.Direct || !BeginsArea(start, mappable)))
                 segments[^1] = segments[^1] with { Length = end - segments[^1].Offset };
             else
                 segments.Add(new BarSegment(start, end - start, kind));
             start = end;
         }
         return segments;
+    }
+
+    private static bool BeginsArea(ulong start, IReadOnlyList<MappableArea> mappable)
+    {
+        foreach (var area in mappable)
+        {
+            if (area.Offset == start)
+                return true;
+        }
+        return false;
     }
 
     private static void AddEdges(SortedSet<ulong> edges, ulong start, ulong end, ulong size)

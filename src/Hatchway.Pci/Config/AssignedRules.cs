@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
@@ -7,10 +8,10 @@ namespace Hatchway.Pci.Config;
 /// <summary>What an assigned function is to look like, as far as its own config space does not say.</summary>
 /// <param name="Bars">The BARs that it is shown with.</param>
 /// <param name="HasIntx">It may use its interrupt pin.</param>
-/// <param name="HasMsi">Its MSI capability is usable, else hidden.</param>
-/// <param name="HasMsiX">Its MSI-X capability is usable, else hidden.</param>
+/// <param name="MsiVectors">Vectors that the host delivers by MSI; its capability shows no more, and is hidden at 0.</param>
+/// <param name="MsixVectors">Vectors that the host delivers by MSI-X; its capability shows no more, and is hidden at 0.</param>
 /// <param name="MultiFunction">Its slot holds other functions, too.</param>
-public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, bool HasMsi, bool HasMsiX, bool MultiFunction);
+public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, int MsiVectors, int MsixVectors, bool MultiFunction);
 
 /// <summary>The rule table of a function that is given to a guest, made from its own capability chains.</summary>
 public static class AssignedRules
@@ -37,6 +38,13 @@ public static class AssignedRules
         [ExtendedCapabilityId.LatencyTolerance] = "belongs to the host's link",
         [ExtendedCapabilityId.L1Substates] = "belongs to the host's link",
         [ExtendedCapabilityId.PrecisionTime] = "belongs to the host's link",
+        [ExtendedCapabilityId.SecondaryPciExpress] = "belongs to the host's link",
+        [ExtendedCapabilityId.DataLinkFeature] = "belongs to the host's link",
+        [ExtendedCapabilityId.PhysicalLayer16] = "belongs to the host's link",
+        [ExtendedCapabilityId.LaneMargining] = "could disturb the host's link",
+        [ExtendedCapabilityId.PhysicalLayer32] = "belongs to the host's link",
+        [ExtendedCapabilityId.PhysicalLayer64] = "belongs to the host's link",
+        [ExtendedCapabilityId.LinkEncryption] = "its keys are the host's",
         [ExtendedCapabilityId.DownstreamPortContainment] = "belongs to the host's port",
         [ExtendedCapabilityId.Pasid] = "the IOMMU gives this function one address space",
     };
@@ -54,13 +62,18 @@ public static class AssignedRules
         return rules;
     }
 
-    /// <summary>True when the guest is shown this standard capability.</summary>
-    internal static bool IsShown(Capability capability, AssignedShape shape) => (CapabilityId)capability.Id switch
+    // A function has one of each kind that is mediated; what a broken chain has beyond the first would be a second view of nothing.
+    private static bool IsShown(Capability capability, CapabilityChains chains, AssignedShape shape)
     {
-        CapabilityId.Msi => shape.HasMsi,
-        CapabilityId.MsiX => shape.HasMsiX,
-        var id => !HiddenStandard.ContainsKey(id),
-    };
+        var id = (CapabilityId)capability.Id;
+        return id switch
+        {
+            CapabilityId.Msi => shape.MsiVectors > 0 && chains.Find(id) == capability,
+            CapabilityId.MsiX => shape.MsixVectors > 0 && chains.Find(id) == capability,
+            CapabilityId.PowerManagement or CapabilityId.PciExpress => chains.Find(id) == capability,
+            _ => !HiddenStandard.ContainsKey(id),
+        };
+    }
 
     private static void AddHeader(List<FieldRule> rules, IHostConfigSpace config, AssignedShape shape)
     {
@@ -96,7 +109,7 @@ public static class AssignedRules
         var shown = new List<Capability>();
         foreach (var capability in chains.Standard)
         {
-            if (IsShown(capability, shape))
+            if (IsShown(capability, chains, shape))
                 shown.Add(capability);
             else
                 rules.Add(FieldRule.HiddenField($"hidden capability {capability.Id:x2}h", capability.Offset, capability.Length));
@@ -108,13 +121,13 @@ public static class AssignedRules
         for (var i = 0; i < shown.Count; i++)
         {
             var capability = shown[i];
-            AddCapability(rules, config, capability);
+            AddCapability(rules, config, capability, shape);
             var next = i + 1 < shown.Count ? shown[i + 1].Offset : 0u;
             rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + 1, 1, next));
         }
     }
 
-    private static void AddCapability(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
+    private static void AddCapability(List<FieldRule> rules, IHostConfigSpace config, Capability capability, AssignedShape shape)
     {
         switch ((CapabilityId)capability.Id)
         {
@@ -122,12 +135,10 @@ public static class AssignedRules
                 AddPowerManagement(rules, config, capability.Offset);
                 break;
             case CapabilityId.Msi:
-                AddMsi(rules, config, capability.Offset);
+                AddMsi(rules, config, capability.Offset, shape.MsiVectors);
                 break;
             case CapabilityId.MsiX:
-                var control = config.Read(new((ushort)(capability.Offset + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
-                rules.Add(FieldRule.VirtualField(
-                    "MSI-X Message Control", capability.Offset + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+                AddMsiX(rules, config, capability.Offset, shape.MsixVectors);
                 break;
             case CapabilityId.PciExpress when capability.Length >= PciExpress.LengthV1:
                 AddPciExpress(rules, config, capability);
@@ -152,12 +163,28 @@ public static class AssignedRules
             ConfigEffects.Decode));
     }
 
-    private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at)
+    // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
+    private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
+    {
+        var control = config.Read(new((ushort)(at + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
+        control = Math.Min(control, (uint)vectors - 1);
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
+        rules.Add(FieldRule.VirtualField(
+            "MSI-X Message Control", at + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+        var table = config.Read(new((ushort)(at + MsiX.Table)), AccessWidth.Dword);
+        rules.Add(FieldRule.VirtualField("MSI-X Table Offset/BIR", at + MsiX.Table, 4, table));
+        var pending = config.Read(new((ushort)(at + MsiX.PendingBitArray)), AccessWidth.Dword);
+        rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + MsiX.PendingBitArray, 4, pending));
+    }
+
+    private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at, int most)
     {
         var control = (ushort)config.Read(new((ushort)(at + Msi.Control)), AccessWidth.Word);
+        var log = Math.Min((uint)(control & Msi.MultipleCapableMask) >> 1, (uint)BitOperations.Log2((uint)most));
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         rules.Add(FieldRule.VirtualField(
             "MSI Message Control", at + Msi.Control, 2,
-            control & (uint)(Msi.MultipleCapableMask | Msi.Address64 | Msi.PerVectorMasking),
+            (uint)(control & (Msi.Address64 | Msi.PerVectorMasking)) | (log << 1),
             Msi.Enable | Msi.MultipleEnableMask,
             ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Message Address", at + Msi.AddressLow, 4, 0, 0xFFFF_FFFC, ConfigEffects.Msi));
@@ -166,9 +193,10 @@ public static class AssignedRules
         rules.Add(FieldRule.VirtualField("MSI Message Data", at + Msi.Data(control), 2, 0, 0xFFFF, ConfigEffects.Msi));
         if ((control & Msi.PerVectorMasking) == 0)
             return;
-        var vectors = 1 << ((control & Msi.MultipleCapableMask) >> 1);
+        // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
+        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.Data(control) + 2, 2, 0));
         rules.Add(FieldRule.VirtualField(
-            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(vectors, 32)) - 1, ConfigEffects.Msi));
+            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(1 << (int)log, 32)) - 1, ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
     }
 
@@ -188,7 +216,7 @@ public static class AssignedRules
     }
 
     // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes
-    // a null capability (§7.9.28.1).
+    // a null capability (§7.9.28.1), or all zeros when nothing follows it: no extended capability at all (§7.6.3).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
         var previous = -1;
@@ -215,10 +243,11 @@ public static class AssignedRules
         if (index < 0)
             return;
         var capability = chains.Extended[index];
+        var isLast = next >= chains.Extended.Count;
         var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
-            ? 0x0001_0000
+            ? (isLast ? 0 : 0x0001_0000u)
             : config.Read(new(capability.Offset), AccessWidth.Dword) & 0x000F_FFFF;
-        var pointer = next < chains.Extended.Count ? (uint)chains.Extended[next].Offset << 20 : 0;
+        var pointer = isLast ? 0 : (uint)chains.Extended[next].Offset << 20;
         rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, 4, header | pointer));
     }
 }

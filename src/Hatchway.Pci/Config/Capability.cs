@@ -1,9 +1,13 @@
 namespace Hatchway.Pci.Config;
 
 /// <summary>One capability found in config space.</summary>
-/// <param name="Id">A <see cref="Spec.CapabilityId"/>, or a <see cref="Spec.ExtendedCapabilityId"/> when <paramref name="Offset"/> is 0x100 or more.</param>
+/// <param name="Id">
+/// A <see cref="Spec.CapabilityId"/>, or a <see cref="Spec.ExtendedCapabilityId"/> when <paramref name="Offset"/> is 0x100 or more.
+/// </param>
 /// <param name="Offset">Where its header is.</param>
-/// <param name="Length">Bytes, header included: what the specification gives, cut where the next capability or config space's end comes first.</param>
+/// <param name="Length">
+/// Bytes, header included: what the specification gives, cut where the next capability or config space's end comes first.
+/// </param>
 public readonly record struct Capability(ushort Id, ushort Offset, int Length)
 {
     /// <summary>True for one of the extended capabilities, which lie at 0x100 and above.</summary>

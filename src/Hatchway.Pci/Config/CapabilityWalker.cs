@@ -6,19 +6,23 @@ namespace Hatchway.Pci.Config;
 /// <summary>Walks a function's capability chains (PCIe 6.0 §7.5.1.1.11 and §7.6.3).</summary>
 /// <remarks>
 /// A chain is the device's word and may be wrong. Each header is visited once, so a loop ends the walk; so does a pointer outside the
-/// place where capabilities can be, and one into the middle of a capability seen before. What was found until then stands.
+/// place where capabilities can be, and one into the registers of a capability seen before. What was found until then stands. A
+/// capability that runs into the next one, or beyond the space, is cut short.
 /// </remarks>
 public static class CapabilityWalker
 {
     private const int ExtendedStart = Header.ConventionalSize;
+
+    // All up to the next capability, so that nothing of this one is taken for something else's.
+    private const int LengthNotKnown = Header.ExpressSize;
 
     /// <summary>Walks both chains. Reads config space only.</summary>
     public static CapabilityChains Walk(IHostConfigSpace config)
     {
         ArgumentNullException.ThrowIfNull(config);
         var warnings = new List<string>();
-        var standard = SetLengths(config, WalkStandard(config, warnings), Header.ConventionalSize, StandardLength);
-        var extended = SetLengths(config, WalkExtended(config, warnings), config.Size, static (_, _) => Header.ExpressSize);
+        var standard = SetLengths(WalkStandard(config, warnings), Header.ConventionalSize, warnings);
+        var extended = SetLengths(WalkExtended(config, warnings), config.Size, warnings);
         return new CapabilityChains(standard, extended, warnings);
     }
 
@@ -41,15 +45,34 @@ public static class CapabilityWalker
                 warnings.Add($"capability chain loops back to {at:x2}h; it is cut there");
                 break;
             }
+            if (Around(found, at) is { } around)
+            {
+                warnings.Add(
+                    $"capability pointer {at:x2}h points into capability {around.Id:x2}h at {around.Offset:x2}h; the chain is cut there");
+                break;
+            }
             var id = (byte)config.Read(new((ushort)at), AccessWidth.Byte);
             if (id == 0xFF)
             {
                 warnings.Add($"capability at {at:x2}h reads as all ones; the chain is cut there");
                 break;
             }
-            found.Add(new Capability(id, (ushort)at, 0));
+            var capability = new Capability(id, (ushort)at, 0);
+            found.Add(capability with { Length = StandardLength(config, capability) });
         }
         return found;
+    }
+
+    // Whose registers a byte is among. A vendor's own length is no more than a claim, and is cut where another capability begins.
+    private static Capability? Around(List<Capability> found, int at)
+    {
+        foreach (var capability in found)
+        {
+            if (capability.Offset < at && at < capability.Offset + capability.Length
+                && capability.Length != LengthNotKnown && capability.Id != (ushort)CapabilityId.VendorSpecific)
+                return capability;
+        }
+        return null;
     }
 
     private static int Pointer(IHostConfigSpace config, int at) => (int)config.Read(new((ushort)at), AccessWidth.Byte) & 0xFC;
@@ -75,16 +98,19 @@ public static class CapabilityWalker
             var header = config.Read(new((ushort)at), AccessWidth.Dword);
             // All zeros at 100h: no extended capability (§7.6.3); all ones: the function does not answer.
             if (header is 0 or uint.MaxValue)
+            {
+                if (at != ExtendedStart)
+                    warnings.Add($"extended capability pointer {at:x3}h points at no capability; the chain is cut there");
                 break;
-            found.Add(new Capability((ushort)header, (ushort)at, 0));
+            }
+            found.Add(new Capability((ushort)header, (ushort)at, LengthNotKnown));
             at = (int)(header >> 20) & 0xFFC;
         }
         return found;
     }
 
     // A capability ends where the specification says, or earlier where another begins: no byte belongs to two.
-    private static List<Capability> SetLengths(
-        IHostConfigSpace config, List<Capability> chain, int end, Func<IHostConfigSpace, Capability, int> length)
+    private static List<Capability> SetLengths(List<Capability> chain, int end, List<string> warnings)
     {
         var starts = chain.ConvertAll(c => (int)c.Offset);
         starts.Sort();
@@ -92,7 +118,9 @@ public static class CapabilityWalker
         {
             var next = starts.BinarySearch(c.Offset) + 1;
             var room = (next < starts.Count ? starts[next] : end) - c.Offset;
-            return c with { Length = Math.Min(length(config, c), room) };
+            if (c.Length > room && c.Length != LengthNotKnown)
+                warnings.Add($"capability {c.Id:x2}h at {c.Offset:x2}h has {c.Length} bytes, of which {room} are its own; it is cut there");
+            return c with { Length = Math.Min(c.Length, room) };
         });
     }
 
@@ -103,16 +131,18 @@ public static class CapabilityWalker
         CapabilityId.VitalProductData => 8,
         CapabilityId.Msi => Msi.Length((ushort)config.Read(new((ushort)(c.Offset + Msi.Control)), AccessWidth.Word)),
         CapabilityId.MsiX => MsiX.Length,
+        CapabilityId.PciX => PciX.Length((ushort)config.Read(new((ushort)(c.Offset + PciX.Command)), AccessWidth.Word)),
         CapabilityId.AdvancedFeatures => 6,
         CapabilityId.VendorSpecific => Math.Max(3, (int)config.Read(new((ushort)(c.Offset + 2)), AccessWidth.Byte)),
         CapabilityId.PciExpress => PciExpressLength(config, c),
-        // Not known here: all up to the next one, so that nothing of it is taken for something else's.
-        _ => Header.ConventionalSize,
+        _ => LengthNotKnown,
     };
 
     private static int PciExpressLength(IHostConfigSpace config, Capability c)
     {
         var capabilities = config.Read(new((ushort)(c.Offset + PciExpress.Capabilities)), AccessWidth.Word);
-        return (capabilities & PciExpress.VersionMask) >= 2 ? PciExpress.LengthV2 : PciExpress.LengthV1;
+        if ((capabilities & PciExpress.VersionMask) >= 2)
+            return PciExpress.LengthV2;
+        return (capabilities & PciExpress.TypeMask) == PciExpress.TypeRootComplexIntegrated ? PciExpress.Link : PciExpress.LengthV1;
     }
 }

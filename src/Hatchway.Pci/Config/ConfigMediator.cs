@@ -132,6 +132,16 @@ public sealed class ConfigMediator
         }
     }
 
+    /// <summary>Puts the guest's view back to the rules' first values, as a reset does. Does not touch the host function.</summary>
+    public void Reset()
+    {
+        lock (_copyLock)
+        {
+            foreach (var rule in Rules)
+                LayValue(rule);
+        }
+    }
+
     private static int ForwardedRun(uint forwarded, int start, int end)
     {
         var run = 0;
@@ -144,16 +154,22 @@ public sealed class ConfigMediator
     {
         if (rule.Offset + rule.Length > Size)
             throw new ArgumentException($"rule '{rule.Name}' reaches beyond config space: {rule.Offset:x3}h, {rule.Length} bytes");
+        LayValue(rule);
         for (var i = 0; i < rule.Length; i++)
         {
             var shift = 8 * Math.Min(i, 7);
             var at = rule.Offset + i;
-            _copy[at] = (byte)(rule.Value >> shift);
             _virtual[at] = (byte)(rule.Virtual >> shift);
             _writable[at] = (byte)(rule.Writable >> shift);
             _forwarded[at] = (byte)(rule.Forwarded >> shift);
             _effects[at] = rule.Effects;
         }
+    }
+
+    private void LayValue(in FieldRule rule)
+    {
+        for (var i = 0; i < rule.Length; i++)
+            _copy[rule.Offset + i] = (byte)(rule.Value >> (8 * Math.Min(i, 7)));
     }
 
     private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) => width switch

@@ -5,8 +5,12 @@ namespace Hatchway.Pci.Interrupts;
 /// <param name="Data">The data written there.</param>
 public readonly record struct MsiMessage(ulong Address, uint Data);
 
-/// <summary>The host's side of MSI or MSI-X: vectors of the real device, each delivered as a message to the guest, without an exit.</summary>
-/// <remarks>The caller serialises calls. A failure is reported in the implementation's log and answered with false; the vector then stays silent.</remarks>
+/// <summary>
+/// The host's side of MSI or MSI-X: vectors of the real device, each delivered as a message to the guest, without an exit.
+/// </summary>
+/// <remarks>
+/// The caller serialises calls. A failure is reported in the implementation's log and answered with false; the vector then stays silent.
+/// </remarks>
 public interface IMessageInterrupts
 {
     /// <summary>Vectors that the device has.</summary>
@@ -19,7 +23,9 @@ public interface IMessageInterrupts
     /// <summary>Switches it off again and frees everything. Pending interrupts are gone.</summary>
     void Disable();
 
-    /// <summary>Delivers a vector as a message from now on, one that was pending at once. Also changes the message of an unmasked vector.</summary>
+    /// <summary>
+    /// Delivers a vector as a message from now on, one that was pending at once. Also changes the message of an unmasked vector.
+    /// </summary>
     bool TryUnmask(int vector, MsiMessage message);
 
     /// <summary>Holds a vector back from now on: an interrupt that comes is kept as pending.</summary>

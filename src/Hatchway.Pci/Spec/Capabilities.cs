@@ -76,6 +76,9 @@ public enum ExtendedCapabilityId : ushort
     /// <summary>Latency tolerance reporting.</summary>
     LatencyTolerance = 0x0018,
 
+    /// <summary>Secondary PCI Express: lanes of the link at 8 GT/s and above.</summary>
+    SecondaryPciExpress = 0x0019,
+
     /// <summary>Process address space identifiers.</summary>
     Pasid = 0x001B,
 
@@ -90,6 +93,24 @@ public enum ExtendedCapabilityId : ushort
 
     /// <summary>Resizable BARs of virtual functions.</summary>
     VfResizableBar = 0x0024,
+
+    /// <summary>Data link feature.</summary>
+    DataLinkFeature = 0x0025,
+
+    /// <summary>Physical layer at 16 GT/s.</summary>
+    PhysicalLayer16 = 0x0026,
+
+    /// <summary>Lane margining at the receiver.</summary>
+    LaneMargining = 0x0027,
+
+    /// <summary>Physical layer at 32 GT/s.</summary>
+    PhysicalLayer32 = 0x002A,
+
+    /// <summary>Integrity and data encryption of the link.</summary>
+    LinkEncryption = 0x0030,
+
+    /// <summary>Physical layer at 64 GT/s.</summary>
+    PhysicalLayer64 = 0x0031,
 }
 
 /// <summary>The MSI capability (PCIe 6.0 §7.7.1). Offsets count from the capability's start.</summary>
@@ -170,6 +191,19 @@ public static class MsiX
 
     /// <summary>Vector control: the vector is masked.</summary>
     public const uint VectorMasked = 1;
+}
+
+/// <summary>The PCI-X capability of an endpoint (PCI-X Addendum 2.0 §7.2). Offsets count from the capability's start.</summary>
+public static class PciX
+{
+    /// <summary>PCI-X command, 16 bits.</summary>
+    public const int Command = 2;
+
+    /// <summary>Command: the capability's version, bits 13:12. From 1 on there are ECC registers.</summary>
+    public const ushort VersionMask = 0b11 << 12;
+
+    /// <summary>Bytes of the capability, by what its command register says.</summary>
+    public static int Length(ushort command) => (command & VersionMask) == 0 ? 8 : 24;
 }
 
 /// <summary>The power management capability (PCIe 6.0 §7.5.2). Offsets count from the capability's start.</summary>

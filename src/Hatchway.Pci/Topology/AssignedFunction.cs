@@ -6,7 +6,9 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Topology;
 
-/// <summary>A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.</summary>
+/// <summary>
+/// A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.
+/// </summary>
 /// <remarks>
 /// <para>
 /// Locks, in the order they are taken: <c>_effects</c> serialises the guest's config writes to this function and what follows from them,
@@ -31,6 +33,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private readonly int _powerControl;
     private readonly Lock _effects = new();
     private InterruptMode _mode;
+    private volatile bool _gone;
 
     /// <summary>Gives a host's function its place on a guest's bus. Nothing answers yet: the guest switches decoding on.</summary>
     /// <param name="host">What is behind.</param>
@@ -54,7 +57,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _msix = AddMsix(there, bars, handlers);
             _msixControl = there.Offset + MsiX.Control;
         }
-        var shape = new AssignedShape(bars, host.Intx is not null, msi is not null, _msix is not null, multiFunction);
+        var shape = new AssignedShape(bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, multiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
         if (msi is { } capability)
         {
@@ -89,6 +92,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <inheritdoc/>
     public uint ReadConfig(ConfigOffset offset, AccessWidth width)
     {
+        if (_gone)
+            return (uint)width.AllOnes();
         var value = _mediator.Read(offset, width);
         // The one field whose value is not stored but asked for.
         if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
@@ -104,10 +109,14 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         lock (_effects)
         {
+            if (_gone)
+                return;
             var write = _mediator.Write(offset, width, value);
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 RemoveWindows();
             _mediator.Forward(write);
+            if (offset.Value <= _powerControl && _powerControl < offset.Value + (int)width)
+                FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
             if ((write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0)
@@ -118,11 +127,40 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <summary>Sets the interrupt line register as firmware does: the interrupt that the pin is wired to.</summary>
     public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
 
-    /// <summary>Takes the function away from the guest: nothing answers any more, interrupts are off.</summary>
+    /// <summary>
+    /// Resets the function as a machine's reset does: nothing answers any more, DMA and interrupts are off, the host function is reset and
+    /// the registers have their first values, so that firmware may place the BARs again.
+    /// </summary>
+    /// <returns>False when the host function was not reset, because it can't be or is gone; all the rest is done.</returns>
+    public bool Reset()
+    {
+        lock (_effects)
+        {
+            if (_gone)
+                return false;
+            foreach (var window in _windows)
+                window.Remove(_map);
+            SwitchTo(InterruptMode.None);
+            // Not all functions have a reset: one that has none must stop its DMA at least.
+            _host.Config.Write(new(Header.Command), AccessWidth.Word, 0);
+            var done = _host.TryReset();
+            _mediator.Reset();
+            FollowPowerState();
+            _msix?.Reset();
+            SwitchInterrupts();
+            return done;
+        }
+    }
+
+    /// <summary>
+    /// Takes the function away from the guest: interrupts are off, BARs answer nowhere, config space reads as all ones, as of a slot that
+    /// is empty. The guest may go on running and writing; any thread may call.
+    /// </summary>
     public void Dispose()
     {
         lock (_effects)
         {
+            _gone = true;
             foreach (var window in _windows)
                 window.Remove(_map);
             SwitchTo(InterruptMode.None);
@@ -148,7 +186,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         if (!Lies(place, table.Length, bars) || !Lies(pending, table.PendingLength, bars))
             return null;
         handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
-        handlers.Add(new BarHandlerRange(Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
+        handlers.Add(new BarHandlerRange(
+            Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
         return table;
     }
 
@@ -199,6 +238,15 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
 
     private uint PowerState =>
         _powerControl == 0 ? 0 : _mediator.ReadCopy(new((ushort)_powerControl), AccessWidth.Word) & PowerManagement.PowerStateMask;
+
+    // The function discards a state that it does not have, as D1 (§7.5.2.2): what is in force is what it says.
+    private void FollowPowerState()
+    {
+        if (_powerControl == 0)
+            return;
+        var control = new ConfigOffset((ushort)_powerControl);
+        _mediator.SetCopy(control, AccessWidth.Byte, _host.Config.Read(control, AccessWidth.Byte) & PowerManagement.PowerStateMask);
+    }
 
     private void SwitchInterrupts()
     {

@@ -12,17 +12,21 @@ public sealed class Ecam(PciBus bus) : IAddressTarget
     /// <inheritdoc/>
     public ulong Read(ulong offset, AccessWidth width)
     {
-        if (!IsOneRegister(offset, width))
-            return width.AllOnes();
-        return bus.ReadConfig((int)(offset >> 15) & 31, (int)(offset >> 12) & 7, new ConfigOffset((ushort)(offset & 0xFFF)), width);
+        return IsOneRegister(offset, width) ? bus.ReadConfig(Device(offset), Function(offset), Register(offset), width) : width.AllOnes();
     }
 
     /// <inheritdoc/>
     public void Write(ulong offset, AccessWidth width, ulong value)
     {
         if (IsOneRegister(offset, width))
-            bus.WriteConfig((int)(offset >> 15) & 31, (int)(offset >> 12) & 7, new ConfigOffset((ushort)(offset & 0xFFF)), width, (uint)value);
+            bus.WriteConfig(Device(offset), Function(offset), Register(offset), width, (uint)value);
     }
+
+    private static int Device(ulong offset) => (int)(offset >> 15) & 31;
+
+    private static int Function(ulong offset) => (int)(offset >> 12) & 7;
+
+    private static ConfigOffset Register(ulong offset) => new((ushort)(offset & 0xFFF));
 
     // An access that crosses a dword, or is wider than one, is not one that a root complex must carry (PCIe 6.0 §7.2.2).
     private static bool IsOneRegister(ulong offset, AccessWidth width) =>

@@ -1,0 +1,71 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Tests.Fakes;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Pci.Tests;
+
+/// <summary>The exit path allocates nothing: a collection would stop every vCPU.</summary>
+public sealed class AllocationTests
+{
+    private const int Accesses = 1_000_000;
+
+    [Fact]
+    public void A_million_accesses_to_handler_and_device_allocate_nothing()
+    {
+        var region = new FakeRegion("BAR0", 0x1000, new CallLog()) { Recording = false };
+        var handlers = new BarHandlerList();
+        handlers.Add(new BarHandlerRange(new(0), 0x100, 64, "handler", new FakeHandler { Recording = false }));
+        var window = new BarWindow(new BarDescription(new BarIndex(0), BarKind.Memory32, 0x1000, false), region, handlers);
+        AssertNothingAllocated(i =>
+        {
+            // Through the handler, the device, and over the edge between the two.
+            var offset = (uint)(0xF8 + (i % 0x50));
+            window.Write(offset, AccessWidth.Dword, (uint)i);
+            window.Read(offset, AccessWidth.Qword);
+        }, Accesses / 2);
+        Assert.Equal(0, window.Failures);
+    }
+
+    [Fact]
+    public void Table_and_pending_bits_are_read_and_masked_without_allocating()
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 64, 0, 0, 0x1000).Build());
+        var window = guest.Window(0);
+        AssertNothingAllocated(i =>
+        {
+            window.Write((uint)((i & 63) * 16) + 12, AccessWidth.Dword, (uint)i & 1);
+            window.Read((uint)((i & 63) * 16), AccessWidth.Qword);
+            window.Read(0x1000, AccessWidth.Qword);
+        }, Accesses / 10);
+    }
+
+    [Fact]
+    public void Config_space_is_read_and_written_without_allocating()
+    {
+        using var guest = new Guest("edu");
+        var bus = new PciBus();
+        bus.Add(6, 0, guest.Function);
+        var ports = new ConfigPorts(bus);
+        var ecam = new Ecam(bus);
+        AssertNothingAllocated(i =>
+        {
+            ports.Write(0, AccessWidth.Dword, 0x8000_3000u | ((uint)i & 0xFC));
+            ports.Read(4, AccessWidth.Dword);
+            ecam.Read(0x3_0000u | ((uint)i & 0xFFC), AccessWidth.Dword);
+            ecam.Write(0x3_0000 | Header.InterruptLine, AccessWidth.Byte, 10);
+            ecam.Write(0x3_0000 | Header.Bar0, AccessWidth.Dword, 0xD000_0000);
+        }, Accesses / 10);
+    }
+
+    private static void AssertNothingAllocated(Action<int> access, int count)
+    {
+        for (var i = 0; i < 2_000; i++)
+            access(i);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < count; i++)
+            access(i);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+}

@@ -1,0 +1,156 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Tests.Fakes;
+
+namespace Hatchway.Pci.Tests;
+
+public sealed class BarAllocatorTests
+{
+    private static readonly BridgeWindow Ports = new(0xC000, 0x4000);
+    private static readonly BridgeWindow Low = new(0xC000_0000, 0x3000_0000);
+    private static readonly BridgeWindow High = new(0x10_0000_0000, 0x70_0000_0000);
+
+    [Fact]
+    public void Every_recorded_device_finds_room_on_one_bus_and_answers_there()
+    {
+        Guest[] guests = [.. RecordedFunction.Names.Select(static name => new Guest(name))];
+        Assert.Empty(new BarAllocator(Ports, Low, High).Assign([.. guests.Select(static guest => guest.Function)]));
+        Assert.All(guests, static guest => Assert.DoesNotContain(guest.Function.Windows, static window => window.Placed is not null));
+        AssertApart([.. guests.SelectMany(Places)]);
+        foreach (var guest in guests)
+        {
+            guest.Write32(Header.RomBar, guest.Read32(Header.RomBar) | BarBits.RomEnable);
+            guest.Command(CommandBits.Io | CommandBits.Memory);
+            Assert.All(guest.Function.Windows, static window => Assert.NotNull(window.Placed));
+            guest.Dispose();
+        }
+    }
+
+    [Fact]
+    public void A_64_bit_BAR_goes_below_4_GiB_when_it_is_small_and_above_when_it_is_large()
+    {
+        using var small = new Guest(new ConfigBuilder().Bar(0, BarBits.Type64, 16 << 20).Build());
+        using var large = new Guest(new ConfigBuilder().Bar(0, BarBits.Type64, 32 << 20).Build());
+        Assert.Empty(new BarAllocator(Ports, Low, High).Assign([small.Function, large.Function]));
+        Assert.Equal(Low.Start, Assert.Single(Places(small)).Start);
+        Assert.Equal(High.Start, Assert.Single(Places(large)).Start);
+    }
+
+    [Fact]
+    public void A_small_64_bit_BAR_goes_above_4_GiB_when_there_is_no_room_below()
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, BarBits.Type64, 0x4000).Build());
+        Assert.Empty(new BarAllocator(Ports, new(0xC000_0000, 0x2000), High).Assign([guest.Function]));
+        Assert.Equal(High.Start, Assert.Single(Places(guest)).Start);
+    }
+
+    [Fact]
+    public void A_large_64_bit_BAR_goes_below_4_GiB_when_there_is_no_window_above()
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, BarBits.Type64, 64 << 20).Build());
+        Assert.Empty(new BarAllocator(Ports, Low, default).Assign([guest.Function]));
+        Assert.Equal(Low.Start, Assert.Single(Places(guest)).Start);
+    }
+
+    [Fact]
+    public void Memory_BARs_of_a_fraction_of_a_page_have_pages_of_their_own()
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 256).Bar(1, 0, 16).Build());
+        Assert.Empty(new BarAllocator(Ports, Low, High).Assign([guest.Function]));
+        Assert.Equal([0xC000_0000, 0xC000_1000], Places(guest).Select(static place => place.Start));
+    }
+
+    [Theory]
+    [InlineData(0u, 0x4000_0000, "BAR0 of 0x40000000 bytes", "0x30000000 bytes below 4 GiB")]
+    [InlineData(BarBits.Type64, 0x100_0000_0000, "BAR0 of 0x10000000000 bytes", "0x7000000000 above")]
+    [InlineData(BarBits.Io, 0x8000, "BAR0 of 0x8000 bytes", "0x4000 I/O ports")]
+    public void A_BAR_that_finds_no_room_is_left_at_zero_and_named_with_the_windows(uint flags, ulong size, string bar, string windows)
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, flags, size).Build());
+        var failure = Assert.Single(new BarAllocator(Ports, Low, High).Assign([guest.Function]));
+        Assert.Contains(bar, failure, StringComparison.Ordinal);
+        Assert.EndsWith(windows, failure, StringComparison.Ordinal);
+        Assert.Equal(0ul, Assert.Single(Places(guest)).Start);
+    }
+
+    [Fact]
+    public void Any_BARs_are_placed_apart_aligned_in_windows_and_the_same_way_each_time() => Properties.Hold(Properties.Seeds, static seed =>
+    {
+        var random = new Random(seed);
+        RecordedFunction[] functions = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => AnyBars(random))];
+        var low = new BridgeWindow(Low.Start + (ulong)(random.Next(16) * 0x1234), (ulong)random.Next(0x1_0000, 0x1000_0000));
+        var (places, failures) = Assign(functions, low);
+        var placed = places.Where(static place => place.Start != 0).ToList();
+        Assert.Equal(places.Count - placed.Count, failures.Count);
+        AssertApart(placed);
+        Assert.All(placed, place =>
+        {
+            Assert.Equal(0ul, place.Start & (place.Bar.Size - 1));
+            BridgeWindow[] windows = place.Bar.Kind switch
+            {
+                BarKind.Io => [Ports],
+                BarKind.Memory64 => [low, High],
+                _ => [low],
+            };
+            Assert.Contains(windows, window => window.Start <= place.Start && place.Start + place.Bar.Size <= window.End);
+        });
+        var again = Assign(functions, low);
+        Assert.Equal(places, again.Places);
+        Assert.Equal(failures, again.Failures);
+    });
+
+    private static RecordedFunction AnyBars(Random random)
+    {
+        var builder = new ConfigBuilder(256);
+        for (var i = 0; i < 6; i++)
+        {
+            var flags = random.Next(4) switch
+            {
+                0 => BarBits.Io,
+                1 when i < 5 => BarBits.Type64,
+                _ => 0u,
+            };
+            if (random.Next(2) == 0)
+                builder.Bar(i, flags, 1ul << (flags == BarBits.Io ? random.Next(2, 12) : random.Next(4, flags == 0 ? 28 : 38)));
+            if (flags == BarBits.Type64)
+                i++;
+        }
+        if (random.Next(2) == 0)
+            builder.Rom(1ul << random.Next(11, 20));
+        return builder.Build();
+    }
+
+    private static (List<Place> Places, IReadOnlyList<string> Failures) Assign(RecordedFunction[] functions, BridgeWindow low)
+    {
+        Guest[] guests = [.. functions.Select(static function => new Guest(function))];
+        var failures = new BarAllocator(Ports, low, High).Assign([.. guests.Select(static guest => guest.Function)]);
+        return ([.. guests.SelectMany(Places)], failures);
+    }
+
+    private static IEnumerable<Place> Places(Guest guest)
+    {
+        foreach (var bar in guest.Function.Windows.Select(static window => window.Bar))
+        {
+            var start = (ulong)guest.Read32(bar.Register);
+            if (bar.Kind == BarKind.Memory64)
+                start |= (ulong)guest.Read32(bar.Register + 4) << 32;
+            yield return new Place(bar, start & bar.AddressMask);
+        }
+    }
+
+    private static void AssertApart(List<Place> places)
+    {
+        foreach (var space in places.GroupBy(static place => place.Bar.Space))
+        {
+            var end = 0ul;
+            foreach (var place in space.OrderBy(static place => place.Start))
+            {
+                Assert.True(place.Start >= end, $"{place} begins before {end:x}");
+                end = place.Start + (place.Bar.Space == AddressSpaceKind.Memory ? Math.Max(place.Bar.Size, 4096) : place.Bar.Size);
+            }
+        }
+    }
+
+    private readonly record struct Place(BarDescription Bar, ulong Start);
+}

@@ -1,0 +1,74 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Pci.Tests.Fakes;
+
+/// <summary>A host function made from a recording or from a built config space: as VFIO would present it.</summary>
+internal sealed class FakeHostFunction : IHostFunction
+{
+    private readonly Dictionary<BarIndex, FakeRegion> _regions = [];
+    private readonly CallLog _log;
+
+    public FakeHostFunction(RecordedFunction recorded, CallLog log)
+    {
+        _log = log;
+        Config = new FakeConfigSpace((byte[])recorded.Config.Clone(), log);
+        foreach (var (index, size) in recorded.Regions)
+        {
+            var io = index != BarIndex.Rom && (Config.Bytes[Header.Bar0 + (4 * index.Value)] & BarBits.Io) != 0;
+            MappableArea[] mappable = io || index == BarIndex.Rom ? [] : [new MappableArea(0, size)];
+            _regions[index] = new FakeRegion(index.ToString(), size, log, mappable);
+        }
+        if (Config.Bytes[Header.InterruptPin] != 0)
+            Intx = new FakeIntx(log);
+        var chains = CapabilityWalker.Walk(Config);
+        if (chains.Find(CapabilityId.Msi) is { } msi)
+            Msi = new FakeMessageInterrupts("msi", 1 << ((Word(msi.Offset + Spec.Msi.Control) >> 1) & 7), log);
+        if (chains.Find(CapabilityId.MsiX) is { } msix)
+            MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
+    }
+
+    /// <summary>The device has a reset: it wakes up and forgets its command register.</summary>
+    public bool CanReset { get; set; } = true;
+
+    public FakeConfigSpace Config { get; }
+
+    IHostConfigSpace IHostFunction.Config => Config;
+
+    public FakeIntx? Intx { get; set; }
+
+    IIntxInterrupt? IHostFunction.Intx => Intx;
+
+    public FakeMessageInterrupts? Msi { get; set; }
+
+    IMessageInterrupts? IHostFunction.Msi => Msi;
+
+    public FakeMessageInterrupts? MsiX { get; set; }
+
+    IMessageInterrupts? IHostFunction.MsiX => MsiX;
+
+    public IReadOnlyCollection<FakeRegion> Regions => _regions.Values;
+
+    public FakeRegion this[int bar] => _regions[new BarIndex((byte)bar)];
+
+    public IHostRegion? Region(BarIndex bar) => _regions.GetValueOrDefault(bar);
+
+    public void Replace(int bar, FakeRegion region) => _regions[new BarIndex((byte)bar)] = region;
+
+    public bool TryReset()
+    {
+        _log.Add("reset");
+        if (!CanReset)
+            return false;
+        Config.Bytes[Header.Command] = Config.Bytes[Header.Command + 1] = 0;
+        if (Config.PowerControl != 0)
+            Config.Bytes[Config.PowerControl] &= 0xFC;
+        return true;
+    }
+
+    private ushort Word(int at) => (ushort)(Config.Bytes[at] | (Config.Bytes[at + 1] << 8));
+}

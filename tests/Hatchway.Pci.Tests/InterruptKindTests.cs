@@ -1,0 +1,113 @@
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Tests.Fakes;
+
+namespace Hatchway.Pci.Tests;
+
+/// <summary>Which of INTx, MSI and MSI-X is in use, and the way from one to another.</summary>
+public sealed class InterruptKindTests
+{
+    private const int MsiControl = 0x52;
+    private const int MsixControl = 0x72;
+
+    [Fact]
+    public void INTx_is_connected_from_the_first_moment()
+    {
+        using var guest = new Guest("rtl8139");
+        Assert.Equal(["intx.enable"], guest.Log.Lines);
+        Assert.Equal("INTx", guest.Function.InterruptKind);
+    }
+
+    [Fact]
+    public void Each_kind_goes_off_before_the_next_comes_on()
+    {
+        using var guest = All();
+        guest.Write16(MsiControl, 1);
+        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsiControl, 0);
+        guest.Write16(MsixControl, 0);
+        Assert.Equal(
+            [
+                "intx.disable", "msi.enable 1", "msi.unmask 0 0 0",
+                "msi.disable", "msix.enable 4",
+                "msix.disable", "intx.enable",
+            ],
+            guest.Log.Of("intx", "msi"));
+    }
+
+    [Fact]
+    public void When_MSI_X_goes_MSI_comes_back_if_it_is_still_on()
+    {
+        using var guest = All();
+        guest.Write16(MsiControl, 1);
+        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsixControl, 0);
+        Assert.Equal("MSI", guest.Function.InterruptKind);
+        Assert.Equal(1, guest.Host.Msi!.Enabled);
+        Assert.NotNull(guest.Host.Msi![0]);
+        Assert.Equal(0, guest.Host.MsiX!.Enabled);
+    }
+
+    [Fact]
+    public void MSI_that_is_programmed_while_MSI_X_is_on_stays_off()
+    {
+        using var guest = All();
+        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Log.Clear();
+        guest.Write32(0x54, 0xFEE0_0000);
+        guest.Write16(MsiControl, 1);
+        Assert.Empty(guest.Log.Of("msi", "intx"));
+    }
+
+    [Fact]
+    public void A_function_without_any_interrupt_has_none_and_works()
+    {
+        using var guest = new Guest("pci-testdev");
+        Assert.Equal("none", guest.Function.InterruptKind);
+        guest.Write16(Header.Command, 0xFFFF);
+        Assert.Empty(guest.Log.Of("intx", "msi"));
+    }
+
+    [Fact]
+    public void A_function_with_MSI_only_has_nothing_to_fall_back_on()
+    {
+        using var guest = new Guest(new ConfigBuilder(256).Set8(Header.InterruptPin, 0).Msi(0x50, 0).Build());
+        guest.Write16(MsiControl, 1);
+        guest.Write16(MsiControl, 0);
+        Assert.Equal(["msi.enable 1", "msi.unmask 0 0 0", "msi.disable"], guest.Log.Of("intx", "msi"));
+        Assert.Equal("none", guest.Function.InterruptKind);
+    }
+
+    [Fact]
+    public void A_line_that_cannot_be_connected_is_no_interrupt_and_is_tried_again_after_MSI()
+    {
+        using var guest = new Guest(new ConfigBuilder(256).Msi(0x50, 0).Build(), static host => host.Intx!.Refuses = true);
+        Assert.Equal("none", guest.Function.InterruptKind);
+        guest.Host.Intx!.Refuses = false;
+        guest.Write16(MsiControl, 1);
+        guest.Write16(MsiControl, 0);
+        Assert.Equal("INTx", guest.Function.InterruptKind);
+    }
+
+    [Theory]
+    [InlineData(0, "intx.disable")]
+    [InlineData(MsiControl, "msi.disable")]
+    [InlineData(MsixControl, "msix.disable")]
+    public void Taking_the_function_away_switches_off_what_is_on_and_only_once(int control, string last)
+    {
+        using var guest = All();
+        if (control != 0)
+            guest.Write16(control, control == MsiControl ? 1u : MsiX.Enable);
+        guest.Log.Clear();
+        guest.Function.Dispose();
+        guest.Function.Dispose();
+        Assert.Equal([last], guest.Log.Lines);
+        Assert.Equal("none", guest.Function.InterruptKind);
+    }
+
+    private static Guest All()
+    {
+        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 0).MsiX(0x70, 4, 0, 0, 0x1000).Build());
+        guest.Log.Clear();
+        return guest;
+    }
+}
