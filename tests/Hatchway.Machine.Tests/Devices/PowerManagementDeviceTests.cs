@@ -81,7 +81,7 @@ public sealed class PowerManagementDeviceTests
     public void Only_events_that_ACPICA_must_be_able_to_enable_can_be()
     {
         Put(Enable, 0xFFFF);
-        Assert.Equal(0x0120, Get(Enable));
+        Assert.Equal(0x0520, Get(Enable));
     }
 
     [Fact]

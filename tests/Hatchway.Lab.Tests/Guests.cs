@@ -1,0 +1,29 @@
+namespace Hatchway.Lab.Tests;
+
+/// <summary>Command lines and scripts that several tests use.</summary>
+internal static class Guests
+{
+    public static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
+
+    /// <summary>The bridges and the console of every Linux guest.</summary>
+    public const string Bridges = "-s 0:0,hostbridge -s 1:0,lpc -l com1,stdio";
+
+    /// <summary>
+    /// What a Linux guest is told. noxsave: QEMU's software emulation of SVM runs XSETBV in the guest without telling its host, so the sizes
+    /// that KVM computes for CPUID 0Dh can't fit and Linux would warn of that, under any monitor.
+    /// </summary>
+    public const string KernelArguments = "console=ttyS0 quiet panic=-1 noxsave";
+
+    /// <summary>hatchway run for a Linux guest.</summary>
+    public static string Linux(string kernel, string initrd, string options, string arguments = "") =>
+        $"{Repository.Program} run {Bridges} {options} --kernel {kernel} --initrd {initrd} --cmdline '{KernelArguments} {arguments}' linuxguest";
+
+    /// <summary>True when nothing of VFIO is open and no memory is pinned for DMA.</summary>
+    public static void AssertNothingLeft(LabHost host)
+    {
+        Assert.Equal("", host.Run("ls -l /proc/[0-9]*/fd 2> /dev/null | grep -E '/dev/vfio|/dev/kvm|kvm-v|vfio'").Output.Trim());
+        var pins = host.Check("grep nr_foll_pin /proc/vmstat").Split('\n').Select(static line => line.Split(' ')[1]).ToArray();
+        Assert.Equal(pins[0], pins[1]);
+        Assert.NotEqual("0", pins[0]);
+    }
+}

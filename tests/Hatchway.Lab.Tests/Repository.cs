@@ -1,0 +1,54 @@
+using System.Diagnostics;
+
+namespace Hatchway.Lab.Tests;
+
+/// <summary>The working tree under test: its program, and what its lab gives to guests.</summary>
+internal static class Repository
+{
+    /// <summary>The folder with the solution.</summary>
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The published program; ./test makes it.</summary>
+    public static string Program { get; } = Path.Combine(Root, "out/hatchway");
+
+    /// <summary>A bzImage.</summary>
+    public static string Kernel { get; } = Ask("lab/guest", "kernel");
+
+    /// <summary>The same kernel as an ELF file with a PVH entry.</summary>
+    public static string Vmlinux { get; } = Ask("lab/guest", "vmlinux");
+
+    /// <summary>An initial file system that gives a shell.</summary>
+    public static string Initrd { get; } = Ask("lab/guest", "initrd");
+
+    /// <summary>What the lab's disk holds.</summary>
+    public static string Disk { get; } = Ask("lab/guest", "disk");
+
+    /// <summary>Makes an initial file system that runs a script.</summary>
+    public static void MakeInitrd(string script, string path)
+    {
+        var file = Path.ChangeExtension(path, ".sh");
+        File.WriteAllText(file, script);
+        Ask("lab/guest", "initrd", "--script", file, path);
+    }
+
+    private static string Ask(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(Root, program), arguments) { RedirectStandardOutput = true })!;
+        var answer = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? answer : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} failed");
+    }
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (!File.Exists(Path.Combine(folder.FullName, "Hatchway.slnx")))
+                continue;
+            return File.Exists(Path.Combine(folder.FullName, "out/hatchway"))
+                ? folder.FullName
+                : throw new InvalidOperationException("out/hatchway is not there: run ./test, or 'dotnet publish src/Hatchway -c Release -o out'");
+        }
+        throw new InvalidOperationException("the tests run inside the working tree only");
+    }
+}
