@@ -10,18 +10,16 @@ namespace Hatchway.Passthrough.Host;
 /// <param name="Class">Class code, 24 bits.</param>
 /// <param name="Driver">The driver bound to it, or null.</param>
 /// <param name="IommuGroup">Its IOMMU group, or null when no IOMMU isolates it.</param>
-/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a bridge.</param>
+/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a PCI-to-PCI bridge, 2 a CardBus bridge; others mean nothing.</param>
+/// <param name="IsBoundToVfio">True when its driver gives it to user space.</param>
 public sealed record HostDevice(
-    PciAddress Address, ushort Vendor, ushort Device, uint Class, string? Driver, int? IommuGroup, byte HeaderLayout)
+    PciAddress Address, ushort Vendor, ushort Device, uint Class, string? Driver, int? IommuGroup, byte HeaderLayout, bool IsBoundToVfio)
 {
     /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
     public const string VfioDriver = "vfio-pci";
 
-    /// <summary>True for a PCI-to-PCI or CardBus bridge.</summary>
-    public bool IsBridge => HeaderLayout != 0;
-
-    /// <summary>True when VFIO has it.</summary>
-    public bool IsBoundToVfio => Driver == VfioDriver;
+    /// <summary>True for a PCI-to-PCI or CardBus bridge. A device that doesn't answer, and reads as all ones, is none.</summary>
+    public bool IsBridge => HeaderLayout is 1 or 2;
 
     /// <summary>Reads a function's facts; null when the host has no such function.</summary>
     public static HostDevice? Find(Sysfs sysfs, PciAddress address)
@@ -30,14 +28,18 @@ public sealed record HostDevice(
         var path = $"bus/pci/devices/{address}";
         if (!sysfs.Exists(path))
             return null;
+        var driver = sysfs.ReadLinkName($"{path}/driver");
         return new HostDevice(
             address,
             (ushort)sysfs.ReadHex($"{path}/vendor"),
             (ushort)sysfs.ReadHex($"{path}/device"),
             (uint)sysfs.ReadHex($"{path}/class"),
-            sysfs.ReadLinkName($"{path}/driver"),
+            driver,
             int.TryParse(sysfs.ReadLinkName($"{path}/iommu_group"), out var group) ? group : null,
-            ReadHeaderLayout(sysfs, path));
+            ReadHeaderLayout(sysfs, path),
+            // Drivers for single kinds of devices do as vfio-pci does, mlx5_vfio_pci for one; the kernel shows a device that VFIO has
+            // by this folder, since Linux 6.1 (drivers/vfio/vfio_main.c, vfio_init_device).
+            driver == VfioDriver || sysfs.Exists($"{path}/vfio-dev"));
     }
 
     /// <summary>The functions that share an IOMMU group, in order of address.</summary>

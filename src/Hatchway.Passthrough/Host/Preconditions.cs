@@ -10,6 +10,16 @@ public sealed class Preconditions(Sysfs sysfs)
 {
     private const string IommuParameters = "intel_iommu=on (AMD's is on by itself)";
 
+    private static readonly (string Module, string Parameter, string Name)[] NestedPagingParameters =
+    [
+        ("kvm_intel", "ept", "nested paging (EPT)"),
+        ("kvm_amd", "npt", "nested paging (NPT)"),
+    ];
+
+    // Drivers, other than VFIO's, that start no DMA and leave a group's ownership to user space: those with driver_managed_dma set
+    // (Linux drivers/iommu/iommu.c, iommu_device_use_default_domain). Any other driver keeps the group, a bridge's, too, since Linux 5.19.
+    private static readonly string[] HarmlessDrivers = ["pci-stub", "pcieport"];
+
     /// <summary>KVM can be opened, and translates guest addresses in hardware.</summary>
     /// <param name="kvm">KVM's device file.</param>
     public void CheckKvm(string kvm = "/dev/kvm")
@@ -31,12 +41,6 @@ public sealed class Preconditions(Sysfs sysfs)
         }
     }
 
-    private static readonly (string Module, string Parameter, string Name)[] NestedPagingParameters =
-    [
-        ("kvm_intel", "ept", "extended page tables (EPT)"),
-        ("kvm_amd", "npt", "nested page tables (NPT)"),
-    ];
-
     /// <summary>All that a function needs to be given away.</summary>
     public HostDevice CheckDevice(PciAddress address)
     {
@@ -45,6 +49,10 @@ public sealed class Preconditions(Sysfs sysfs)
         if (device.IsBridge)
             throw new PassthroughException($"{address} is a PCI bridge, which can't be given to a guest: name the device behind it");
         if (device.IommuGroup is not { } group)
+            throw new PassthroughException(NoGroup(address));
+        // Without an IOMMU, VFIO can be told to make groups of its own, which fence nothing: they are no use to a guest
+        // (drivers/vfio/group.c, vfio_noiommu_group_alloc).
+        if (sysfs.TryReadText($"kernel/iommu_groups/{group}/name") == "vfio-noiommu")
             throw new PassthroughException(NoGroup(address));
         if (!device.IsBoundToVfio)
         {
@@ -58,12 +66,16 @@ public sealed class Preconditions(Sysfs sysfs)
 
     /// <summary>What may be locked in memory is enough for the guest's RAM, which the device's DMA needs at fixed places.</summary>
     /// <param name="bytes">The guest's RAM.</param>
-    public static void CheckMemoryLock(ulong bytes)
+    public static void CheckMemoryLock(ulong bytes) =>
+        CheckMemoryLock(bytes, ResourceLimits.MemoryLock.Soft, ResourceLimits.HasCapability(ResourceLimits.CapIpcLock));
+
+    /// <summary>The same with what the process may do given.</summary>
+    /// <param name="bytes">The guest's RAM.</param>
+    /// <param name="limit">Bytes that the process may lock; <see cref="ulong.MaxValue"/> means no limit.</param>
+    /// <param name="unlimited">The process has the capability to lock more than that.</param>
+    internal static void CheckMemoryLock(ulong bytes, ulong limit, bool unlimited)
     {
-        if (ResourceLimits.HasCapability(ResourceLimits.CapIpcLock))
-            return;
-        var limit = ResourceLimits.MemoryLock.Soft;
-        if (limit < bytes)
+        if (!unlimited && limit < bytes)
         {
             throw new PassthroughException(string.Create(
                 CultureInfo.InvariantCulture,
@@ -77,19 +89,19 @@ public sealed class Preconditions(Sysfs sysfs)
 
     private void CheckGroup(PciAddress address, int group)
     {
-        var inTheWay = new List<string>();
+        var inTheWay = new List<HostDevice>();
         foreach (var member in HostDevice.InGroup(sysfs, group))
         {
-            // Bridges stay with the host: the kernel counts their driver as harmless, and a member without a driver, too
-            // (drivers/vfio/group.c, vfio_dev_viable; drivers/iommu/iommu.c, driver_managed_dma).
-            if (!member.IsBridge && member.Driver is not (null or HostDevice.VfioDriver or "pci-stub"))
-                inTheWay.Add($"{member.Address} ({member.Driver})");
+            if (!member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))
+                inTheWay.Add(member);
         }
-        if (inTheWay.Count > 0)
-        {
-            throw new PassthroughException(
-                $"{address} shares IOMMU group {group} with {string.Join(", ", inTheWay)}, which the host uses: bind all of the group to vfio-pci, or none of it can be given away");
-        }
+        if (inTheWay.Count == 0)
+            return;
+        // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
+        var bridges = inTheWay.Exists(static member => member.IsBridge) ? "; a bridge is to have no driver, or pcieport" : "";
+        throw new PassthroughException(
+            $"{address} shares IOMMU group {group} with {string.Join(", ", inTheWay.Select(static member => $"{member.Address} ({member.Driver})"))}, "
+            + $"which the host uses: bind all of the group to vfio-pci, or none of it can be given away{bridges}");
     }
 
     private static string BindCommand(HostDevice device)

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hatchway.Linux;
 
-namespace Hatchway.Tests;
+namespace Hatchway.SmallGuests;
 
 /// <summary>A test that runs a small guest; it is skipped, and says so, where KVM does not open.</summary>
 [AttributeUsage(AttributeTargets.Method)]

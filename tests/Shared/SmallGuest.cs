@@ -1,7 +1,8 @@
+using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Iced.Intel;
 
-namespace Hatchway.Linux.Tests.Kvm;
+namespace Hatchway.SmallGuests;
 
 /// <summary>A VM of one page of code in real mode at 1000h and one vCPU: enough to see what KVM and the boundary do.</summary>
 internal sealed class SmallGuest : IDisposable
