@@ -67,7 +67,10 @@ step "4. A Linux guest with the device"
 command=(out/hatchway run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s "4:0,passthru,$address"
     --stats "$folder/stats.json" --kernel "$kernel" --initrd "$folder/initrd"
     --cmdline "console=ttyS0 quiet panic=-1 noxsave demo.bytes=$bytes" linuxguest)
-printf '%q ' "${command[@]}"; echo
+for word in "${command[@]}"; do
+    if [[ $word == *' '* ]]; then printf "'%s' " "$word"; else printf '%s ' "$word"; fi
+done
+echo
 status=0
 "${command[@]}" < /dev/null > "$folder/console" 2>&1 || status=$?
 ((status == 1)) || { cat "$folder/console"; fail "hatchway ended with status $status, not 1 for power off"; }

@@ -163,6 +163,11 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
             busybox={Path.GetDirectoryName(Repository.Kernel)}/../bin/busybox
             interface=$(ls /sys/bus/pci/devices/{address}/net)
             $busybox ip link set $interface up
+            # The link comes up some time after the interface.
+            for i in $(seq 200); do
+                [ "$(cat /sys/class/net/$interface/carrier)" = 1 ] && break
+                $busybox usleep 50000
+            done
             $busybox ip address add {network}.15/24 dev $interface
             $busybox ping -c 3 -W 10 -I $interface {network}.2
             """);

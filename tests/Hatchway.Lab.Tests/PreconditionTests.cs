@@ -43,7 +43,7 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         _host.Check("modprobe -r kvm_amd && modprobe kvm_amd npt=0");
         try
         {
-            AssertRefused("-s 4:0,passthru,0/6/0", "nested page tables (NPT)", "npt=1");
+            AssertRefused("-s 4:0,passthru,0/6/0", "nested paging (NPT)", "npt=1");
         }
         finally
         {
