@@ -5,6 +5,7 @@ using Hatchway.Pci.Address;
 
 // No BenchmarkDotNet: it measures methods, and chooses for itself how often to call them, in processes of its own. What is measured here
 // is a thread that stays in KVM, whose cost is the machine's more than the program's; only turns in one process compare two of them.
+
 // Many short turns: the machine's other work changes its pace within seconds.
 const int Rounds = 51;
 const int SideRounds = 11;
@@ -29,7 +30,6 @@ var rawLoop = new Series("exit, raw ioctl and a constant", Exits, raw.Run);
 var rawLoopWithKicks = new Series("the same with a signal mask for kicks", Exits, rawWithKicks.Run);
 var lookUp = new Series("look-up and answer alone, no exit", LookUps, LookUp);
 var mapped = new Series("register read, page in a memory slot", DirectReads, direct.Run);
-
 Series[] all = [programLoop, rawLoop, rawLoopWithKicks, lookUp, mapped];
 
 for (var round = 0; round < WarmUpRounds; round++)
