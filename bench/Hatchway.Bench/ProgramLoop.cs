@@ -56,7 +56,7 @@ internal sealed class ProgramLoop : IDisposable
         _file.Dispose();
     }
 
-    // Ten functions with two BARs each: one below them and the rest above, so that the look-up goes through all its steps.
+    // The device, and ten functions with two BARs each: as many ranges as a guest with much in it has.
     private void FillMemory()
     {
         const ulong BarsAt = 0xC000_0000;

@@ -40,7 +40,7 @@ public sealed class InterruptRoutesTests
     }
 
     [KvmFact]
-    public void A_full_table_gives_no_gsi_and_does_until_one_is_freed()
+    public void A_full_table_gives_no_gsi_until_one_is_freed()
     {
         using var guest = new InterruptedGuest();
         var routes = new InterruptRoutes(guest.Vm);
