@@ -13,7 +13,7 @@ internal sealed record HostBridgeSlot : SlotEmulation;
 internal sealed record LpcSlot : SlotEmulation;
 
 /// <summary>A PCI function of the host.</summary>
-internal sealed record PassthruSlot(PciAddress Host) : SlotEmulation;
+internal sealed record PassthruSlot(PciAddress Host, PassthruOptions Options) : SlotEmulation;
 
 /// <summary>One <c>-s</c>: bhyve(8)'s <c>[bus:]slot[:function],emulation[,conf]</c>.</summary>
 internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulation)
@@ -27,6 +27,10 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         lpc             -                   bridge to the ISA devices (com1, RTC); wants a slot of its own
         passthru        bus/slot/function   PCI function of this host, bound to vfio-pci;
                         or dddd:bb:ss.f     both notations name the same one
+          rom=off|FILE                      no option ROM, or this file instead of the device's
+          mirror=BAR:OFFSET:LENGTH          config space that the device also shows in this BAR
+          handler=FILE                      traps registers as the assembly FILE says; see docs/handlers.md
+          subpage=auto|trap                 BARs smaller than a page: mapped where that is safe, or always trapped
         """;
 
     public static SlotOption Parse(string text)
@@ -81,8 +85,6 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
             throw new UserException($"-s {text}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0");
         if (!PciAddress.TryParse(parts[0], CultureInfo.InvariantCulture, out var host))
             throw new UserException($"-s {text}: '{parts[0]}' is no PCI address: write bus/slot/function in decimal, as 0/6/0, or 0000:00:06.0");
-        if (parts.Length > 1)
-            throw new UserException($"-s {text}: unknown option '{parts[1]}' of passthru");
-        return new PassthruSlot(host);
+        return new PassthruSlot(host, PassthruOptions.Parse(text, parts.AsSpan(1)));
     }
 }

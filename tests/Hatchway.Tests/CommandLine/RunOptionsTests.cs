@@ -20,13 +20,14 @@ public sealed class RunOptionsTests
         Assert.True(options.Com1OnStdio);
         Assert.Equal("console=ttyS0", options.CommandLine);
         Assert.Equal("guest", options.Name);
-        Assert.Equal(
-            [
+        Assert.Equivalent(
+            new[]
+            {
                 new SlotOption(0, 0, new HostBridgeSlot()),
                 new SlotOption(1, 0, new LpcSlot()),
-                new SlotOption(4, 1, new PassthruSlot(new PciAddress(0, 0, 6, 0))),
-                new SlotOption(4, 0, new PassthruSlot(new PciAddress(0, 0, 7, 0))),
-            ],
+                new SlotOption(4, 1, new PassthruSlot(new PciAddress(0, 0, 6, 0), PassthruOptions.None)),
+                new SlotOption(4, 0, new PassthruSlot(new PciAddress(0, 0, 7, 0), PassthruOptions.None)),
+            },
             options.Slots);
     }
 
@@ -48,6 +49,11 @@ public sealed class RunOptionsTests
     [InlineData("-s 4:0,passthru,0/32/0", "'0/32/0' is no PCI address", "0/6/0")]
     [InlineData("-s 4:0,passthru,zz:00.0", "'zz:00.0' is no PCI address", "0/6/0")]
     [InlineData("-s 4:0,passthru,0/6/0,fast", "unknown option 'fast'", "passthru")]
+    [InlineData("-s 4:0,passthru,0/6/0,subpage=maybe", "subpage=maybe", "subpage=trap")]
+    [InlineData("-s 4:0,passthru,0/6/0,rom=/no/such/rom", "rom=/no/such/rom", "no such file")]
+    [InlineData("-s 4:0,passthru,0/6/0,handler=/no/such.dll", "handler=/no/such.dll", "no such file")]
+    [InlineData("-s 4:0,passthru,0/6/0,mirror=6:0:256", "mirror=6:0:256", "BAR:OFFSET:LENGTH")]
+    [InlineData("-s 4:0,passthru,0/6/0,mirror=0:0:0x2000", "mirror=0:0:0x2000", "at most 4096 bytes")]
     [InlineData("-s 4:0,lpc -s 4:0,hostbridge", "slot 4:0 is given twice", "another slot")]
     [InlineData("-s 4:0,passthru,0/6/0 -s 5:0,passthru,0000:00:06.0", "0000:00:06.0 is given twice", "one slot")]
     [InlineData("-s 4:1,lpc", "no function 0", "slot 4")]
