@@ -34,6 +34,8 @@ public sealed unsafe partial class KvmVcpu
             var held = false;
             DangerousAddRef(ref held);
             _mapping.DangerousAddRef(ref held);
+            // None can be pending yet. But the first call of a native function allocates, and later this is called between two runs of the guest.
+            TakeKicks();
             _thread = Libc.gettid();
         }
         return new Attachment(this);

@@ -31,7 +31,7 @@ public sealed class VcpuLoopTests : IDisposable
     [KvmFact]
     public void A_million_exits_with_their_dispatch_allocate_nothing()
     {
-        _registers.EndAfter = 1_000_000;
+        _registers.EndAfter = Registers.WarmUp + 1_000_000;
         _memory.Map(DeviceAt, 0x1000, _registers);
 
         var allocated = Run(static a =>
@@ -46,7 +46,7 @@ public sealed class VcpuLoopTests : IDisposable
         });
 
         Assert.Equal(EndReason.PowerOff, _end.Reason);
-        Assert.InRange(_registers.Accesses, 1_000_000, 1_000_001);
+        Assert.InRange(_registers.Accesses, Registers.WarmUp + 1_000_000, Registers.WarmUp + 1_000_001);
         Assert.Equal(0, allocated);
         Assert.Equal(0, _registers.Collections);
     }
@@ -121,9 +121,12 @@ public sealed class VcpuLoopTests : IDisposable
         return _registers.Allocated;
     }
 
-    // Counts accesses, and what the vCPU's thread allocates between the thousandth and the last.
+    // Counts accesses, and what the vCPU's thread allocates after the warm-up.
     private sealed class Registers(GuestEnd end) : IAddressTarget
     {
+        // The runtime replaces the loop's first code while it runs, which allocates once (seen at exit 10,000).
+        public const int WarmUp = 100_000;
+
         private long _allocatedBefore;
         private int _collectionsBefore;
 
@@ -146,7 +149,7 @@ public sealed class VcpuLoopTests : IDisposable
         private void Note()
         {
             Accesses++;
-            if (Accesses == 1000)
+            if (Accesses == WarmUp)
             {
                 _allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
                 _collectionsBefore = GC.CollectionCount(0);
