@@ -32,7 +32,14 @@ public sealed class KvmSystem : FileDescriptor
     public KvmVm CreateVm()
     {
         using var use = Use();
-        var vm = LinuxException.Check(Ioctl.ioctl(use.Fd, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+        int vm;
+        do
+        {
+            // A signal to this thread, the runtime's own among them, can interrupt the making.
+            vm = Ioctl.ioctl(use.Fd, KVM_CREATE_VM, 0);
+        }
+        while (vm < 0 && LinuxException.Last == Errno.EINTR);
+        LinuxException.Check(vm, "KVM_CREATE_VM");
         var runSize = LinuxException.Check(Ioctl.ioctl(use.Fd, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
         return new KvmVm(vm, (uint)runSize);
     }

@@ -64,7 +64,15 @@ public sealed class InterruptRoutes
                 gsi++;
             }
             _messages.Add(gsi, message);
-            Apply();
+            try
+            {
+                Apply();
+            }
+            catch
+            {
+                _messages.Remove(gsi);
+                throw;
+            }
             return gsi;
         }
     }

@@ -99,15 +99,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             }
             // The route stands before the irqfd is bound, and the irqfd before the device may signal: nothing can come too early.
             if (state.Trigger is null)
-            {
-                state.Trigger = EventFd.Create();
-                Bind(ref state);
-                _device.SetIrqEventFds(_index, vector, [state.Trigger]);
-            }
+                Wire(ref state, vector);
             else
-            {
                 Bind(ref state);
-            }
             return true;
         }
         catch (LinuxException failure)
@@ -138,6 +132,26 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             return;
         _vm.AssignIrqfd(state.Trigger!, state.Gsi!.Value);
         state.Bound = true;
+    }
+
+    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again.
+    private void Wire(ref Vector state, int vector)
+    {
+        var trigger = EventFd.Create();
+        state.Trigger = trigger;
+        try
+        {
+            Bind(ref state);
+            _device.SetIrqEventFds(_index, vector, [trigger]);
+        }
+        catch (LinuxException)
+        {
+            if (state.Bound)
+                Mask(vector);
+            state.Trigger = null;
+            trigger.Dispose();
+            throw;
+        }
     }
 
     private void FreeVectors()

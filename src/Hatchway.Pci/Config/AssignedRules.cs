@@ -219,6 +219,15 @@ public static class AssignedRules
     // a null capability (§7.9.28.1), or all zeros when nothing follows it: no extended capability at all (§7.6.3).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
+        // The host's kernel leaves capabilities that it does not know out of the chain (vfio_pci_config.c, vfio_ecap_init), and their registers
+        // still work: nothing here is written but in capabilities that are known and harmless.
+        if (config.Size > Header.ConventionalSize)
+            rules.Add(FieldRule.ReadOnlyField("Extended space", Header.ConventionalSize, config.Size - Header.ConventionalSize));
+        foreach (var capability in chains.Extended)
+        {
+            if (WritableLength(config, capability) is > 0 and var length)
+                rules.Add(FieldRule.HostField($"extended capability {capability.Id:x4}h", capability.Offset, Math.Min(length, capability.Length)));
+        }
         var previous = -1;
         for (var i = 0; i < chains.Extended.Count; i++)
         {
@@ -236,6 +245,15 @@ public static class AssignedRules
         if (previous >= 0)
             AddExtendedHeader(rules, config, chains, previous, chains.Extended.Count);
     }
+
+    // Bytes of an extended capability that a guest's driver may write, header included; the kernel guards the bits of error reporting.
+    private static int WritableLength(IHostConfigSpace config, Capability capability) => (ExtendedCapabilityId)capability.Id switch
+    {
+        ExtendedCapabilityId.AdvancedErrorReporting => AdvancedErrors.Length,
+        ExtendedCapabilityId.VendorSpecific or ExtendedCapabilityId.DesignatedVendorSpecific =>
+            (int)(config.Read(new((ushort)(capability.Offset + 4)), AccessWidth.Dword) >> 20),
+        _ => 0,
+    };
 
     // Writes the header of the capability `index`, whose successor in the guest's view is `next`.
     private static void AddExtendedHeader(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains, int index, int next)

@@ -23,6 +23,9 @@ public enum FieldTreatment : byte
     /// <summary>The host function's own register, read and written at the guest's width.</summary>
     Host,
 
+    /// <summary>The host function's own register, which the guest can read; writes are dropped.</summary>
+    ReadOnly,
+
     /// <summary>The mediator's: reads give the guest's view, writes change it and never reach the host function.</summary>
     Virtual,
 
@@ -36,7 +39,7 @@ public enum FieldTreatment : byte
 /// <summary>How one field of config space is treated, bit by bit.</summary>
 /// <param name="Name">The register's name in the specification.</param>
 /// <param name="Offset">Its first byte.</param>
-/// <param name="Length">Bytes, 1 to 8; hidden fields may be longer.</param>
+/// <param name="Length">Bytes, 1 to 8; hidden, read-only and host fields may be longer.</param>
 /// <param name="Treatment">The kind of rule.</param>
 /// <param name="Virtual">Bits that reads take from the mediator's own copy.</param>
 /// <param name="Writable">Bits of that copy that the guest may change.</param>
@@ -68,6 +71,14 @@ public readonly record struct FieldRule(
     /// <summary>A field that is not there for the guest.</summary>
     public static FieldRule HiddenField(string name, int offset, int length) =>
         new(name, (ushort)offset, length, FieldTreatment.Hidden, ulong.MaxValue, 0, 0, 0, ConfigEffects.None);
+
+    /// <summary>A range of the host function's registers that the guest may read and not write. May be longer than 8 bytes.</summary>
+    public static FieldRule ReadOnlyField(string name, int offset, int length) =>
+        new(name, (ushort)offset, length, FieldTreatment.ReadOnly, 0, 0, 0, 0, ConfigEffects.None);
+
+    /// <summary>A range that is the host function's after all. May be longer than 8 bytes.</summary>
+    public static FieldRule HostField(string name, int offset, int length) =>
+        new(name, (ushort)offset, length, FieldTreatment.Host, 0, 0, ulong.MaxValue, 0, ConfigEffects.None);
 
     /// <summary>A field with bits of both sides.</summary>
     /// <param name="name">Register.</param>

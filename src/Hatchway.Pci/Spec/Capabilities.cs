@@ -91,6 +91,9 @@ public enum ExtendedCapabilityId : ushort
     /// <summary>Precision time measurement.</summary>
     PrecisionTime = 0x001F,
 
+    /// <summary>Designated vendor-specific: its length is in its second dword (§7.9.6).</summary>
+    DesignatedVendorSpecific = 0x0023,
+
     /// <summary>Resizable BARs of virtual functions.</summary>
     VfResizableBar = 0x0024,
 
@@ -266,4 +269,11 @@ public static class PciExpress
 
     /// <summary>Bytes of each of the two blocks of link registers.</summary>
     public const int LinkBytes = 8;
+}
+
+/// <summary>Advanced error reporting (PCIe 6.0 §7.8.4).</summary>
+public static class AdvancedErrors
+{
+    /// <summary>Bytes of the capability, header and TLP prefix log included.</summary>
+    public const int Length = 0x48;
 }

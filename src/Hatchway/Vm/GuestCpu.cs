@@ -7,7 +7,14 @@ namespace Hatchway.Vm;
 /// <summary>What a guest's CPUs are and how they start (Intel SDM volume 3 chapters 4, 11 and 12; AMD APM volume 3 appendix E).</summary>
 internal static class GuestCpu
 {
+    private const uint ExtendedTopology = 0xB;
+    private const uint ExtendedTopologyV2 = 0x1F;
     private const uint AddressSizes = 0x8000_0008;
+    private const uint AmdCaches = 0x8000_001D;
+    private const uint AmdTopology = 0x8000_001E;
+
+    // KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+    private const uint SignificantIndex = 1;
     private const int DefaultPhysicalBits = 36;
 
     // CPUID.1:ECX
@@ -29,6 +36,10 @@ internal static class GuestCpu
     private const byte CodeType = 0xB;
     private const byte DataType = 0x3;
     private const byte BusyTaskType = 0xB;
+
+    // Set by firmware; without it Linux takes REP MOVSB and STOSB for slow.
+    private const uint MiscellaneousEnable = 0x1A0;
+    private const ulong FastStrings = 1 << 0;
 
     private const uint MtrrPhysicalBase0 = 0x200;
     private const uint MtrrPhysicalMask0 = 0x201;
@@ -57,9 +68,14 @@ internal static class GuestCpu
     /// <summary>CPUID of one CPU: what KVM offers, with this CPU's place among <paramref name="cpus"/> cores of one package.</summary>
     public static IReadOnlyList<CpuidEntry> Cpuid(IReadOnlyList<CpuidEntry> supported, int id, int cpus, bool tscDeadline)
     {
-        var entries = new CpuidEntry[supported.Count];
-        for (var i = 0; i < entries.Length; i++)
-            entries[i] = Place(supported[i], (uint)id, (uint)cpus, tscDeadline);
+        var entries = new List<CpuidEntry>(supported.Count + 3);
+        foreach (var entry in supported)
+        {
+            if (entry.Function is not (ExtendedTopology or ExtendedTopologyV2))
+                entries.Add(Place(entry, (uint)id, (uint)cpus, tscDeadline));
+            else if (entry.Function == ExtendedTopology && entry.Index == 0)
+                entries.AddRange(Topology((uint)id, (uint)cpus));
+        }
         return entries;
     }
 
@@ -67,6 +83,7 @@ internal static class GuestCpu
     public static void Start(KvmVcpu vcpu, bool isFirst, BootState boot, int physicalAddressBits)
     {
         SetMemoryTypes(vcpu, physicalAddressBits);
+        vcpu.SetMsrs([new(MiscellaneousEnable, FastStrings)]);
         if (!isFirst)
             return;
         vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
@@ -102,22 +119,26 @@ internal static class GuestCpu
         // Intel's caches: none but the last level is shared, and that by all; cores per package in EAX[31:26].
         4 when (entry.Eax & 0x1F) != 0 => entry with
         {
-            Eax = (entry.Eax & 0x3FFF) | ((entry.Eax >> 5 & 7) >= 3 ? (RoundUp(cpus) - 1) << 14 : 0) | (Math.Min(RoundUp(cpus) - 1, 63) << 26),
+            Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, cpus) | (Math.Min(RoundUp(cpus) - 1, 63) << 26),
         },
-        0xB or 0x1F => Level(entry, id, cpus),
         // AMD: number of cores less one, and the bits of the APIC id that count them.
         AddressSizes => entry with { Ecx = (cpus - 1) | (Log2(cpus) << 12) },
-        0x8000_001E => entry with { Eax = id, Ebx = id & 0xFF, Ecx = 0 },
+        // AMD's caches, in Intel's form.
+        AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, cpus) },
+        AmdTopology => entry with { Eax = id, Ebx = id & 0xFF, Ecx = 0 },
         _ => entry,
     };
 
-    // Sub-leaf 0: one thread a core; 1: the cores of the package; then no more.
-    private static CpuidEntry Level(CpuidEntry entry, uint id, uint cpus) => entry.Index switch
-    {
-        0 => entry with { Eax = 0, Ebx = 1, Ecx = 0x100, Edx = id },
-        1 => entry with { Eax = Log2(cpus), Ebx = cpus, Ecx = 0x201, Edx = id },
-        _ => entry with { Eax = 0, Ebx = 0, Ecx = entry.Index, Edx = id },
-    };
+    // KVM offers sub-leaf 0 only, and empty. Sub-leaf 0: one thread a core; 1: the cores of the package; then no more.
+    private static CpuidEntry[] Topology(uint id, uint cpus) =>
+    [
+        new(ExtendedTopology, 0, SignificantIndex, Eax: 0, Ebx: 1, Ecx: 0x100, Edx: id),
+        new(ExtendedTopology, 1, SignificantIndex, Eax: Log2(cpus), Ebx: cpus, Ecx: 0x201, Edx: id),
+        new(ExtendedTopology, 2, SignificantIndex, Eax: 0, Ebx: 0, Ecx: 2, Edx: id),
+    ];
+
+    // EAX[25:14]: how many share the cache, less one. Caches of level 3 and up are the package's, the others a core's.
+    private static uint SharedBy(uint eax, uint cpus) => ((eax >> 5) & 7) >= 3 ? (RoundUp(cpus) - 1) << 14 : 0;
 
     private static uint Log2(uint cpus) => (uint)System.Numerics.BitOperations.Log2(RoundUp(cpus));
 
