@@ -14,13 +14,14 @@ internal static class TinyGuest
     private const uint Phys32Entry = 18;
 
     /// <summary>
-    /// Switches on memory decoding of the function in a slot, reads the dword at BAR0 as often as asked, and powers off by ACPI; on a value
+    /// Switches on memory decoding of the function in a slot, reads a dword of BAR0 as often as asked, and powers off by ACPI; on a value
     /// other than the expected one it resets instead.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
     /// <param name="reads">How often; 0 means without end.</param>
     /// <param name="expected">What each read must give.</param>
-    public static byte[] ReadingBar0(int slot, uint reads, uint expected) => Build(a =>
+    /// <param name="offset">Bytes from BAR0's start.</param>
+    public static byte[] ReadingBar0(int slot, uint reads, uint expected, int offset = 0) => Build(a =>
     {
         var again = a.CreateLabel();
         var wrong = a.CreateLabel();
@@ -30,7 +31,7 @@ internal static class TinyGuest
         a.mov(ebx, eax);
         a.mov(ecx, reads);
         a.Label(ref again);
-        a.mov(eax, __dword_ptr[ebx]);
+        a.mov(eax, __dword_ptr[ebx + offset]);
         a.cmp(eax, expected);
         a.jne(wrong);
         a.dec(ecx);

@@ -113,11 +113,17 @@ internal sealed class VirtualMachine : IDisposable
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
     }
 
-    /// <summary>Lets go of all that was made. Where a handler still has a vCPU, what it may be using is left to the process's end.</summary>
+    /// <summary>
+    /// Lets go of all that was made. While a handler still has a vCPU, that is the terminal only: the rest, which it may be using, is left
+    /// to the process's end.
+    /// </summary>
     public void Dispose()
     {
         if (_isStuck)
+        {
+            _console?.Dispose();
             return;
+        }
         while (_owned.TryPop(out var part))
             part.Dispose();
     }

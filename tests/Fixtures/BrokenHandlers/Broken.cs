@@ -3,14 +3,15 @@ using Hatchway.Pci.Handlers;
 
 namespace BrokenHandlers;
 
-/// <summary>Handlers as one does not want them: in BAR0, 2000h throws and 3000h never returns.</summary>
+/// <summary>Handlers as one does not want them: in BAR0, 2000h throws, 3000h takes three seconds and 4000h never returns.</summary>
 public sealed class Broken : IDeviceHandlers
 {
     /// <inheritdoc/>
     public void Attach(IDeviceContext device)
     {
         device.Handle(0, 0x2000, 4, "thrower", new Thrower());
-        device.Handle(0, 0x3000, 4, "sleeper", new Sleeper());
+        device.Handle(0, 0x3000, 4, "sleeper", new Sleeper(TimeSpan.FromSeconds(3)));
+        device.Handle(0, 0x4000, 4, "hanger", new Sleeper(Timeout.InfiniteTimeSpan));
     }
 
     private sealed class Thrower : IBarHandler
@@ -20,16 +21,16 @@ public sealed class Broken : IDeviceHandlers
         public void Write(in BarAccess access, ulong value) => throw new InvalidOperationException("out of order");
     }
 
-    private sealed class Sleeper : IBarHandler
+    private sealed class Sleeper(TimeSpan time) : IBarHandler
     {
         private static readonly ManualResetEventSlim Never = new();
 
         public ulong Read(in BarAccess access)
         {
-            Never.Wait();
+            Never.Wait(time);
             return 0;
         }
 
-        public void Write(in BarAccess access, ulong value) => Never.Wait();
+        public void Write(in BarAccess access, ulong value) => Never.Wait(time);
     }
 }
