@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 
 namespace Hatchway.Lab.Tests;
 
@@ -22,6 +23,14 @@ internal static class Repository
 
     /// <summary>What the lab's disk holds.</summary>
     public static string Disk { get; } = Ask("lab/guest", "disk");
+
+    /// <summary>A class library of the working tree, built in the tests' own configuration.</summary>
+    /// <param name="folder">Its project's folder, named as the library.</param>
+    public static string Library(string folder)
+    {
+        var configuration = typeof(Repository).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+        return Path.Combine(Root, folder, "bin", configuration, "net10.0", $"{Path.GetFileName(folder)}.dll");
+    }
 
     /// <summary>Makes an initial file system that runs a script.</summary>
     public static void MakeInitrd(string script, string path)

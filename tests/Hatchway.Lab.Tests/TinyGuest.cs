@@ -14,13 +14,14 @@ internal static partial class TinyGuest
     private const uint Phys32Entry = 18;
 
     /// <summary>
-    /// Switches on memory decoding of the function in a slot, reads the dword at BAR0 as often as asked, and powers off by ACPI; on a value
+    /// Switches on memory decoding of the function in a slot, reads a dword of BAR0 as often as asked, and powers off by ACPI; on a value
     /// other than the expected one it resets instead.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
     /// <param name="reads">How often; 0 means without end.</param>
     /// <param name="expected">What each read must give.</param>
-    public static byte[] ReadingBar0(int slot, uint reads, uint expected) => Build(a =>
+    /// <param name="offset">Bytes from BAR0's start.</param>
+    public static byte[] ReadingBar0(int slot, uint reads, uint expected, int offset = 0) => Build(a =>
     {
         var again = a.CreateLabel();
         var wrong = a.CreateLabel();
@@ -30,21 +31,67 @@ internal static partial class TinyGuest
         a.mov(ebx, eax);
         a.mov(ecx, reads);
         a.Label(ref again);
-        a.mov(eax, __dword_ptr[ebx]);
+        a.mov(eax, __dword_ptr[ebx + offset]);
         a.cmp(eax, expected);
         a.jne(wrong);
         a.dec(ecx);
         a.jne(again);
         PowerOff(a);
         a.Label(ref wrong);
-        a.mov(dx, 0xCF9);
-        a.mov(al, 6);
-        a.@out(dx, al);
-        a.hlt();
+        Reset(a);
+    });
+
+    /// <summary>
+    /// Compares the first 256 bytes of config space with a part of BAR0, then writes the command register there: sets bus mastering, which
+    /// config space must show, and switches decoding off, after which the BAR must read as all ones. Powers off, or resets on a difference.
+    /// </summary>
+    /// <param name="slot">Device number on bus 0.</param>
+    /// <param name="mirror">Where in BAR0 config space is shown.</param>
+    public static byte[] ComparingMirror(int slot, int mirror) => Build(a =>
+    {
+        var next = a.CreateLabel();
+        var wrong = a.CreateLabel();
+        WriteConfig(a, slot, 4, 2);
+        ReadConfig(a, slot, 0x10);
+        a.and(eax, -16);
+        a.mov(ebx, eax);
+        a.xor(ecx, ecx);
+        a.Label(ref next);
+        a.mov(dx, 0xCF8);
+        a.mov(eax, 0x8000_0000u | ((uint)slot << 11));
+        a.or(eax, ecx);
+        a.@out(dx, eax);
+        a.mov(dx, 0xCFC);
+        a.@in(eax, dx);
+        a.cmp(eax, __dword_ptr[ebx + ecx + mirror]);
+        a.jne(wrong);
+        a.add(ecx, 4);
+        a.cmp(ecx, 0x100);
+        a.jne(next);
+        a.cmp(__word_ptr[ebx + mirror], 0x1234);
+        a.jne(wrong);
+        a.mov(__word_ptr[ebx + mirror + 4], 6);
+        ReadConfig(a, slot, 4);
+        a.cmp(ax, 6);
+        a.jne(wrong);
+        a.mov(__byte_ptr[ebx + mirror + 4], 0);
+        a.cmp(__dword_ptr[ebx], -1);
+        a.jne(wrong);
+        PowerOff(a);
+        a.Label(ref wrong);
+        Reset(a);
     });
 
     /// <summary>Powers off by ACPI and does nothing else.</summary>
     public static byte[] PoweringOff() => Build(PowerOff);
+
+    private static void Reset(Assembler a)
+    {
+        a.mov(dx, 0xCF9);
+        a.mov(al, 6);
+        a.@out(dx, al);
+        a.hlt();
+    }
 
     // PM1a control: SLP_TYP 5 and SLP_EN.
     private static void PowerOff(Assembler a)

@@ -1,5 +1,6 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
+using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
 using Hatchway.Pci.Topology;
@@ -57,6 +58,33 @@ public sealed class AllocationTests
             ecam.Write(0x3_0000 | Header.InterruptLine, AccessWidth.Byte, 10);
             ecam.Write(0x3_0000 | Header.Bar0, AccessWidth.Dword, 0xD000_0000);
         }, Accesses / 10);
+    }
+
+    [Fact]
+    public void A_users_handler_and_a_mirror_of_config_space_add_no_allocation()
+    {
+        var handlers = new BarHandlerList();
+        using var watch = new HandlerWatch(TimeProvider.System, static _ => { });
+        FunctionMirrors? mirrors = null;
+        using var guest = new Guest("edu", host =>
+        {
+            host[0].Recording = false;
+            mirrors = new FunctionMirrors(host, handlers);
+            mirrors.Add(new(0), 0x1000, 0x100);
+            var context = new DeviceContext(host, default, default, handlers, watch, static _ => { });
+            context.Handle(0, 8, 4, "factorial", new FakeHandler { Recording = false });
+        }, handlers);
+        mirrors!.Bind(guest.Function);
+        var window = guest.Window(0);
+        AssertNothingAllocated(i =>
+        {
+            window.Write(8, AccessWidth.Dword, (uint)i);
+            window.Read(8, AccessWidth.Dword);
+            window.Read(0x1000 + ((uint)i & 0xF8), AccessWidth.Qword);
+            window.Write(0x1000 | Header.InterruptLine, AccessWidth.Byte, 10);
+            watch.Check();
+        }, Accesses / 10);
+        Assert.Equal(0, window.Failures);
     }
 
     private static void AssertNothingAllocated(Action<int> access, int count)

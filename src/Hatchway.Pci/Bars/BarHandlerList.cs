@@ -34,7 +34,7 @@ public sealed class BarHandlerList
     {
         ArgumentNullException.ThrowIfNull(range);
         if (range.Bar.Value >= BarIndex.Count || range.Length == 0 || range.Offset + range.Length < range.Offset)
-            throw new ArgumentException($"{range.Name}: {range.Bar} {range.Offset:x}h, {range.Length} bytes, is no range", nameof(range));
+            throw new ArgumentException($"{range.Name}: {range.Bar} {range.Offset:x}h, {range.Length} bytes, is no range");
         var ranges = _ranges[range.Bar.Value];
         foreach (var other in ranges)
         {
@@ -42,8 +42,7 @@ public sealed class BarHandlerList
             {
                 throw new ArgumentException(
                     $"{range.Name} ({range.Bar} {range.Offset:x}h to {range.End - 1:x}h) overlaps "
-                    + $"{other.Name} ({other.Offset:x}h to {other.End - 1:x}h)",
-                    nameof(range));
+                    + $"{other.Name} ({other.Offset:x}h to {other.End - 1:x}h)");
             }
         }
         BarHandlerRange[] grown = [.. ranges, range];

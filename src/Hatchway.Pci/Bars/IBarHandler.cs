@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Bars;
 
 /// <summary>One access by the guest to a register that a handler owns.</summary>
-/// <remarks>Lives on the vCPU's stack. What lies behind can still be reached: <see cref="ReadHost"/> and <see cref="WriteHost"/>.</remarks>
+/// <remarks>Lives on the vCPU's stack. What lies behind can still be reached: <see cref="ReadHost()"/> and <see cref="WriteHost(ulong)"/>.</remarks>
 public readonly ref struct BarAccess
 {
     private readonly IHostRegion? _region;
@@ -36,10 +36,29 @@ public readonly ref struct BarAccess
     public AccessWidth Width { get; }
 
     /// <summary>Reads the device's own register there; all ones when it does not answer.</summary>
-    public ulong ReadHost() => _region is not null && _region.TryRead(Offset, Width, out var value) ? value : Width.AllOnes();
+    public ulong ReadHost() => ReadHost(Offset, Width);
 
     /// <summary>Writes the device's own register there; dropped when it does not answer.</summary>
-    public void WriteHost(ulong value) => _region?.TryWrite(Offset, Width, value);
+    public void WriteHost(ulong value) => WriteHost(Offset, Width, value);
+
+    /// <summary>Reads any of the device's own registers in the same BAR; all ones when nothing answers there.</summary>
+    /// <param name="offset">Bytes from the BAR's start.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    public ulong ReadHost(ulong offset, AccessWidth width) =>
+        Reaches(offset, width) && _region!.TryRead(offset, width, out var value) ? value : width.AllOnes();
+
+    /// <summary>Writes any of the device's own registers in the same BAR; dropped when nothing answers there.</summary>
+    /// <param name="offset">Bytes from the BAR's start.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    public void WriteHost(ulong offset, AccessWidth width, ulong value)
+    {
+        if (Reaches(offset, width))
+            _region!.TryWrite(offset, width, value & width.AllOnes());
+    }
+
+    private bool Reaches(ulong offset, AccessWidth width) =>
+        _region is not null && offset < _region.Size && (uint)width <= _region.Size - offset;
 }
 
 /// <summary>Answers for a register, or a range of them, in a BAR.</summary>

@@ -1,4 +1,5 @@
 using Hatchway.CommandLine;
+using Hatchway.Handlers;
 using Hatchway.Machine;
 using Hatchway.Passthrough.Host;
 using Hatchway.Passthrough.Kvm;
@@ -15,6 +16,7 @@ namespace Hatchway.Vm;
 internal sealed class PassthruDevice : IDisposable
 {
     private readonly VfioFunction _host;
+    private readonly RegisterHandlers _handlers;
 
     /// <param name="slot">Where it goes.</param>
     /// <param name="host">A function that was found fit.</param>
@@ -28,10 +30,11 @@ internal sealed class PassthruDevice : IDisposable
         SlotOption slot, HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, IGuestAddressMap map, bool multiFunction, ILogger log)
     {
         Slot = slot;
+        _handlers = new RegisterHandlers(slot, host.Address, log);
         _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), log);
         try
         {
-            Guest = new AssignedFunction(_host, map, new BarHandlerList(), Options(slot, multiFunction));
+            Guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(slot, multiFunction)));
             foreach (var warning in Guest.Chains.Warnings)
                 log.BrokenCapabilities(host.Address, warning);
             if (_host.IntxGsi is { } gsi)
@@ -39,6 +42,7 @@ internal sealed class PassthruDevice : IDisposable
         }
         catch
         {
+            _handlers.Dispose();
             _host.Dispose();
             throw;
         }
@@ -84,6 +88,7 @@ internal sealed class PassthruDevice : IDisposable
     public void Dispose()
     {
         Guest.Dispose();
+        _handlers.Dispose();
         _host.Dispose();
     }
 }

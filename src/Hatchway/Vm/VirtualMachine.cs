@@ -19,6 +19,9 @@ namespace Hatchway.Vm;
 /// <remarks>What is made last is let go first: devices before the RAM that they reach, and that before the VM.</remarks>
 internal sealed class VirtualMachine : IDisposable
 {
+    // A vCPU's thread ends at once, but for one that is in a handler of the user's that does not return.
+    private static readonly TimeSpan HandlerBound = TimeSpan.FromSeconds(5);
+
     private readonly Stack<IDisposable> _owned = [];
     private readonly GuestEnd _end;
     private readonly Pc _pc;
@@ -96,7 +99,7 @@ internal sealed class VirtualMachine : IDisposable
         foreach (var vcpu in _vcpus)
         {
             var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
-            var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}" };
+            var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}", IsBackground = true };
             threads.Add(thread);
             thread.Start();
         }
@@ -104,17 +107,28 @@ internal sealed class VirtualMachine : IDisposable
         for (var i = 0; i < threads.Count; i++)
         {
             _vcpus[i].Kick();
-            threads[i].Join();
+            if (!threads[i].Join(HandlerBound))
+                _isStuck = true;
         }
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
     }
 
+    /// <summary>
+    /// Lets go of all that was made. While a handler still has a vCPU, that is the terminal only: the rest, which it may be using, is left
+    /// to the process's end.
+    /// </summary>
     public void Dispose()
     {
+        if (_isStuck)
+        {
+            _console?.Dispose();
+            return;
+        }
         while (_owned.TryPop(out var part))
             part.Dispose();
     }
 
+    private bool _isStuck;
     private int _presses;
 
     private T Own<T>(T part)

@@ -11,4 +11,7 @@ internal static partial class VmLog
 
     [LoggerMessage(LogLevel.Warning, "{Failure}")]
     public static partial void BarWithoutRoom(this ILogger log, string failure);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Warning}")]
+    public static partial void HandlerWarning(this ILogger log, PciAddress device, string warning);
 }

@@ -1,0 +1,57 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Handlers;
+using Hatchway.Pci.Spec;
+using Hatchway.Pci.Topology;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>The mirrors of config space that one function has: those known of it and those that a user adds.</summary>
+/// <remarks>Made and bound by one thread before the guest runs.</remarks>
+public sealed class FunctionMirrors
+{
+    private readonly IHostFunction _host;
+    private readonly BarHandlerList _handlers;
+    private readonly List<ConfigMirror> _mirrors = [];
+
+    /// <summary>Adds what is known of a function to its list of handlers; a mirror that does not fit into its BAR is not there.</summary>
+    /// <exception cref="HandlerException">It overlaps another handler.</exception>
+    public FunctionMirrors(IHostFunction host, BarHandlerList handlers)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(handlers);
+        _host = host;
+        _handlers = handlers;
+        var vendor = (ushort)host.Config.Read(new(Header.VendorId), AccessWidth.Word);
+        var device = (ushort)host.Config.Read(new(Header.DeviceId), AccessWidth.Word);
+        var baseClass = (byte)host.Config.Read(new(Header.ClassCode + 2), AccessWidth.Byte);
+        foreach (var known in KnownMirrors.For(vendor, device, baseClass))
+        {
+            if (host.Region(known.Bar) is { } region && known.Offset + known.Length <= region.Size)
+                Add(known.Bar, known.Offset, known.Length, known.Name, known.MsiAcknowledged ? MsiHeader() : (ushort)0);
+        }
+    }
+
+    /// <summary>Adds a mirror by hand.</summary>
+    /// <param name="bar">Which BAR.</param>
+    /// <param name="offset">Where in it config space begins.</param>
+    /// <param name="length">Bytes, at least 1; what is beyond the function's config space stays the device's own.</param>
+    /// <exception cref="HandlerException">The function does not have that BAR, or it is too small, or the mirror overlaps another handler.</exception>
+    public void Add(BarIndex bar, ulong offset, ulong length) => Add(bar, offset, length, "config mirror", 0);
+
+    /// <summary>Lets the mirrors show a function's config space: the one that the guest sees.</summary>
+    public void Bind(IPciFunction function)
+    {
+        foreach (var mirror in _mirrors)
+            mirror.Bind(function);
+    }
+
+    private void Add(BarIndex bar, ulong offset, ulong length, string name, ushort passedOn)
+    {
+        var mirror = new ConfigMirror(passedOn);
+        DeviceContext.AddRange(_host, _handlers, new BarHandlerRange(bar, offset, length, name, mirror), (ulong)_host.Config.Size);
+        _mirrors.Add(mirror);
+    }
+
+    private ushort MsiHeader() => CapabilityWalker.Walk(_host.Config).Find(CapabilityId.Msi)?.Offset ?? 0;
+}

@@ -1,0 +1,54 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>Where a family of devices shows its config space in a BAR.</summary>
+/// <param name="Name">For people.</param>
+/// <param name="Vendor">Vendor ID.</param>
+/// <param name="FirstDevice">The family's first device ID.</param>
+/// <param name="LastDevice">Its last.</param>
+/// <param name="BaseClass">Base class code.</param>
+/// <param name="Bar">Which BAR.</param>
+/// <param name="Offset">Where in it.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="MsiAcknowledged">Drivers acknowledge MSIs through the mirror: see <see cref="ConfigMirror"/>.</param>
+public sealed record KnownMirror(
+    string Name, ushort Vendor, ushort FirstDevice, ushort LastDevice, byte BaseClass, BarIndex Bar, ulong Offset, ulong Length,
+    bool MsiAcknowledged);
+
+/// <summary>The devices that are known to show their config space in a BAR where drivers look at it.</summary>
+/// <remarks>
+/// <para>
+/// Facts from nouveau (drivers/gpu/drm/nouveau/nvkm/subdev/pci: nv04.c, nv40.c, gh100.c), NVIDIA's open register headers (NV_PCFG in
+/// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); which device is which chip is in pci.ids.
+/// Chips from NV10 to NV30 are among the second row's devices, as QEMU has it.
+/// </para>
+/// <para>
+/// Left out on purpose. AMD's BAR2 + 4000h: only legacy VGA code is known to look there (QEMU, ibid.), and later chips have their doorbells
+/// in BAR2. Intel's BAR0 + 108040h and 1080C0h (QEMU, hw/vfio/igd.c): single registers whose config space is the host's own here, so that
+/// both show the same as it is.
+/// </para>
+/// </remarks>
+public static class KnownMirrors
+{
+    private const ushort Nvidia = 0x10DE;
+    private const byte Display = 0x03;
+
+    /// <summary>The table.</summary>
+    public static IReadOnlyList<KnownMirror> All { get; } =
+    [
+        //  name                           vendor  devices         class    BAR     offset    length  MSI
+        new("NVIDIA config mirror (NV04)", Nvidia, 0x0020, 0x03FF, Display, new(0), 0x0_1800, 0x0100, false),
+        new("NVIDIA config mirror (NV40)", Nvidia, 0x0040, 0x22FF, Display, new(0), 0x8_8000, 0x1000, true),
+        new("NVIDIA config mirror (GH100)", Nvidia, 0x2300, 0x23FF, Display, new(0), 0x9_2000, 0x1000, false),
+        new("NVIDIA config mirror (NV40)", Nvidia, 0x2400, 0x28FF, Display, new(0), 0x8_8000, 0x1000, true),
+        new("NVIDIA config mirror (GH100)", Nvidia, 0x2900, 0xFFFF, Display, new(0), 0x9_2000, 0x1000, false),
+    ];
+
+    /// <summary>Finds the mirrors of a device; none for most.</summary>
+    /// <param name="vendor">Vendor ID.</param>
+    /// <param name="device">Device ID.</param>
+    /// <param name="baseClass">Base class code, bits 23:16 of the class code.</param>
+    public static IEnumerable<KnownMirror> For(ushort vendor, ushort device, byte baseClass) => All.Where(mirror =>
+        mirror.Vendor == vendor && mirror.FirstDevice <= device && device <= mirror.LastDevice && mirror.BaseClass == baseClass);
+}

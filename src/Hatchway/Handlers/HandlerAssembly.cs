@@ -1,0 +1,104 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Hatchway.Pci.Handlers;
+
+namespace Hatchway.Handlers;
+
+/// <summary>An assembly of a user's with register handlers: <c>handler=FILE</c>.</summary>
+internal static class HandlerAssembly
+{
+    private static readonly Assembly Contract = typeof(IDeviceHandlers).Assembly;
+    private static readonly AssemblyName ContractName = Contract.GetName();
+
+    /// <summary>Loads an assembly and makes its one <see cref="IDeviceHandlers"/>.</summary>
+    /// <param name="path">The assembly.</param>
+    /// <exception cref="UserException">It can't be; one line says why.</exception>
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "The program is not trimmed: see Hatchway.csproj.")]
+    public static IDeviceHandlers Load(string path) => RuntimeFeature.IsDynamicCodeSupported
+        ? Make(path, Find(path, LoadAssembly(path)))
+        : throw Error(path, "this hatchway is native code only and can't load handlers: use one made by 'dotnet publish src/Hatchway'");
+
+    /// <summary>An error of a handler's as one line.</summary>
+    public static UserException Error(string path, string reason) =>
+        new($"handler={path}: {reason.AsSpan()[..(reason.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? end : reason.Length)]}");
+
+    [RequiresUnreferencedCode("Loads an assembly that the program does not know.")]
+    private static Assembly LoadAssembly(string path)
+    {
+        var full = Path.GetFullPath(path);
+        Assembly assembly;
+        try
+        {
+            assembly = new Context(full).LoadFromAssemblyPath(full);
+        }
+        catch (BadImageFormatException)
+        {
+            throw Error(path, "this is no .NET assembly: give the .dll that 'dotnet build' makes of a class library");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Error(path, $"can't be loaded: {failure.Message}");
+        }
+        var wanted = Array.Find(assembly.GetReferencedAssemblies(), static name => name.Name == ContractName.Name);
+        // Before 1.0 a minor version may take something away (semver.org, 4).
+        if (wanted is { Version: { } version } && (version.Major != ContractName.Version!.Major || version.Minor != ContractName.Version.Minor))
+            throw Error(path, $"it was built for Hatchway.Pci {version.ToString(3)} and this is {ContractName.Version.ToString(3)}: build it again");
+        return assembly;
+    }
+
+    [RequiresUnreferencedCode("Looks through the types of an assembly that the program does not know.")]
+    private static Type Find(string path, Assembly assembly)
+    {
+        Type[] types;
+        try
+        {
+            types = assembly.GetTypes();
+        }
+        catch (ReflectionTypeLoadException failure)
+        {
+            throw Error(path, failure.LoaderExceptions.FirstOrDefault()?.Message ?? failure.Message);
+        }
+        var found = Array.FindAll(types, static type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDeviceHandlers)));
+        return found switch
+        {
+            [var only] => only,
+            [] => throw Error(path, $"no class in it implements {typeof(IDeviceHandlers)}"),
+            _ => throw Error(path, $"several classes in it implement {nameof(IDeviceHandlers)}: {string.Join(", ", found.Select(static t => t.Name))}"),
+        };
+    }
+
+    [RequiresUnreferencedCode("Asks a type that the program does not know for its constructor.")]
+    private static IDeviceHandlers Make(string path, Type type)
+    {
+        if (type.GetConstructor(Type.EmptyTypes) is not { } constructor)
+            throw Error(path, $"{type.Name} has no public constructor without parameters");
+        try
+        {
+            return (IDeviceHandlers)constructor.Invoke(null);
+        }
+        catch (TargetInvocationException failure)
+        {
+            var inner = failure.InnerException ?? failure;
+            throw Error(path, $"the constructor of {type.Name} threw {inner.GetType().Name}: {inner.Message}");
+        }
+    }
+
+    /// <summary>What the assembly needs comes from beside it, but the contract: that must be the program's own.</summary>
+    [RequiresUnreferencedCode("Loads assemblies that the program does not know.")]
+    private sealed class Context(string path) : AssemblyLoadContext(Path.GetFileName(path))
+    {
+        private readonly AssemblyDependencyResolver _beside = new(path);
+
+        protected override Assembly? Load(AssemblyName assemblyName)
+        {
+            if (assemblyName.Name == ContractName.Name)
+                return Contract;
+            return _beside.ResolveAssemblyToPath(assemblyName) is { } file ? LoadFromAssemblyPath(file) : null;
+        }
+
+        protected override nint LoadUnmanagedDll(string unmanagedDllName) =>
+            _beside.ResolveUnmanagedDllToPath(unmanagedDllName) is { } file ? LoadUnmanagedDllFromPath(file) : 0;
+    }
+}

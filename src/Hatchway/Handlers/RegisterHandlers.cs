@@ -1,0 +1,95 @@
+using Hatchway.CommandLine;
+using Hatchway.Logging;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Handlers;
+using Hatchway.Pci.Topology;
+using Hatchway.Vm;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Handlers;
+
+/// <summary>The register handlers of one passed-through function: mirrors of its config space, and those of the user's assemblies.</summary>
+internal sealed class RegisterHandlers : IDisposable
+{
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromMilliseconds(250);
+    private readonly SlotOption _slot;
+    private readonly PciAddress _host;
+    private readonly PassthruOptions _options;
+    private readonly HandlerWatch _watch;
+    private readonly List<(string Path, IDeviceHandlers Handlers)> _libraries;
+    private readonly Timer? _timer;
+
+    /// <summary>Loads the assemblies; nothing of the device is needed yet.</summary>
+    /// <param name="slot">Where the function goes.</param>
+    /// <param name="host">Which function of the host it is.</param>
+    /// <param name="log">Where handlers that fail are told of.</param>
+    /// <exception cref="UserException">An assembly can't be loaded.</exception>
+    public RegisterHandlers(SlotOption slot, PciAddress host, ILogger log)
+    {
+        _slot = slot;
+        _host = host;
+        _options = slot.Emulation is PassthruSlot passthru ? passthru.Options : PassthruOptions.None;
+        _libraries = [.. _options.Handlers.Select(static path => (path, HandlerAssembly.Load(path)))];
+        _watch = new HandlerWatch(TimeProvider.System, warning => log.HandlerWarning(host, warning));
+        if (_libraries.Count > 0)
+            _timer = new Timer(_ => _watch.Check(), null, CheckEvery, CheckEvery);
+    }
+
+    /// <summary>Makes the list of a function's handlers, and the guest's function with it.</summary>
+    /// <param name="function">The host's function.</param>
+    /// <param name="make">Makes the guest's function with the list.</param>
+    /// <exception cref="UserException">A handler can't have its registers.</exception>
+    public AssignedFunction Attach(IHostFunction function, Func<BarHandlerList, AssignedFunction> make)
+    {
+        var list = new BarHandlerList();
+        try
+        {
+            var mirrors = new FunctionMirrors(function, list);
+            foreach (var mirror in _options.Mirrors)
+                mirrors.Add(mirror.Bar, mirror.Offset, mirror.Length);
+            var guest = new PciAddress(0, 0, (byte)_slot.Slot, (byte)_slot.Function);
+            var device = new DeviceContext(function, _host, guest, list, _watch, line => StandardErrorLogger.Write($"{_host}: {line}"));
+            foreach (var (path, handlers) in _libraries)
+                Attach(path, handlers, device);
+            var made = make(list);
+            mirrors.Bind(made);
+            return made;
+        }
+        // The MSI-X table comes last on the list: it can't be moved, so what lies on it is wrong.
+        catch (Exception failure) when (failure is HandlerException or ArgumentException)
+        {
+            throw new UserException($"-s {_slot.Slot}:{_slot.Function},passthru: {_host}: {failure.Message}");
+        }
+    }
+
+    public void Dispose()
+    {
+        // A check under way is waited for: it reads what is disposed next.
+        if (_timer is not null)
+        {
+            using var done = new ManualResetEvent(false);
+            if (_timer.Dispose(done))
+                done.WaitOne();
+        }
+        _watch.Dispose();
+    }
+
+    private static void Attach(string path, IDeviceHandlers handlers, DeviceContext device)
+    {
+        try
+        {
+            handlers.Attach(device);
+        }
+        catch (HandlerException failure)
+        {
+            throw HandlerAssembly.Error(path, failure.Message);
+        }
+#pragma warning disable CA1031 // Anyone's code: whatever it throws is told in one line.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            throw HandlerAssembly.Error(path, $"{handlers.GetType().Name}.Attach threw {failure.GetType().Name}: {failure.Message}");
+        }
+    }
+}

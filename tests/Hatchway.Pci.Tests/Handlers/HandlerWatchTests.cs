@@ -1,0 +1,142 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Handlers;
+using Hatchway.Pci.Tests.Fakes;
+
+namespace Hatchway.Pci.Tests.Handlers;
+
+/// <summary>Handlers that throw or hang are told of, and not too often.</summary>
+public sealed class HandlerWatchTests : IDisposable
+{
+    private readonly ManualClock _clock = new();
+    private readonly List<string> _warnings = [];
+    private readonly HandlerWatch _watch;
+
+    public HandlerWatchTests() => _watch = new HandlerWatch(_clock, _warnings.Add);
+
+    public void Dispose() => _watch.Dispose();
+
+    [Fact]
+    public void A_handler_that_throws_is_named_with_what_it_threw()
+    {
+        var handler = Watched(new FakeHandler { Throws = true });
+        Assert.Throws<InvalidOperationException>(() => Read(handler));
+        Assert.Equal(
+            ["the handler 'counter' (BAR0 8h) threw InvalidOperationException: the handler is broken; the guest reads all ones"], _warnings);
+    }
+
+    [Fact]
+    public void A_handler_that_throws_on_and_on_is_told_of_once_in_ten_seconds_with_the_number_of_failures_between()
+    {
+        var handler = Watched(new FakeHandler { Throws = true });
+        for (var i = 0; i < 1000; i++)
+            Assert.Throws<InvalidOperationException>(() => Write(handler));
+        Assert.Single(_warnings);
+        _clock.Advance(HandlerWatch.Quiet);
+        Assert.Throws<InvalidOperationException>(() => Write(handler));
+        Assert.Equal(2, _warnings.Count);
+        Assert.EndsWith("the write is dropped; 999 more since the last warning", _warnings[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_handler_that_throws_is_told_of()
+    {
+        Assert.Throws<InvalidOperationException>(() => Read(Watched(new FakeHandler { Throws = true })));
+        Assert.Throws<InvalidOperationException>(() => Read(Watched(new FakeHandler { Throws = true }, "'other'")));
+        Assert.Equal(2, _warnings.Count);
+    }
+
+    [Fact]
+    public void A_handler_that_does_not_return_is_told_of_once()
+    {
+        using var hanging = new HangingHandler();
+        var handler = Watched(hanging);
+        var cpu = new Thread(() => Read(handler));
+        cpu.Start();
+        hanging.AwaitEntry();
+        _watch.Check();
+        _clock.Advance(TimeSpan.FromMilliseconds(999));
+        _watch.Check();
+        Assert.Empty(_warnings);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        _watch.Check();
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        _watch.Check();
+        Assert.Equal(["the handler 'counter' (BAR0 8h) has kept a CPU of the guest for more than 1 s; the others go on"], _warnings);
+        hanging.Release();
+        cpu.Join();
+    }
+
+    [Fact]
+    public void A_handler_that_is_often_entered_but_returns_is_not_told_of()
+    {
+        using var hanging = new HangingHandler();
+        var handler = Watched(hanging);
+        for (var i = 0; i < 5; i++)
+        {
+            var cpu = new Thread(() => Read(handler));
+            cpu.Start();
+            hanging.AwaitEntry();
+            _watch.Check();
+            hanging.Release();
+            cpu.Join();
+            _clock.Advance(TimeSpan.FromMilliseconds(600));
+            _watch.Check();
+        }
+        Assert.Empty(_warnings);
+    }
+
+    [Fact]
+    public void After_an_exception_nobody_is_in_the_handler_any_more()
+    {
+        Assert.Throws<InvalidOperationException>(() => Read(Watched(new FakeHandler { Throws = true })));
+        _watch.Check();
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        _watch.Check();
+        Assert.Single(_warnings);
+    }
+
+    private WatchedHandler Watched(IBarHandler handler, string name = "'counter' (BAR0 8h)") => new(handler, name, _watch);
+
+    private static ulong Read(WatchedHandler handler) => handler.Read(new BarAccess(new(0), 8, 0, AccessWidth.Dword, null));
+
+    private static void Write(WatchedHandler handler) => handler.Write(new BarAccess(new(0), 8, 0, AccessWidth.Dword, null), 1);
+
+    private sealed class HangingHandler : IBarHandler, IDisposable
+    {
+        private readonly SemaphoreSlim _entered = new(0);
+        private readonly SemaphoreSlim _released = new(0);
+
+        public void AwaitEntry() => Assert.True(_entered.Wait(TimeSpan.FromSeconds(30)));
+
+        public void Release() => _released.Release();
+
+        public ulong Read(in BarAccess access)
+        {
+            _entered.Release();
+            _released.Wait();
+            return 0;
+        }
+
+        public void Write(in BarAccess access, ulong value)
+        {
+        }
+
+        public void Dispose()
+        {
+            _entered.Dispose();
+            _released.Dispose();
+        }
+    }
+
+    private sealed class ManualClock : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public void Advance(TimeSpan time) => _ticks += time.Ticks;
+
+        public override long GetTimestamp() => _ticks;
+    }
+}

@@ -1,0 +1,137 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Runtime.Loader;
+using Hatchway.Handlers;
+using Hatchway.Pci.Handlers;
+
+namespace Hatchway.Tests.Handlers;
+
+/// <summary><c>handler=FILE</c>: what is loaded, and what is said of a file that can't be.</summary>
+public sealed class HandlerAssemblyTests : IDisposable
+{
+    private static readonly ConstructorInfo InvalidOperation = typeof(InvalidOperationException).GetConstructor([typeof(string)])!;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-handlers-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void The_sample_is_loaded_apart_and_speaks_the_programs_own_contract()
+    {
+        var handlers = HandlerAssembly.Load(Sample);
+
+        Assert.Equal("Edu.EduHandlers", handlers.GetType().FullName);
+        Assert.NotSame(AssemblyLoadContext.Default, AssemblyLoadContext.GetLoadContext(handlers.GetType().Assembly));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_assembly_is_refused()
+    {
+        var path = Path.Combine(_folder.FullName, "text.dll");
+        File.WriteAllText(path, "#!/bin/sh\n");
+
+        AssertRefused(path, "this is no .NET assembly: give the .dll that 'dotnet build' makes of a class library");
+    }
+
+    [Fact]
+    public void An_assembly_without_a_class_for_it_is_refused() =>
+        AssertRefused(Build("Empty"), "no class in it implements Hatchway.Pci.Handlers.IDeviceHandlers");
+
+    [Fact]
+    public void An_assembly_with_several_is_refused_and_they_are_named() =>
+        AssertRefused(Build("Several", "First", "Second"), "several classes in it implement IDeviceHandlers: First, Second");
+
+    [Fact]
+    public void A_constructor_that_throws_is_told_of_in_one_line() =>
+        AssertRefused(
+            BuildWith("Throwing", typeof(IDeviceHandlers), "Licensed", Throw),
+            "the constructor of Licensed threw InvalidOperationException: no licence");
+
+    [Fact]
+    public void A_class_whose_constructor_wants_something_is_refused() =>
+        AssertRefused(
+            BuildWith("Wanting", typeof(IDeviceHandlers), "Wanting", static _ => { }, typeof(string)),
+            "Wanting has no public constructor without parameters");
+
+    [Fact]
+    public void An_assembly_for_another_version_of_the_contract_is_refused()
+    {
+        var contract = new PersistedAssemblyBuilder(
+            new AssemblyName("Hatchway.Pci") { Version = new Version(7, 3, 1, 0) }, typeof(object).Assembly);
+        var type = contract.DefineDynamicModule("Hatchway.Pci").DefineType(
+            typeof(IDeviceHandlers).FullName!, TypeAttributes.Public | TypeAttributes.Interface | TypeAttributes.Abstract);
+        type.CreateType();
+        var path = Save(contract, "Other");
+        var other = new AssemblyLoadContext("other", isCollectible: true).LoadFromAssemblyPath(path);
+        var built = BuildWith("Old", other.GetType(typeof(IDeviceHandlers).FullName!)!, "Old", static _ => { });
+
+        var ours = typeof(IDeviceHandlers).Assembly.GetName().Version!.ToString(3);
+        AssertRefused(built, $"it was built for Hatchway.Pci 7.3.1 and this is {ours}: build it again");
+    }
+
+    private static string Sample
+    {
+        get
+        {
+            // tests/Hatchway.Tests/bin/Release/...: the sample is built in the same configuration.
+            var configuration = typeof(HandlerAssemblyTests).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (!File.Exists(Path.Combine(folder.FullName, "Hatchway.slnx")))
+                folder = folder.Parent!;
+            return Path.Combine(folder.FullName, "samples/Edu/bin", configuration, "net10.0/Edu.dll");
+        }
+    }
+
+    private static void AssertRefused(string path, string reason) =>
+        Assert.Equal($"handler={path}: {reason}", Assert.Throws<UserException>(() => HandlerAssembly.Load(path)).Message);
+
+    private static void Throw(ILGenerator code)
+    {
+        code.Emit(OpCodes.Ldstr, "no licence\nsecond line");
+        code.Emit(OpCodes.Newobj, InvalidOperation);
+        code.Emit(OpCodes.Throw);
+    }
+
+    private string Build(string name, params string[] types) => Save(Define(name, types), name);
+
+    private static PersistedAssemblyBuilder Define(string name, params string[] types)
+    {
+        var assembly = new PersistedAssemblyBuilder(new AssemblyName(name), typeof(object).Assembly);
+        var module = assembly.DefineDynamicModule(name);
+        foreach (var type in types)
+            DefineHandlers(module, typeof(IDeviceHandlers), type, static _ => { });
+        return assembly;
+    }
+
+    private string BuildWith(string name, Type contract, string type, Action<ILGenerator> constructor, params Type[] parameters)
+    {
+        var assembly = new PersistedAssemblyBuilder(new AssemblyName(name), typeof(object).Assembly);
+        DefineHandlers(assembly.DefineDynamicModule(name), contract, type, constructor, parameters);
+        return Save(assembly, name);
+    }
+
+    private static void DefineHandlers(
+        ModuleBuilder module, Type contract, string name, Action<ILGenerator> constructor, params Type[] parameters)
+    {
+        var type = module.DefineType(name, TypeAttributes.Public | TypeAttributes.Class, typeof(object), [contract]);
+        var code = type.DefineConstructor(MethodAttributes.Public, CallingConventions.Standard, parameters).GetILGenerator();
+        code.Emit(OpCodes.Ldarg_0);
+        code.Emit(OpCodes.Call, typeof(object).GetConstructor(Type.EmptyTypes)!);
+        constructor(code);
+        code.Emit(OpCodes.Ret);
+        foreach (var method in contract.GetMethods())
+        {
+            var attach = type.DefineMethod(
+                method.Name, MethodAttributes.Public | MethodAttributes.Virtual, typeof(void), [typeof(IDeviceContext)]);
+            attach.GetILGenerator().Emit(OpCodes.Ret);
+            type.DefineMethodOverride(attach, method);
+        }
+        type.CreateType();
+    }
+
+    private string Save(PersistedAssemblyBuilder assembly, string name)
+    {
+        var path = Path.Combine(_folder.FullName, $"{name}.dll");
+        assembly.Save(path);
+        return path;
+    }
+}
