@@ -19,7 +19,7 @@ internal sealed class ResetWrites
 
     public ResetWrites(IHostConfigSpace config, CapabilityChains chains)
     {
-        if (chains.Find(CapabilityId.PciExpress) is { Length: >= PciExpress.LengthV1 } express
+        if (chains.Find(CapabilityId.PciExpress) is { Length: >= PciExpress.Link } express
             && (Read(config, express, PciExpress.DeviceCapabilities, AccessWidth.Dword) & PciExpress.FlrCapable) != 0)
             _express = express.Offset + PciExpress.DeviceControl + 1;
         if (chains.Find(CapabilityId.AdvancedFeatures) is { Length: >= AdvancedFeatures.Length } advanced)
