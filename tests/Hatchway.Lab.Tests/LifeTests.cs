@@ -45,6 +45,7 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
 
     // On a file system of the emulated host's own, which tells tail(1) of what is written.
     private const string GuestOutput = "/run/guest.out";
+    private const string GuestProcess = "/run/guest.pid";
     private const string GuestStatus = "/run/guest.status";
 
     private readonly LabHost _host = restless.Host;
@@ -102,8 +103,8 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
     {
         using var qmp = restless.OpenQmp();
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
-        StartGuest($"{Repository.Program} run -v -s 4:0,passthru,0/9/0 -s 5:0,passthru,1/0/0 --kernel {kernel} tiny");
-        Await($"{PluggedIn} has been reset");
+        StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,1/0/0 --kernel {kernel} tiny");
+        Await($"{PluggedIn} has ");
 
         qmp.Monitor($"pcie_aer_inject_error {RestlessHost.Pluggable} COMP_TIME");
         Await($"{PluggedIn} reports an uncorrectable error");
@@ -118,9 +119,9 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
     public void A_device_of_another_guest_is_refused_and_that_guest_goes_on()
     {
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
-        var command = $"{Repository.Program} run -v -s 4:0,passthru,0/9/0 --kernel {kernel} tiny";
+        var command = $"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 --kernel {kernel} tiny";
         StartGuest(command);
-        Await($"{Edu} has been reset");
+        Await($"{Edu} has ");
 
         var second = _host.Run(command);
 
@@ -141,8 +142,8 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
             Assert.Equal(1, _host.Run($"{Repository.Program} run -s 5:0,passthru,3/1/0 --kernel {off} tiny").Status);
             _host.Bind(Second, "vfio-pci");
 
-            StartGuest($"{Repository.Program} run -v -s 4:0,passthru,0/9/0 -s 5:0,passthru,3/1/0 -s 6:0,passthru,3/2/0 --kernel {loop} tiny");
-            Await($"{Second} has");
+            StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,3/1/0 -s 6:0,passthru,3/2/0 --kernel {loop} tiny");
+            Await($"{Second} has ");
             WithinTenSeconds($"echo {First} > /sys/bus/pci/drivers/vfio-pci/unbind");
             AssertNoHandle(Second, isOpen: true);
             WithinTenSeconds($"echo {Second} > /sys/bus/pci/drivers/vfio-pci/unbind");
@@ -225,7 +226,7 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
     }
 
     private void StartGuest(string command) =>
-        _host.Check($"rm -f {GuestStatus}; : > {GuestOutput}; ( {command} > {GuestOutput} 2>&1; echo $? > {GuestStatus} ) > /dev/null 2>&1 &");
+        _host.Check($"rm -f {GuestStatus}; : > {GuestOutput}; ( {command} > {GuestOutput} 2>&1; echo $? > {GuestStatus} ) > /dev/null 2>&1 & echo $! > {GuestProcess}");
 
     private void Await(string text) => AwaitLine(text, "+1");
 
@@ -238,7 +239,9 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
 
     private void AwaitLine(string text, string from)
     {
-        var found = _host.Run($"timeout 240 bash -c \"grep -m 1 -F '{text}' < <(tail -n {from} -f {GuestOutput})\"", Guests.Bound);
+        // The process whose output it is ends the wait, too.
+        var found = _host.Run(
+            $"timeout 240 bash -c \"grep -m 1 -F '{text}' < <(tail -n {from} --pid=$(cat {GuestProcess}) -f {GuestOutput})\"", Guests.Bound);
         Assert.True(found.Status == 0, $"'{text}' did not come:\n{_host.Run($"cat {GuestOutput} {GuestStatus}; dmesg | tail -n 30").Output}");
     }
 
@@ -246,8 +249,8 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
 
     private void StopGuest()
     {
-        _host.Check("pid=$(pidof hatchway) && kill -HUP $pid && timeout 60 tail --pid=$pid -f /dev/null", Guests.Bound);
-        Assert.Equal("1", _host.Check($"timeout 10 sh -c 'until [ -s {GuestStatus} ]; do :; done'; cat {GuestStatus}"));
+        _host.Check($"kill -HUP $(pidof hatchway) && timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null", Guests.Bound);
+        Assert.Equal("1", _host.Check($"cat {GuestStatus}"));
     }
 
     // A device's group in the process that has the guest.
