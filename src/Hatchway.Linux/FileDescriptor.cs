@@ -88,6 +88,25 @@ public class FileDescriptor : SafeHandle
     /// <summary>Keeps the descriptor open while its number is in use.</summary>
     internal Usage Use() => new(this);
 
+    /// <summary>The same where another thread may have closed it meanwhile.</summary>
+    /// <returns>False when it is closed; <paramref name="use"/> is then nothing, and disposing it does nothing.</returns>
+    internal bool TryUse(out Usage use)
+    {
+        use = default;
+        if (IsClosed)
+            return false;
+        try
+        {
+            use = new Usage(this);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            // Closed between the look and the grasp, once in the descriptor's life.
+            return false;
+        }
+    }
+
     private static unsafe void WaitForRoom(int fd)
     {
         var poll = new pollfd { fd = fd, events = Libc.POLLOUT };
@@ -98,7 +117,7 @@ public class FileDescriptor : SafeHandle
     /// <summary>A reference held for one call.</summary>
     internal readonly ref struct Usage
     {
-        private readonly FileDescriptor _owner;
+        private readonly FileDescriptor? _owner;
 
         public Usage(FileDescriptor owner)
         {
@@ -107,8 +126,8 @@ public class FileDescriptor : SafeHandle
             _owner = owner;
         }
 
-        public int Fd => (int)_owner.handle;
+        public int Fd => (int)_owner!.handle;
 
-        public void Dispose() => _owner.DangerousRelease();
+        public void Dispose() => _owner?.DangerousRelease();
     }
 }

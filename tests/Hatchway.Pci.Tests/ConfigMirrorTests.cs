@@ -129,7 +129,7 @@ public sealed class ConfigMirrorTests
         var handlers = new BarHandlerList();
         var host = new FakeHostFunction(Display(0x1380), log);
         var mirrors = new FunctionMirrors(host, handlers);
-        using var function = new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, false);
+        using var function = new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
         mirrors.Bind(function);
         var lines = log.Lines.Count;
         function.Windows[0].Write(0x8_8068, AccessWidth.Byte, 0xFF);
@@ -156,7 +156,7 @@ public sealed class ConfigMirrorTests
         var handlers = new BarHandlerList();
         new FunctionMirrors(host, handlers).Add(new(0), At, 0x100);
         var failure = Assert.Throws<ArgumentException>(
-            () => new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, false));
+            () => new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions()));
         Assert.Equal("MSI-X table (BAR0 1000h to 103fh) overlaps config mirror (1000h to 10ffh)", failure.Message);
     }
 

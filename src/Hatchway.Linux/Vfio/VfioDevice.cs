@@ -107,24 +107,30 @@ public sealed class VfioDevice : FileDescriptor
     /// <param name="offset">Bytes from its start; the access lies inside.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="value">Little-endian; 0 when it failed.</param>
-    /// <returns>False when the device did not answer.</returns>
+    /// <returns>False when the device did not answer, or is closed.</returns>
     public unsafe bool TryRead(VfioRegionInfo region, ulong offset, int width, out ulong value)
     {
-        using var use = Use();
+        value = 0;
+        if (!TryUse(out var use))
+            return false;
         ulong read = 0;
         // SAFETY: at most eight bytes, on the stack.
         var done = Libc.pread(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
+        use.Dispose();
         value = done == width ? read : 0;
         return done == width;
     }
 
     /// <summary>Writes a register. Allocates nothing.</summary>
-    /// <returns>False when the device did not take it.</returns>
+    /// <returns>False when the device did not take it, or is closed.</returns>
     public unsafe bool TryWrite(VfioRegionInfo region, ulong offset, int width, ulong value)
     {
-        using var use = Use();
+        if (!TryUse(out var use))
+            return false;
         // SAFETY: at most eight bytes, on the stack.
-        return Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset)) == width;
+        var done = Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
+        use.Dispose();
+        return done == width;
     }
 
     /// <summary>Maps part of a region, which must be mappable there.</summary>

@@ -18,6 +18,9 @@ public sealed record HostDevice(
     /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
     public const string VfioDriver = "vfio-pci";
 
+    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; empty without any, null before Linux 5.15.</summary>
+    public string? ResetMethods { get; init; }
+
     /// <summary>True for a PCI-to-PCI or CardBus bridge. A device that doesn't answer, and reads as all ones, is none.</summary>
     public bool IsBridge => HeaderLayout is 1 or 2;
 
@@ -39,7 +42,10 @@ public sealed record HostDevice(
             ReadHeaderLayout(sysfs, path),
             // Drivers for single kinds of devices do as vfio-pci does, mlx5_vfio_pci for one; the kernel shows a device that VFIO has
             // by this folder, since Linux 6.1 (drivers/vfio/vfio_main.c, vfio_init_device).
-            driver == VfioDriver || sysfs.Exists($"{path}/vfio-dev"));
+            driver == VfioDriver || sysfs.Exists($"{path}/vfio-dev"))
+        {
+            ResetMethods = sysfs.TryReadText($"{path}/reset_method"),
+        };
     }
 
     /// <summary>The functions that share an IOMMU group, in order of address.</summary>

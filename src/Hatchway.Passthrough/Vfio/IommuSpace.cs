@@ -21,7 +21,7 @@ public sealed partial class IommuSpace : IDisposable
 {
     private readonly VfioContainer _container;
     private readonly KvmVfioDevice _kvm;
-    private readonly Dictionary<int, VfioGroup> _groups = [];
+    private readonly Dictionary<int, (VfioGroup Group, int Devices)> _groups = [];
     private readonly IReadOnlyList<GuestRamRange> _ram;
     private readonly ILogger _log;
 
@@ -54,27 +54,47 @@ public sealed partial class IommuSpace : IDisposable
         var number = device.IommuGroup ?? throw new ArgumentException("the device has no group", nameof(device));
         try
         {
-            if (!_groups.TryGetValue(number, out var group))
-                group = Join(number);
+            var (group, devices) = _groups.TryGetValue(number, out var known) ? known : (Join(number), 0);
+            _groups[number] = (group, devices + 1);
             return group.OpenDevice(device.Address.ToString());
         }
         catch (LinuxException failure)
         {
+            Leave(number);
             throw new PassthroughException(Explain(device, number, failure), failure);
         }
     }
 
-    /// <summary>Unmaps the RAM and lets the groups go. The devices must be closed before.</summary>
+    /// <summary>Closes a function, and its group behind the last one: a host that wants a group's last device back waits for that, too.</summary>
+    /// <remarks>Not while another thread opens or closes one.</remarks>
+    public void Close(Host.HostDevice device, VfioDevice opened)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(opened);
+        opened.Dispose();
+        Leave(device.IommuGroup!.Value);
+    }
+
+    /// <summary>Unmaps the RAM. The devices must be closed before.</summary>
     public void Dispose()
     {
-        foreach (var group in _groups.Values)
-        {
-            _kvm.Remove(group);
-            group.Dispose();
-        }
-        _groups.Clear();
         _kvm.Dispose();
         _container.Dispose();
+    }
+
+    // A container that its last group leaves forgets what was mapped (drivers/vfio/vfio_iommu_type1.c): nothing is pinned any more.
+    private void Leave(int number)
+    {
+        if (!_groups.TryGetValue(number, out var member))
+            return;
+        if (member.Devices > 1)
+        {
+            _groups[number] = (member.Group, member.Devices - 1);
+            return;
+        }
+        _groups.Remove(number);
+        _kvm.Remove(member.Group);
+        member.Group.Dispose();
     }
 
     private VfioGroup Join(int number)
@@ -97,7 +117,6 @@ public sealed partial class IommuSpace : IDisposable
             group.Dispose();
             throw;
         }
-        _groups.Add(number, group);
         return group;
     }
 

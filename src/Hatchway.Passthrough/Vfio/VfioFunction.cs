@@ -16,6 +16,7 @@ namespace Hatchway.Passthrough.Vfio;
 /// <remarks>It is reset when it is opened and when it is let go, so that neither side finds what the other left.</remarks>
 public sealed partial class VfioFunction : IHostFunction, IDisposable
 {
+    private readonly IommuSpace _space;
     private readonly VfioDevice _device;
     private readonly VfioRegion?[] _regions = new VfioRegion?[BarIndex.Count];
     private readonly VfioIntx? _intx;
@@ -23,9 +24,11 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     private readonly VfioMessageInterrupts? _msix;
     private readonly ILogger _log;
 
-    private VfioFunction(HostDevice host, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
+    private VfioFunction(
+        HostDevice host, IommuSpace space, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
     {
         Host = host;
+        _space = space;
         _device = device;
         _log = log;
         var name = host.Address.ToString();
@@ -52,6 +55,18 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
 
     /// <summary>The GSI that its interrupt pin is wired to, or null when it has no pin.</summary>
     public uint? IntxGsi { get; }
+
+    /// <summary>
+    /// Signalled when the host wants the function back: its driver is being unbound, or the device removed, and that waits until the
+    /// function is disposed (drivers/vfio/vfio_main.c, vfio_unregister_group_dev). Null when the kernel does not tell.
+    /// </summary>
+    public EventFd? ReturnRequested { get; private set; }
+
+    /// <summary>
+    /// Signalled when the device has reported an uncorrectable error (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_aer_err_detected).
+    /// Null when it has no PCI Express capability and so no way to.
+    /// </summary>
+    public EventFd? ErrorReported { get; private set; }
 
     /// <inheritdoc/>
     public IHostConfigSpace Config { get; }
@@ -82,20 +97,25 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         var device = space.Open(host);
         try
         {
-            var function = new VfioFunction(host, device, vm, routes, intxGsi, log);
-            function.TryReset();
-            if (function.Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) == uint.MaxValue)
+            var function = new VfioFunction(host, space, device, vm, routes, intxGsi, log);
+            if (!function.Answers)
                 throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
+            function.TryReset();
+            if (!function.Answers)
+                throw new PassthroughException($"{host.Address} does not answer after a reset: its config space reads as all ones; a power cycle of the machine may bring it back");
+            // Last, so that nothing is left to close when anything before has failed.
+            function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
+            function.ErrorReported = function.Listen(VfioPciIndex.ErrorIrq);
             return function;
         }
         catch (LinuxException failure)
         {
-            device.Dispose();
+            space.Close(host, device);
             throw new PassthroughException($"{host.Address}: {failure.Message}", failure);
         }
         catch
         {
-            device.Dispose();
+            space.Close(host, device);
             throw;
         }
     }
@@ -106,15 +126,22 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// <inheritdoc/>
     public bool TryReset()
     {
-        if (!_device.CanReset)
-        {
-            LogNoReset(Host.Address);
-            return false;
-        }
         try
         {
+            if (!_device.CanReset)
+            {
+                LogNoReset(Host.Address);
+                return false;
+            }
             _device.Reset();
+            LogReset(Host.Address, Host.ResetMethods ?? "a way that this kernel does not name");
             return true;
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EAGAIN)
+        {
+            // The kernel resets only what nobody holds the lock of, and whoever unbinds or removes the device does.
+            LogHeld(Host.Address);
+            return false;
         }
         catch (LinuxException failure)
         {
@@ -123,7 +150,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         }
     }
 
-    /// <summary>Lets the function go: interrupts off, reset, closed. The guest's side must have been taken away before.</summary>
+    /// <summary>
+    /// Lets the function go: interrupts off, reset, everything of it unmapped and closed. The guest's side must have been taken away
+    /// before; an access of the guest's that is still under way ends first.
+    /// </summary>
     public void Dispose()
     {
         _intx?.Dispose();
@@ -132,7 +162,36 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         TryReset();
         foreach (var region in _regions)
             region?.Dispose();
-        _device.Dispose();
+        _space.Close(Host, _device);
+        ReturnRequested?.Dispose();
+        ErrorReported?.Dispose();
+    }
+
+    private bool Answers => Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) != uint.MaxValue;
+
+    // An index that a device does not have is EINVAL, as errors are for one that is not PCI Express, or has no vectors.
+    private EventFd? Listen(int index)
+    {
+        try
+        {
+            if (_device.GetIrqInfo(index).Count == 0)
+                return null;
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EINVAL)
+        {
+            return null;
+        }
+        var signalled = EventFd.Create();
+        try
+        {
+            _device.SetIrqEventFds(index, 0, [signalled]);
+            return signalled;
+        }
+        catch
+        {
+            signalled.Dispose();
+            throw;
+        }
     }
 
     // A function without a ROM answers EINVAL for it (drivers/vfio/pci/vfio_pci_core.c), which is no error.
@@ -150,6 +209,12 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
 
     [LoggerMessage(LogLevel.Information, "{Device} has no reset: the guest gets it in the state it was left in, and so does the host afterwards")]
     private partial void LogNoReset(PciAddress device);
+
+    [LoggerMessage(LogLevel.Information, "{Device} has been reset (the host's reset methods: {Methods})")]
+    private partial void LogReset(PciAddress device, string methods);
+
+    [LoggerMessage(LogLevel.Information, "{Device} is not reset, since the host holds it at this moment: the host gets it in the state it was left in")]
+    private partial void LogHeld(PciAddress device);
 
     [LoggerMessage(LogLevel.Warning, "{Device} can't be reset: {Reason}")]
     private partial void LogResetFailed(PciAddress device, string reason);

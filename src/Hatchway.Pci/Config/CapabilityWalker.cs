@@ -132,7 +132,7 @@ public static class CapabilityWalker
         CapabilityId.Msi => Msi.Length((ushort)config.Read(new((ushort)(c.Offset + Msi.Control)), AccessWidth.Word)),
         CapabilityId.MsiX => MsiX.Length,
         CapabilityId.PciX => PciX.Length((ushort)config.Read(new((ushort)(c.Offset + PciX.Command)), AccessWidth.Word)),
-        CapabilityId.AdvancedFeatures => 6,
+        CapabilityId.AdvancedFeatures => AdvancedFeatures.Length,
         CapabilityId.VendorSpecific => Math.Max(3, (int)config.Read(new((ushort)(c.Offset + 2)), AccessWidth.Byte)),
         CapabilityId.PciExpress => PciExpressLength(config, c),
         _ => LengthNotKnown,

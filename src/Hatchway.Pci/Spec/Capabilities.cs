@@ -226,6 +226,12 @@ public static class PowerManagement
 
     /// <summary>Control: the power state, D0 to D3hot, bits 1:0.</summary>
     public const ushort PowerStateMask = 0b11;
+
+    /// <summary>Control: the power state D3hot, in place.</summary>
+    public const ushort D3Hot = 0b11;
+
+    /// <summary>Control: the function keeps its state on the way from D3hot to D0; without this bit it resets itself.</summary>
+    public const ushort NoSoftReset = 1 << 3;
 }
 
 /// <summary>The PCI Express capability (PCIe 6.0 §7.5.3). Offsets count from the capability's start.</summary>
@@ -255,6 +261,12 @@ public static class PciExpress
     /// <summary>Device/port type, in place: root complex integrated endpoint.</summary>
     public const ushort TypeRootComplexIntegrated = 0x9 << 4;
 
+    /// <summary>Device capabilities, 32 bits (§7.5.3.3).</summary>
+    public const int DeviceCapabilities = 0x04;
+
+    /// <summary>Device capabilities: the function has a function level reset.</summary>
+    public const uint FlrCapable = 1u << 28;
+
     /// <summary>Device control, 16 bits (§7.5.3.4).</summary>
     public const int DeviceControl = 0x08;
 
@@ -276,4 +288,26 @@ public static class AdvancedErrors
 {
     /// <summary>Bytes of the capability, header and TLP prefix log included.</summary>
     public const int Length = 0x48;
+}
+
+/// <summary>The advanced features capability of a conventional function (PCI Advanced Capabilities ECN §2). Offsets count from its start.</summary>
+public static class AdvancedFeatures
+{
+    /// <summary>Bytes of the capability.</summary>
+    public const int Length = 6;
+
+    /// <summary>Capabilities, 8 bits.</summary>
+    public const int Capabilities = 3;
+
+    /// <summary>Capabilities: the function says which transactions are pending, without which its reset is of no use.</summary>
+    public const byte TransactionsPending = 1 << 0;
+
+    /// <summary>Capabilities: the function has a function level reset.</summary>
+    public const byte FlrCapable = 1 << 1;
+
+    /// <summary>Control, 8 bits.</summary>
+    public const int Control = 4;
+
+    /// <summary>Control: initiate a function level reset; reads as zero.</summary>
+    public const byte InitiateFlr = 1 << 0;
 }

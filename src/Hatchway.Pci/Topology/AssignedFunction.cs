@@ -31,6 +31,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private readonly MsiState? _msi;
     private readonly int _pendingBits;
     private readonly int _powerControl;
+    private readonly ResetWrites _resets;
     private readonly Lock _effects = new();
     private InterruptMode _mode;
     private volatile bool _gone;
@@ -50,6 +51,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         _host = host;
         _map = map;
         Chains = CapabilityWalker.Walk(host.Config);
+        _resets = new ResetWrites(host.Config, Chains);
         IHostRegion? Region(BarIndex index) =>
             index != BarIndex.Rom ? host.Region(index) : options.HideRom ? null : options.Rom ?? host.Region(index);
         var bars = BarDescription.Read(host.Config, Region);
@@ -114,7 +116,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         {
             if (_gone)
                 return;
+            var resets = _resets.IsFunctionLevelReset(offset, width, value) || _resets.IsSoftReset(PowerState, offset, width, value);
             var write = _mediator.Write(offset, width, value);
+            if (resets)
+            {
+                CarryReset(write);
+                return;
+            }
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 RemoveWindows();
             _mediator.Forward(write);
@@ -141,16 +149,11 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         {
             if (_gone)
                 return false;
-            foreach (var window in _windows)
-                window.Remove(_map);
-            SwitchTo(InterruptMode.None);
+            Disconnect();
             // Not all functions have a reset: one that has none must stop its DMA at least.
-            _host.Config.Write(new(Header.Command), AccessWidth.Word, 0);
+            StopDma();
             var done = _host.TryReset();
-            _mediator.Reset();
-            FollowPowerState();
-            _msix?.Reset();
-            SwitchInterrupts();
+            ForgetGuest();
             return done;
         }
     }
@@ -164,10 +167,36 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         lock (_effects)
         {
             _gone = true;
-            foreach (var window in _windows)
-                window.Remove(_map);
-            SwitchTo(InterruptMode.None);
+            Disconnect();
         }
+    }
+
+    // A reset by the guest's own hand. Nothing may be mapped or bound while the function is away, and the guest finds it as after power-on.
+    private void CarryReset(in ConfigWrite write)
+    {
+        Disconnect();
+        StopDma();
+        _mediator.Forward(write);
+        // The host's kernel puts back what it had saved of the registers: at the latest when the function was put to sleep, with DMA on.
+        StopDma();
+        ForgetGuest();
+    }
+
+    private void Disconnect()
+    {
+        foreach (var window in _windows)
+            window.Remove(_map);
+        SwitchTo(InterruptMode.None);
+    }
+
+    private void StopDma() => _host.Config.Write(new(Header.Command), AccessWidth.Word, 0);
+
+    private void ForgetGuest()
+    {
+        _mediator.Reset();
+        FollowPowerState();
+        _msix?.Reset();
+        SwitchInterrupts();
     }
 
     private Capability? Usable(CapabilityId id, IMessageInterrupts? host)

@@ -7,6 +7,7 @@ using Hatchway.Passthrough.Vfio;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
+using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ internal sealed class PassthruDevice : IDisposable
 {
     private readonly VfioFunction _host;
     private readonly RegisterHandlers _handlers;
+    private int _disposed;
 
     /// <param name="slot">Where it goes.</param>
     /// <param name="host">A function that was found fit.</param>
@@ -84,9 +86,17 @@ internal sealed class PassthruDevice : IDisposable
     /// <summary>What the guest sees.</summary>
     public AssignedFunction Guest { get; }
 
-    /// <summary>Takes it from the guest, resets it and gives it back. The guest must not run any more.</summary>
+    /// <summary>Signalled when the host wants it back; null when the host's kernel does not tell.</summary>
+    public EventFd? ReturnRequested => _host.ReturnRequested;
+
+    /// <summary>Signalled when it has reported an uncorrectable error; null when it can't.</summary>
+    public EventFd? ErrorReported => _host.ErrorReported;
+
+    /// <summary>Takes it from the guest, which may run on and finds an empty slot, resets it and gives it back.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         Guest.Dispose();
         _handlers.Dispose();
         _host.Dispose();

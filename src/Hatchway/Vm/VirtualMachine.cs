@@ -53,6 +53,9 @@ internal sealed class VirtualMachine : IDisposable
             AddPassthru(options, hosts, ram, log);
             foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
                 log.BarWithoutRoom(failure);
+            // After the devices, so that it ends before they go.
+            if (_devices.Count > 0)
+                Own(new DeviceWatch(_devices, log));
             var boot = Load(options, layout, ram);
             AddVcpus(options.Cpus, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             if (options.Com1OnStdio)

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>What is told while a guest is made.</summary>
+/// <summary>What is told while a guest is made and runs.</summary>
 internal static partial class VmLog
 {
     [LoggerMessage(LogLevel.Warning, "{Device}: {Warning}")]
@@ -14,4 +14,13 @@ internal static partial class VmLog
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Warning}")]
     public static partial void HandlerWarning(this ILogger log, PciAddress device, string warning);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, and has it: slot {Slot}:{Function} of the guest is empty now")]
+    public static partial void GivenBack(this ILogger log, PciAddress device, int slot, int function);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, but it can't be let go ({Reason}): end this guest")]
+    public static partial void NotGivenBack(this ILogger log, PciAddress device, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Device} reports an uncorrectable error: 'dmesg' of the host says which; what the guest does with the device may fail until its driver resets it")]
+    public static partial void UncorrectableError(this ILogger log, PciAddress device);
 }

@@ -29,6 +29,17 @@ public sealed class HostDeviceTests : IDisposable
         Assert.Null(Find().IommuGroup);
     }
 
+    [Fact]
+    public void The_ways_to_reset_it_are_in_the_order_in_which_the_kernel_tries_them_and_null_where_it_does_not_tell()
+    {
+        _tree.WithFunction(Function);
+        Assert.Null(Find().ResetMethods);
+
+        _tree.Text($"devices/pci0000:00/{Function}/reset_method", "flr bus");
+
+        Assert.Equal("flr bus", Find().ResetMethods);
+    }
+
     [Theory]
     [InlineData(0x00, false)]
     [InlineData(0x80, false)]

@@ -1,0 +1,57 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>The writes to config space by which software resets a function, as its capabilities have them.</summary>
+/// <remarks>
+/// The host function performs the reset itself when the write reaches it. A host's kernel then puts back what it wants of the real
+/// registers; what the guest sees of BARs, interrupts and the command register is not there, and has to be reset beside it.
+/// </remarks>
+internal sealed class ResetWrites
+{
+    private const int None = -1;
+
+    // The byte that holds the bit, and the bit in it.
+    private readonly int _express = None;
+    private readonly int _advanced = None;
+    private readonly int _power = None;
+
+    public ResetWrites(IHostConfigSpace config, CapabilityChains chains)
+    {
+        if (chains.Find(CapabilityId.PciExpress) is { Length: >= PciExpress.Link } express
+            && (Read(config, express, PciExpress.DeviceCapabilities, AccessWidth.Dword) & PciExpress.FlrCapable) != 0)
+            _express = express.Offset + PciExpress.DeviceControl + 1;
+        if (chains.Find(CapabilityId.AdvancedFeatures) is { Length: >= AdvancedFeatures.Length } advanced)
+        {
+            const uint Both = AdvancedFeatures.TransactionsPending | AdvancedFeatures.FlrCapable;
+            if ((Read(config, advanced, AdvancedFeatures.Capabilities, AccessWidth.Byte) & Both) == Both)
+                _advanced = advanced.Offset + AdvancedFeatures.Control;
+        }
+        if (chains.Find(CapabilityId.PowerManagement) is { Length: >= PowerManagement.Length } power
+            && (Read(config, power, PowerManagement.ControlStatus, AccessWidth.Word) & PowerManagement.NoSoftReset) == 0)
+            _power = power.Offset + PowerManagement.ControlStatus;
+    }
+
+    /// <summary>True for a write that initiates a function level reset (PCIe 6.0 §6.6.2; PCI Advanced Capabilities ECN §2).</summary>
+    public bool IsFunctionLevelReset(ConfigOffset offset, AccessWidth width, uint value) =>
+        (Byte(_express, offset, width, value) & (PciExpress.InitiateFlr >> 8)) != 0
+        || (Byte(_advanced, offset, width, value) & AdvancedFeatures.InitiateFlr) != 0;
+
+    /// <summary>
+    /// True for a write that brings a function in D3hot to D0 when that resets it: it comes up uninitialised (PCIe 6.0 §5.3.1.4.1).
+    /// </summary>
+    public bool IsSoftReset(uint powerState, ConfigOffset offset, AccessWidth width, uint value) =>
+        powerState == PowerManagement.D3Hot
+        && Covers(_power, offset, width)
+        && (Byte(_power, offset, width, value) & PowerManagement.PowerStateMask) == 0;
+
+    private static uint Read(IHostConfigSpace config, Capability capability, int register, AccessWidth width) =>
+        config.Read(new((ushort)(capability.Offset + register)), width);
+
+    private static bool Covers(int at, ConfigOffset offset, AccessWidth width) => offset.Value <= at && at < offset.Value + (int)width;
+
+    // What a write puts into a byte; nothing where it does not reach.
+    private static uint Byte(int at, ConfigOffset offset, AccessWidth width, uint value) =>
+        Covers(at, offset, width) ? (value >> (8 * (at - offset.Value))) & 0xFF : 0;
+}

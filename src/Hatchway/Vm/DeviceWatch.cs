@@ -1,0 +1,89 @@
+using Hatchway.Linux;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>What the host says of a guest's devices while the guest runs: that it wants one back, or that one has failed.</summary>
+/// <remarks>
+/// One thread waits for all devices. A device that is wanted back is taken from the guest there and then: whoever unbinds or removes it
+/// on the host waits for that. The guest and its other devices go on.
+/// </remarks>
+internal sealed class DeviceWatch : IDisposable
+{
+    private const int Stop = -1;
+
+    private readonly IReadOnlyList<PassthruDevice> _devices;
+    private readonly ILogger _log;
+    private readonly Epoll _epoll = Epoll.Create();
+    private readonly EventFd _stop = EventFd.Create();
+    private readonly Thread _thread;
+
+    /// <param name="devices">The guest's devices.</param>
+    /// <param name="log">Where it is told what happened.</param>
+    public DeviceWatch(IReadOnlyList<PassthruDevice> devices, ILogger log)
+    {
+        _devices = devices;
+        _log = log;
+        _epoll.TryAdd(_stop, Stop);
+        for (var i = 0; i < devices.Count; i++)
+        {
+            if (devices[i].ReturnRequested is { } request)
+                _epoll.TryAdd(request, Token(i, isError: false));
+            if (devices[i].ErrorReported is { } error)
+                _epoll.TryAdd(error, Token(i, isError: true));
+        }
+        _thread = new Thread(Watch) { Name = "device watch" };
+        _thread.Start();
+    }
+
+    /// <summary>Ends the watch; a device that is being taken away is so when this returns.</summary>
+    public void Dispose()
+    {
+        _stop.Signal();
+        _thread.Join();
+        _epoll.Dispose();
+        _stop.Dispose();
+    }
+
+    private static int Token(int device, bool isError) => (2 * device) + (isError ? 1 : 0);
+
+    private void Watch()
+    {
+        // One at a time: with a device that is taken away its other token goes, too.
+        Span<int> token = stackalloc int[1];
+        while (true)
+        {
+            _epoll.Wait(token, Timeout.InfiniteTimeSpan);
+            if (token[0] == Stop)
+                return;
+            var device = _devices[token[0] / 2];
+            if (token[0] == Token(token[0] / 2, isError: true))
+                ReportError(device);
+            else
+                Surrender(device);
+        }
+    }
+
+    private void ReportError(PassthruDevice device)
+    {
+        device.ErrorReported!.Take();
+        _log.UncorrectableError(device.Host.Address);
+    }
+
+    private void Surrender(PassthruDevice device)
+    {
+        try
+        {
+            // A closed file is watched no more, but which close is the last is for the kernel to say.
+            _epoll.Remove(device.ReturnRequested!);
+            if (device.ErrorReported is { } error)
+                _epoll.Remove(error);
+            device.Dispose();
+            _log.GivenBack(device.Host.Address, device.Slot.Slot, device.Slot.Function);
+        }
+        catch (LinuxException failure)
+        {
+            _log.NotGivenBack(device.Host.Address, failure.Message);
+        }
+    }
+}
