@@ -3,6 +3,7 @@ using Hatchway.Pci.Bars;
 using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
