@@ -3,7 +3,7 @@ namespace Hatchway.Lab.Tests;
 /// <summary>An emulated host whose devices come and go: a disk, NICs, edu, one device that can be pulled, and two that share a group.</summary>
 public sealed class RestlessHost : IDisposable
 {
-    public const string Pluggable = "net0";
+    public const string Pluggable = "plug";
     private readonly string _socket = Path.Combine(Path.GetTempPath(), $"hatchway-qmp-{Guid.NewGuid():N}");
 
     public RestlessHost() => Host = new LabHost(
@@ -13,7 +13,8 @@ public sealed class RestlessHost : IDisposable
         "-d", "rtl8139",
         "-d", "edu,dma_mask=0xffffffff",
         "-d", "pcie-root-port,id=rp0,chassis=1",
-        "-d", $"e1000e,bus=rp0,id={Pluggable}",
+        // The one endpoint of QEMU's whose error reporting can be switched on.
+        "-d", $"virtio-rng-pci,bus=rp0,aer=on,id={Pluggable}",
         "-d", "pcie-root-port,id=rp1,chassis=2",
         "-d", "pcie-pci-bridge,id=br0,bus=rp1",
         "-d", "e1000,bus=br0,addr=1",
@@ -108,6 +109,8 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
     public void An_uncorrectable_error_is_reported_and_a_device_that_is_pulled_is_let_go()
     {
         using var qmp = restless.OpenQmp();
+        // The host's virtio driver is there before.
+        _host.Bind(PluggedIn, "vfio-pci");
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
         StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,1/0/0 --kernel {kernel} tiny");
         Await($"{PluggedIn} has ");
