@@ -97,7 +97,8 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         var device = space.Open(host);
         try
         {
-            var function = new VfioFunction(host, space, device, vm, routes, intxGsi, log);
+            var function = new VfioFunction(
+                host, space, device, vm, routes, intxGsi, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
             if (!function.Answers)
                 throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
             function.TryReset();

@@ -25,6 +25,12 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         {
             end.Fail(failure.Message);
         }
+#pragma warning disable CA1031 // A mistake of ours in one access: the guest ends with what went wrong, and the devices are given back.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            end.Fail($"an access of the guest was answered wrongly, which is a fault of Hatchway's: {failure.GetType().Name}, {failure.Message}");
+        }
     }
 
     private void Answer(KvmExit exit)

@@ -99,21 +99,38 @@ internal sealed class VirtualMachine : IDisposable
     {
         _console?.Start(_com1!);
         var threads = new List<Thread>();
-        foreach (var vcpu in _vcpus)
+        try
         {
-            var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
-            var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}", IsBackground = true };
-            threads.Add(thread);
-            thread.Start();
+            foreach (var vcpu in _vcpus)
+            {
+                var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
+                var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}", IsBackground = true };
+                thread.Start();
+                threads.Add(thread);
+            }
+            _end.Wait();
         }
-        _end.Wait();
+        catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException)
+        {
+            _end.Fail($"only {threads.Count} of {_vcpus.Count} CPUs can have a thread: see 'ulimit -u' and the limit on pids of its control group");
+        }
+        finally
+        {
+            // Whatever happened: nothing is let go while a vCPU may run.
+            Stop();
+            StopVcpus(threads);
+        }
+        return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
+    }
+
+    private void StopVcpus(List<Thread> threads)
+    {
         for (var i = 0; i < threads.Count; i++)
         {
             _vcpus[i].Kick();
             if (!threads[i].Join(HandlerBound))
                 _isStuck = true;
         }
-        return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
     }
 
     /// <summary>
@@ -165,9 +182,10 @@ internal sealed class VirtualMachine : IDisposable
 
     private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
     {
+        // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
+        var routes = new InterruptRoutes(Vm);
         if (hosts.Count == 0)
             return;
-        var routes = new InterruptRoutes(Vm);
         var space = Own(new IommuSpace(Vm, ram.ForDma, log));
         foreach (var (slot, host) in hosts)
         {
