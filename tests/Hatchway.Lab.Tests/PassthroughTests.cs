@@ -114,13 +114,35 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
         Assert.InRange(many.GetProperty("io_exits").GetUInt64(), 0ul, few.GetProperty("io_exits").GetUInt64() + 10);
     }
 
+    [Fact]
+    public void No_message_of_a_hundred_thousand_is_lost()
+    {
+        var run = RunTiny(TinyGuest.InterruptedByMsi(7, 100_000), "-s 7:0,passthru,0/9/0");
+
+        Assert.True(run.Status == 1, run.Output);
+    }
+
+    [Fact]
+    public void No_level_triggered_interrupt_of_twenty_thousand_is_lost_or_stuck()
+    {
+        // Slot 7, pin A: input 16 + 7 of the I/O APIC.
+        var run = RunTiny(TinyGuest.InterruptedByIntx(7, 23, 20_000), "-s 7:0,passthru,0/9/0");
+
+        Assert.True(run.Status == 1, run.Output);
+    }
+
     // Reads edu's identification register, which lies in a direct page (QEMU docs/specs/edu.rst).
     private CommandResult ReadRegister(uint reads)
     {
         const uint Identification = 0x0100_00ED;
-        File.WriteAllBytes(_host.PathOf("tiny.elf"), TinyGuest.ReadingBar0(4, reads, Identification));
+        return RunTiny(TinyGuest.ReadingBar0(4, reads, Identification), "-s 4:0,passthru,0/9/0");
+    }
+
+    private CommandResult RunTiny(byte[] guest, string devices)
+    {
+        File.WriteAllBytes(_host.PathOf("tiny.elf"), guest);
         return _host.Run(
-            $"{Repository.Program} run --stats {_host.PathOf("stats.json")} -s 0:0,hostbridge -s 4:0,passthru,0/9/0 --kernel {_host.PathOf("tiny.elf")} tiny",
+            $"{Repository.Program} run --stats {_host.PathOf("stats.json")} -s 0:0,hostbridge {devices} --kernel {_host.PathOf("tiny.elf")} tiny",
             Guests.Bound);
     }
 

@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Hatchway.Lab.Tests;
 
 /// <summary>A guest of a few instructions as an ELF file with a PVH entry, in 32-bit protected mode (xen/include/public/arch-x86/hvm/start_info.h).</summary>
-internal static class TinyGuest
+internal static partial class TinyGuest
 {
     private const uint LoadAt = 0x10_0000;
     private const int HeaderBytes = 64;

@@ -1,6 +1,7 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
@@ -160,7 +161,7 @@ public sealed class AssignedHeaderTests
     public void The_multi_function_bit_is_the_guests_slots_and_not_the_hosts(bool multiFunction, byte type)
     {
         var host = new ConfigBuilder().Set8(Header.HeaderType, multiFunction ? (byte)0 : (byte)0x80).Build();
-        using var guest = new Guest(host, multiFunction: multiFunction);
+        using var guest = new Guest(host, options: new AssignedOptions { MultiFunction = multiFunction });
         Assert.Equal(type, guest.Read8(Header.HeaderType));
     }
 

@@ -78,7 +78,11 @@ public sealed class VfioDevice : FileDescriptor
     /// <param name="index">One of <see cref="VfioPciIndex"/>.</param>
     /// <param name="start">The first vector.</param>
     /// <param name="eventFds">One for each vector; null signals nobody.</param>
-    public void SetIrqEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds) =>
+    /// <returns>
+    /// 0 when it is done. Else the host has only so many vectors to give, and nothing was done (linux/vfio.h: "greater than 0 if fewer were
+    /// available").
+    /// </returns>
+    public int SetIrqEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds) =>
         SetEventFds(index, start, eventFds, VFIO_IRQ_SET_ACTION_TRIGGER);
 
     /// <summary>Says which eventfd, when signalled, unmasks a level-triggered interrupt.</summary>
@@ -140,7 +144,7 @@ public sealed class VfioDevice : FileDescriptor
         return areas;
     }
 
-    private unsafe void SetEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds, uint action)
+    private unsafe int SetEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds, uint action)
     {
         using var use = Use();
         var bytes = new byte[sizeof(vfio_irq_set) + (eventFds.Length * sizeof(int))];
@@ -160,7 +164,7 @@ public sealed class VfioDevice : FileDescriptor
                 start = (uint)start,
                 count = (uint)eventFds.Length,
             });
-            LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_SET_IRQS, data), "VFIO_DEVICE_SET_IRQS");
+            return LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_SET_IRQS, data), "VFIO_DEVICE_SET_IRQS");
         }
     }
 }

@@ -13,6 +13,13 @@ namespace Hatchway.Machine.Memory;
 /// <param name="layout">Where the windows are.</param>
 public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, MemoryLayout layout) : IGuestAddressMap
 {
+    private const ulong PageSize = 4096;
+
+    // Guards both tables and is held while they and the address space change together, and while a claim is given up.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<IAddressTarget, (ulong Start, ulong End)> _inMemory = [];
+    private readonly Dictionary<ulong, (IAddressTarget Owner, Action GiveUp)> _claims = [];
+
     /// <inheritdoc/>
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target)
     {
@@ -21,14 +28,63 @@ public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, M
             : Holds(layout.Mmio32, start, length) || Holds(layout.Mmio64, start, length);
         if (!forwarded)
             return false;
-        Space(kind).Map(start, length, target);
+        if (kind == AddressSpaceKind.Port)
+        {
+            ports.Map(start, length, target);
+            return true;
+        }
+        lock (_gate)
+        {
+            memory.Map(start, length, target);
+            _inMemory.Add(target, (start, start + length));
+            EndClaims(start, start + length);
+        }
         return true;
     }
 
     /// <inheritdoc/>
-    public void Unmap(AddressSpaceKind kind, IAddressTarget target) => Space(kind).Unmap(target);
+    public bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp)
+    {
+        lock (_gate)
+        {
+            foreach (var (target, (start, end)) in _inMemory)
+            {
+                if (target != owner && start < page + PageSize && page < end)
+                    return false;
+            }
+            _claims.Add(page, (owner, giveUp));
+            return true;
+        }
+    }
 
-    private AddressSpace Space(AddressSpaceKind kind) => kind == AddressSpaceKind.Port ? ports : memory;
+    /// <inheritdoc/>
+    public void Unmap(AddressSpaceKind kind, IAddressTarget target)
+    {
+        if (kind == AddressSpaceKind.Port)
+        {
+            ports.Unmap(target);
+            return;
+        }
+        lock (_gate)
+        {
+            memory.Unmap(target);
+            if (_inMemory.Remove(target, out var range) && _claims.TryGetValue(PageOf(range.End - 1), out var claim) && claim.Owner == target)
+                _claims.Remove(PageOf(range.End - 1));
+        }
+    }
+
+    private void EndClaims(ulong start, ulong end)
+    {
+        foreach (var (page, claim) in _claims)
+        {
+            if (start >= page + PageSize || page >= end)
+                continue;
+            _claims.Remove(page);
+            claim.GiveUp();
+        }
+    }
+
+    private static ulong PageOf(ulong address) => address & ~(PageSize - 1);
 
     private static bool Holds(BridgeWindow window, ulong start, ulong length) =>
         length > 0 && start >= window.Start && length <= window.Length && start - window.Start <= window.Length - length;

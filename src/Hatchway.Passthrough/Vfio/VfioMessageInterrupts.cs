@@ -29,7 +29,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     private readonly InterruptRoutes _routes;
     private readonly ILogger _log;
     private readonly Vector[] _vectors;
-    private bool _enabled;
+
+    // Vectors that the host has given; 0 while switched off.
+    private int _enabled;
 
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
@@ -43,8 +45,15 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     {
         try
         {
-            _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
-            _enabled = true;
+            var given = _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
+            if (given > 0)
+            {
+                LogTooFew(_name, Kind, vectors, given);
+                // Asked for what there is, it may have become less meanwhile; then none is better than asking on and on.
+                if (_device.SetIrqEventFds(_index, 0, new EventFd?[given]) > 0)
+                    return false;
+            }
+            _enabled = given > 0 ? given : vectors;
             return true;
         }
         catch (LinuxException failure)
@@ -56,9 +65,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     public void Disable()
     {
-        if (!_enabled)
+        if (_enabled == 0)
             return;
-        _enabled = false;
+        _enabled = 0;
         for (var vector = 0; vector < _vectors.Length; vector++)
             Mask(vector);
         try
@@ -75,6 +84,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     public bool TryUnmask(int vector, MsiMessage message)
     {
+        // The host's want was told when the kind was switched on.
+        if (vector >= _enabled)
+            return false;
         ref var state = ref _vectors[vector];
         try
         {
@@ -148,6 +160,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         public uint? Gsi;
         public bool Bound;
     }
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind}: the host has {Given} interrupt vectors left for the device's {Vectors}; the others stay silent: give the guest fewer devices, or the host more CPUs")]
+    private partial void LogTooFew(string device, string kind, int vectors, int given);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} with {Vectors} vectors can't be switched on: {Reason}")]
     private partial void LogEnableFailed(string device, string kind, int vectors, string reason);

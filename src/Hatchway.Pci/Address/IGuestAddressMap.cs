@@ -25,6 +25,19 @@ public interface IGuestAddressMap
     /// </returns>
     bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target);
 
+    /// <summary>
+    /// Asks for a whole page of guest-physical memory in which <paramref name="owner"/> is mapped and which it does not fill: only in such
+    /// a page may something smaller than a page be laid over by a mapping, because the mapping hides all else that is in the page.
+    /// </summary>
+    /// <param name="page">The page's first address.</param>
+    /// <param name="owner">A target that is mapped in the page.</param>
+    /// <param name="giveUp">
+    /// Called, once at most and by any thread, when another target comes into the page, before it answers there. It must not call back.
+    /// The claim ends then, or when the owner is unmapped.
+    /// </param>
+    /// <returns>False when another target is in the page already.</returns>
+    bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp);
+
     /// <summary>Takes <paramref name="target"/> out of the space again; nothing happens when it is not in it.</summary>
     void Unmap(AddressSpaceKind kind, IAddressTarget target);
 }

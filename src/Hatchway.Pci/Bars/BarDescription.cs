@@ -1,7 +1,7 @@
 using System.Numerics;
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
 using Hatchway.Pci.Spec;
-using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Bars;
 
@@ -52,16 +52,19 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
     public ulong AddressMask => ~(Size - 1) & (Kind == BarKind.Memory64 ? ulong.MaxValue : uint.MaxValue);
 
     /// <summary>Reads a host function's BARs: kinds from its registers, sizes from its regions.</summary>
+    /// <param name="config">The function's config space.</param>
+    /// <param name="regionOf">The region behind a BAR or the ROM, or null.</param>
     /// <returns>In rising order; registers that decode nothing are left out.</returns>
-    public static IReadOnlyList<BarDescription> FromHost(IHostFunction host)
+    public static IReadOnlyList<BarDescription> Read(IHostConfigSpace config, Func<BarIndex, IHostRegion?> regionOf)
     {
-        ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(regionOf);
         var bars = new List<BarDescription>();
         for (byte i = 0; i < 6; i++)
         {
-            var register = host.Config.Read(new((ushort)(Header.Bar0 + (4 * i))), AccessWidth.Dword);
+            var register = config.Read(new((ushort)(Header.Bar0 + (4 * i))), AccessWidth.Dword);
             var is64 = (register & BarBits.Io) == 0 && (register & BarBits.TypeMask) == BarBits.Type64;
-            if (host.Region(new BarIndex(i)) is { Size: > 0 } region)
+            if (regionOf(new BarIndex(i)) is { Size: > 0 } region)
             {
                 var kind = (register & BarBits.Io) != 0 ? BarKind.Io : is64 && i < 5 ? BarKind.Memory64 : BarKind.Memory32;
                 var smallest = kind == BarKind.Io ? 4ul : 16ul;
@@ -74,7 +77,7 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
             if (is64)
                 i++;
         }
-        if (host.Region(BarIndex.Rom) is { Size: > 0 } rom)
+        if (regionOf(BarIndex.Rom) is { Size: > 0 } rom)
             bars.Add(new BarDescription(BarIndex.Rom, BarKind.Rom, Math.Max(2048, BitOperations.RoundUpToPowerOf2(rom.Size)), false));
         return bars;
     }

@@ -15,12 +15,20 @@ public sealed class BarWindow : IAddressTarget
 
     private readonly IHostRegion _region;
     private readonly BarHandlerList _handlers;
+
+    // Guards the mappings and whether the page is shared: another function's BAR may come into this one's page. A leaf.
+    private readonly Lock _mappingsGate = new();
     private readonly List<IDisposable> _mappings = [];
+    private bool _isPageShared;
     private ulong? _placed;
     private long _failures;
 
     /// <summary>Makes a window for a BAR; it answers once it is placed.</summary>
-    public BarWindow(BarDescription bar, IHostRegion region, BarHandlerList handlers)
+    /// <param name="bar">The BAR.</param>
+    /// <param name="region">What is behind.</param>
+    /// <param name="handlers">Who owns registers.</param>
+    /// <param name="trapSubPage">A BAR smaller than a page is trapped, even where its page could be mapped.</param>
+    public BarWindow(BarDescription bar, IHostRegion region, BarHandlerList handlers, bool trapSubPage = false)
     {
         ArgumentNullException.ThrowIfNull(region);
         ArgumentNullException.ThrowIfNull(handlers);
@@ -29,7 +37,8 @@ public sealed class BarWindow : IAddressTarget
         _handlers = handlers;
         Segments = bar.Kind is BarKind.Io or BarKind.Rom
             ? [new BarSegment(0, region.Size, SegmentKind.Trapped)]
-            : BarLayout.Divide(region.Size, region.MappableAreas, handlers[bar.Index], PageSize);
+            : BarLayout.Divide(
+                region.Size, trapSubPage && region.Size < PageSize ? [] : region.MappableAreas, handlers[bar.Index], PageSize);
     }
 
     /// <summary>The BAR.</summary>
@@ -74,11 +83,8 @@ public sealed class BarWindow : IAddressTarget
         foreach (var segment in Segments)
         {
             // A page of the device can only become a page of the guest: the two must be aligned alike.
-            if (segment.Kind != SegmentKind.Direct || ((address + segment.Offset) & (PageSize - 1)) != 0)
-                continue;
-            var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
-            if (_region.TryMapIntoGuest(segment.Offset, length, address + segment.Offset) is { } mapping)
-                _mappings.Add(mapping);
+            if (segment.Kind == SegmentKind.Direct && ((address + segment.Offset) & (PageSize - 1)) == 0)
+                MapSegment(map, segment, address + segment.Offset);
         }
         return true;
     }
@@ -86,12 +92,49 @@ public sealed class BarWindow : IAddressTarget
     /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
     internal void Remove(IGuestAddressMap map)
     {
-        foreach (var mapping in _mappings)
-            mapping.Dispose();
-        _mappings.Clear();
+        EndMappings();
         if (_placed is not null)
             map.Unmap(Bar.Space, this);
         _placed = null;
+        lock (_mappingsGate)
+            _isPageShared = false;
+    }
+
+    private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
+    {
+        var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
+        // What does not fill its last page would hide whatever else a guest puts there.
+        if (length != segment.Length && !map.TryClaimPage(guestPhysical + length - PageSize, this, GivePageUp))
+            return;
+        if (_region.TryMapIntoGuest(segment.Offset, length, guestPhysical) is not { } mapping)
+            return;
+        lock (_mappingsGate)
+        {
+            if (!_isPageShared)
+            {
+                _mappings.Add(mapping);
+                return;
+            }
+        }
+        // Somebody came into the page meanwhile.
+        mapping.Dispose();
+    }
+
+    private void GivePageUp()
+    {
+        lock (_mappingsGate)
+            _isPageShared = true;
+        EndMappings();
+    }
+
+    private void EndMappings()
+    {
+        lock (_mappingsGate)
+        {
+            foreach (var mapping in _mappings)
+                mapping.Dispose();
+            _mappings.Clear();
+        }
     }
 
     private ulong ReadPiece(BarHandlerRange? owner, ulong offset, AccessWidth width)

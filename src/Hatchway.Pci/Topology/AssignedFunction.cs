@@ -39,17 +39,20 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <param name="host">What is behind.</param>
     /// <param name="map">The guest's address spaces.</param>
     /// <param name="handlers">Register handlers beyond those that the function needs itself; the list is completed here.</param>
-    /// <param name="multiFunction">The slot holds other functions, too.</param>
+    /// <param name="options">What can be chosen.</param>
     /// <exception cref="ArgumentException">A handler overlaps the MSI-X table or the pending bits; the message names both.</exception>
-    public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, bool multiFunction)
+    public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, AssignedOptions options)
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(handlers);
+        ArgumentNullException.ThrowIfNull(options);
         _host = host;
         _map = map;
         Chains = CapabilityWalker.Walk(host.Config);
-        var bars = BarDescription.FromHost(host);
+        IHostRegion? Region(BarIndex index) =>
+            index != BarIndex.Rom ? host.Region(index) : options.HideRom ? null : options.Rom ?? host.Region(index);
+        var bars = BarDescription.Read(host.Config, Region);
         var msi = Usable(CapabilityId.Msi, host.Msi);
         var msix = Usable(CapabilityId.MsiX, host.MsiX);
         if (msix is { } there)
@@ -57,7 +60,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _msix = AddMsix(there, bars, handlers);
             _msixControl = there.Offset + MsiX.Control;
         }
-        var shape = new AssignedShape(bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, multiFunction);
+        var shape = new AssignedShape(bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
         if (msi is { } capability)
         {
@@ -69,7 +72,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _powerControl = power.Offset + PowerManagement.ControlStatus;
         _windows = new BarWindow[bars.Count];
         for (var i = 0; i < bars.Count; i++)
-            _windows[i] = new BarWindow(bars[i], host.Region(bars[i].Index)!, handlers);
+            _windows[i] = new BarWindow(bars[i], Region(bars[i].Index)!, handlers, options.TrapSubPage);
         lock (_effects)
             SwitchInterrupts();
     }

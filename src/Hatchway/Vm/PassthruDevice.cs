@@ -31,7 +31,7 @@ internal sealed class PassthruDevice : IDisposable
         _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), log);
         try
         {
-            Guest = new AssignedFunction(_host, map, new BarHandlerList(), multiFunction);
+            Guest = new AssignedFunction(_host, map, new BarHandlerList(), Options(slot, multiFunction));
             foreach (var warning in Guest.Chains.Warnings)
                 log.BrokenCapabilities(host.Address, warning);
             if (_host.IntxGsi is { } gsi)
@@ -41,6 +41,33 @@ internal sealed class PassthruDevice : IDisposable
         {
             _host.Dispose();
             throw;
+        }
+    }
+
+    private static AssignedOptions Options(SlotOption slot, bool multiFunction)
+    {
+        var options = ((PassthruSlot)slot.Emulation).Options;
+        return new AssignedOptions
+        {
+            MultiFunction = multiFunction,
+            TrapSubPage = options.TrapSubPage,
+            HideRom = options.Rom == PassthruOptions.NoRom,
+            Rom = options.Rom is null or PassthruOptions.NoRom ? null : ReadRom(options.Rom),
+        };
+    }
+
+    private static RomImage ReadRom(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            var content = new byte[Math.Min(file.Length, RomImage.MaximumBytes + 1)];
+            file.ReadExactly(content);
+            return new RomImage(content);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UserException($"rom={path}: {failure.Message}");
         }
     }
 

@@ -47,6 +47,30 @@ public sealed class MachineAddressMapTests
         Assert.False((kind == AddressSpaceKind.Port ? _ports : _memory).Unmap(target));
     }
 
+    [Fact]
+    public void A_page_is_given_to_who_is_alone_in_it_and_taken_back_when_somebody_comes()
+    {
+        const ulong Page = 0xC000_0000;
+        var first = new ConstantTarget(1);
+        var second = new ConstantTarget(2);
+        var third = new ConstantTarget(3);
+        var given = 0;
+        _map.TryMap(AddressSpaceKind.Memory, Page, 0x100, first);
+        _map.TryMap(AddressSpaceKind.Memory, Page + 0x1000, 0x1000, second);
+
+        Assert.True(_map.TryClaimPage(Page, first, () => given++));
+        _map.TryMap(AddressSpaceKind.Memory, Page + 0xF00, 0x100, third);
+        Assert.Equal(1, given);
+
+        // Still shared, so it is not given again; alone once more, it is, and given up once only.
+        Assert.False(_map.TryClaimPage(Page, first, () => given++));
+        _map.Unmap(AddressSpaceKind.Memory, third);
+        Assert.True(_map.TryClaimPage(Page, first, () => given++));
+        _map.Unmap(AddressSpaceKind.Memory, first);
+        _map.TryMap(AddressSpaceKind.Memory, Page, 0x1000, third);
+        Assert.Equal(1, given);
+    }
+
     private ulong Read(AddressSpaceKind kind, ulong address) =>
         (kind == AddressSpaceKind.Port ? _ports : _memory).Read(address, AccessWidth.Byte);
 }

@@ -14,6 +14,8 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
 
     private readonly List<(AddressSpaceKind Kind, ulong First, ulong Last, IAddressTarget Target)> _targets = [];
 
+    private readonly Dictionary<ulong, (IAddressTarget Owner, Action GiveUp)> _claims = [];
+
     public int Count => _targets.Count;
 
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target)
@@ -25,6 +27,22 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
             return false;
         _targets.Add((kind, start, last, target));
         log.Add($"map.add {kind} {start:x} {length:x}");
+        foreach (var page in _claims.Keys.Where(page => start < page + 0x1000 && page <= last).ToList())
+        {
+            _claims.Remove(page, out var claim);
+            claim.GiveUp();
+        }
+        return true;
+    }
+
+    public bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp)
+    {
+        Assert.Equal(0ul, page & 0xFFF);
+        Assert.Contains(_targets, entry => ReferenceEquals(entry.Target, owner));
+        if (_targets.Exists(entry => entry.Kind == AddressSpaceKind.Memory && !ReferenceEquals(entry.Target, owner)
+            && entry.First < page + 0x1000 && page <= entry.Last))
+            return false;
+        _claims.Add(page, (owner, giveUp));
         return true;
     }
 
@@ -32,6 +50,8 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
     {
         if (_targets.RemoveAll(entry => entry.Kind == kind && ReferenceEquals(entry.Target, target)) > 0)
             log.Add($"map.remove {kind}");
+        foreach (var page in _claims.Where(claim => ReferenceEquals(claim.Value.Owner, target)).Select(static claim => claim.Key).ToList())
+            _claims.Remove(page);
     }
 
     /// <summary>A guest's read: all ones where nothing answers.</summary>

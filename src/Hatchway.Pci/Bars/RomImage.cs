@@ -1,0 +1,50 @@
+using System.Numerics;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>An expansion ROM whose content is given, in place of the device's own (PCI Firmware 3.3 §5).</summary>
+public sealed class RomImage : IHostRegion
+{
+    /// <summary>Bytes that an expansion ROM can have at most: its register has no more address bits than that (PCIe 6.0 §7.5.1.2.4).</summary>
+    public const int MaximumBytes = 16 << 20;
+
+    private const int MinimumBytes = 2048;
+    private readonly byte[] _content;
+
+    /// <summary>Takes the content.</summary>
+    /// <param name="content">1 to <see cref="MaximumBytes"/> bytes that begin with 55h AAh.</param>
+    /// <exception cref="ArgumentException">It is not an expansion ROM, or too large.</exception>
+    public RomImage(ReadOnlySpan<byte> content)
+    {
+        if (content is not [0x55, 0xAA, ..])
+            throw new ArgumentException("not an expansion ROM: it does not begin with 55h AAh", nameof(content));
+        if (content.Length > MaximumBytes)
+            throw new ArgumentException($"{content.Length} bytes are more than an expansion ROM can have, {MaximumBytes}", nameof(content));
+        _content = content.ToArray();
+    }
+
+    /// <inheritdoc/>
+    public ulong Size => Math.Max(MinimumBytes, BitOperations.RoundUpToPowerOf2((uint)_content.Length));
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MappableArea> MappableAreas => [];
+
+    /// <inheritdoc/>
+    public bool TryRead(ulong offset, AccessWidth width, out ulong value)
+    {
+        value = width.AllOnes();
+        for (var i = 0; i < (int)width && offset + (uint)i < (ulong)_content.Length; i++)
+        {
+            var shift = 8 * i;
+            value = (value & ~(0xFFul << shift)) | ((ulong)_content[offset + (uint)i] << shift);
+        }
+        return true;
+    }
+
+    /// <summary>Does nothing: it is read-only memory.</summary>
+    public bool TryWrite(ulong offset, AccessWidth width, ulong value) => true;
+
+    /// <inheritdoc/>
+    public IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical) => null;
+}
