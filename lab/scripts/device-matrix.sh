@@ -103,6 +103,8 @@ usb() {
 }
 
 lspci -nk
+# Disks behind USB and SD come later than init looks for drivers.
+modprobe -a usb-storage usbhid sd_mod mmc_block
 await disks_are_there
 for path in /sys/block/nvme* /sys/block/sd* /sys/block/mmcblk?; do
     [ ! -e "$path" ] || disk "${path##*/}"

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
@@ -22,6 +23,12 @@ internal static class Repository
 
     /// <summary>What the lab's disk holds.</summary>
     public static string Disk { get; } = Ask("lab/guest", "disk");
+
+    /// <summary>The program that accesses a device's registers, for the emulated host.</summary>
+    public static string RegisterProgram { get; } = Ask("lab/guest", "regread");
+
+    /// <summary>What a disk of the lab holds that was asked for with a size, as 4M, and a seed.</summary>
+    public static string DiskOf(string size, int seed) => Ask("lab/guest", "disk", size, seed.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Makes an initial file system that runs a script.</summary>
     public static void MakeInitrd(string script, string path)

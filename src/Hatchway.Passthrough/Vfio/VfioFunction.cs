@@ -23,7 +23,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     private readonly VfioMessageInterrupts? _msix;
     private readonly ILogger _log;
 
-    private VfioFunction(HostDevice host, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
+    private VfioFunction(HostDevice host, VfioDevice device, IommuSpace space, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
     {
         Host = host;
         _device = device;
@@ -33,7 +33,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         for (byte i = 0; i < BarIndex.Count; i++)
         {
             if (TryGetRegion(device, i) is { Size: > 0 } info)
-                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, log);
+                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, space, log);
         }
         var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
         if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)
@@ -82,7 +82,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         var device = space.Open(host);
         try
         {
-            var function = new VfioFunction(host, device, vm, routes, intxGsi, log);
+            var function = new VfioFunction(host, device, space, vm, routes, intxGsi, log);
             function.TryReset();
             if (function.Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) == uint.MaxValue)
                 throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
