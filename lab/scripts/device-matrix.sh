@@ -35,14 +35,16 @@ disks_are_there() {
     [ "$(find /sys/block -name 'nvme*' -o -name 'sd*' -o -name 'mmcblk*' | wc -l)" -ge "$(parameter disks)" ]
 }
 
-# Reads all of it; then writes at its end and reads that back. Both past the page cache.
+# Reads all of it; then writes at its end, reads that back, and puts back what was there. All past the page cache.
 disk() {
     slot=$(slot_of "/sys/block/$1/device")
     result "disk.$slot=$(dd "if=/dev/$1" bs=64k iflag=direct 2> /dev/null | sha256sum | cut -d ' ' -f 1)"
     last=$(($(cat "/sys/block/$1/size") / 128 - 1))
+    dd "if=/dev/$1" of=/tmp/kept bs=64k skip=$last count=1 iflag=direct 2> /dev/null
     dd if=/dev/urandom of=/tmp/written bs=64k count=1 2> /dev/null
     dd if=/tmp/written "of=/dev/$1" bs=64k seek=$last oflag=direct conv=notrunc 2> /dev/null
     dd "if=/dev/$1" of=/tmp/read bs=64k skip=$last count=1 iflag=direct 2> /dev/null
+    dd if=/tmp/kept "of=/dev/$1" bs=64k seek=$last oflag=direct conv=notrunc 2> /dev/null
     result "written.$slot=$(cmp /tmp/written /tmp/read && echo same)"
 }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
@@ -54,6 +55,20 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
     [InlineData("IO-APIC", "snd_intel8x0")]
     public void Interrupts_come_by_the_way_that_the_driver_chose(string controller, string name) =>
         Assert.True(_matrix.Interrupts(controller, name) > 0, string.Join('\n', Run.Section("interrupts")));
+
+    [Theory]
+    [InlineData("0:4:0", "BAR1", "0+100 Direct")]
+    [InlineData("0:5:0", "BAR1", "0+400 Direct")]
+    [InlineData("0:12:0", "BAR0", "0+100 Direct")]
+    [InlineData("0:13:0", "BAR1", "0+20 Direct")]
+    public void A_bar_smaller_than_a_page_that_has_its_page_for_itself_is_mapped(string slot, string bar, string segment)
+    {
+        using var statistics = JsonDocument.Parse(File.ReadAllText(_matrix.Host.PathOf("stats.json")));
+        var device = statistics.RootElement.GetProperty("devices").EnumerateArray().Single(d => d.GetProperty("guest").GetString() == slot);
+        var described = device.GetProperty("bars").EnumerateArray().Single(b => b.GetProperty("name").GetString() == bar);
+
+        Assert.Equal(segment, described.GetProperty("segments").EnumerateArray().Single().GetString());
+    }
 
     [Fact]
     public void Edu_computes_interrupts_and_copies()
