@@ -49,10 +49,7 @@ ping_gateway() {
     done
     network=$(parameter "hw.$name")
     if [ -z "$interface" ] || [ -z "$network" ]; then
-        # As RECEIVED/SENT.
-    replies=$(ping -c 3 -W 5 -I "$interface" "$network.2" |
-        sed -n 's/^\(.*\) packets transmitted, \(.*\) packets received.*/\2\/\1/p')
-    result "$name.ping=$replies"
+        result "$name=missing"
         return
     fi
     ip link set "$interface" up
@@ -64,6 +61,7 @@ ping_gateway() {
     done
     ip address add "$network.15/24" dev "$interface"
     result "$name.driver=$driver"
+    # As RECEIVED/SENT.
     result "$name.ping=$(ping -c 3 -W 5 -I "$interface" "$network.2" | sed -n 's/^\(.*\) packets transmitted, \(.*\) packets received.*/\2\/\1/p')"
     ip address del "$network.15/24" dev "$interface"
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Reflection;
 
 namespace Hatchway.Lab.Tests;
@@ -31,6 +32,12 @@ internal static class Repository
         var configuration = typeof(Repository).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
         return Path.Combine(Root, folder, "bin", configuration, "net10.0", $"{Path.GetFileName(folder)}.dll");
     }
+
+    /// <summary>The program that accesses a device's registers, for the emulated host.</summary>
+    public static string RegisterProgram { get; } = Ask("lab/guest", "regread");
+
+    /// <summary>What a disk of the lab holds that was asked for with a size, as 4M, and a seed.</summary>
+    public static string DiskOf(string size, int seed) => Ask("lab/guest", "disk", size, seed.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Makes an initial file system that runs a script.</summary>
     public static void MakeInitrd(string script, string path)

@@ -82,6 +82,18 @@ public sealed partial class IommuSpace : IDisposable
         _container.Dispose();
     }
 
+    /// <summary>Lets devices reach part of a device's BAR, at the address where the guest has it.</summary>
+    /// <param name="address">Where this process has it, page-aligned.</param>
+    /// <param name="guestPhysical">Where the guest has it.</param>
+    /// <param name="length">Bytes, whole pages.</param>
+    /// <returns>The mapping, which ends when disposed; disposing fails as UnmapDma does.</returns>
+    /// <exception cref="LinuxException">The IOMMU can't map it, or the kernel can't find the device's pages.</exception>
+    internal IDisposable MapDevice(nint address, ulong guestPhysical, ulong length)
+    {
+        _container.MapDma(address, guestPhysical, length);
+        return new DeviceRange(_container, guestPhysical, length);
+    }
+
     // A container that its last group leaves forgets what was mapped (drivers/vfio/vfio_iommu_type1.c): nothing is pinned any more.
     private void Leave(int number)
     {
@@ -156,4 +168,9 @@ public sealed partial class IommuSpace : IDisposable
 
     [LoggerMessage(LogLevel.Warning, "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU reserves addresses: a device can't reach them")]
     private partial void LogReserved(ulong bytes, ulong start, ulong end);
+
+    private sealed class DeviceRange(VfioContainer container, ulong iova, ulong length) : IDisposable
+    {
+        public void Dispose() => container.UnmapDma(iova, length);
+    }
 }

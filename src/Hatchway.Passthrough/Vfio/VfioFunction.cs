@@ -36,7 +36,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         for (byte i = 0; i < BarIndex.Count; i++)
         {
             if (TryGetRegion(device, i) is { Size: > 0 } info)
-                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, log);
+                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, space, log);
         }
         var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
         if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)

@@ -18,12 +18,13 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     private readonly VfioDevice _device;
     private readonly VfioRegionInfo _info;
     private readonly KvmVm _vm;
+    private readonly IommuSpace _space;
     private readonly ILogger _log;
     private readonly Dictionary<(ulong Offset, ulong Length), MemoryMapping> _mappings = [];
 
-    public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, ILogger log)
+    public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, IommuSpace space, ILogger log)
     {
-        (_name, _device, _info, _vm, _log) = (name, device, info, vm, log);
+        (_name, _device, _info, _vm, _space, _log) = (name, device, info, vm, space, log);
         MappableAreas = Areas(info);
     }
 
@@ -47,7 +48,8 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
         {
             if (!_mappings.TryGetValue((offset, length), out var mapping))
                 _mappings.Add((offset, length), mapping = _device.Map(_info, offset, length, _info.IsWritable));
-            return _vm.MapMemory(guestPhysical, mapping.Address, length);
+            var guest = _vm.MapMemory(guestPhysical, mapping.Address, length);
+            return new PeerMapping(guest, TryMapForDma(mapping, offset, length, guestPhysical));
         }
         catch (LinuxException failure)
         {
@@ -63,6 +65,21 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
         _mappings.Clear();
     }
 
+    // Devices reach one another's memory, and a device its own: the 53C895A fetches its instructions from its own BAR 2 by DMA.
+    // The kernel needs decoding on to map it, as it is whenever a BAR answers.
+    private IDisposable? TryMapForDma(MemoryMapping mapping, ulong offset, ulong length, ulong guestPhysical)
+    {
+        try
+        {
+            return _space.MapDevice(mapping.Address, guestPhysical, length);
+        }
+        catch (LinuxException failure)
+        {
+            LogNoDma(_name, offset, guestPhysical, failure.Message);
+            return null;
+        }
+    }
+
     // Without the sparse capability a mappable region is mappable whole (linux/vfio.h, VFIO_REGION_INFO_CAP_SPARSE_MMAP).
     private static MappableArea[] Areas(VfioRegionInfo info)
     {
@@ -74,6 +91,9 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
         Array.Sort(areas, static (a, b) => a.Offset.CompareTo(b.Offset));
         return areas;
     }
+
+    [LoggerMessage(LogLevel.Warning, "{Region} at {Offset:x}h can't be reached by DMA at {GuestPhysical:x}h: {Reason}")]
+    private partial void LogNoDma(string region, ulong offset, ulong guestPhysical, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Region} at {Offset:x}h can't be mapped at {GuestPhysical:x}h and is trapped instead: {Reason}")]
     private partial void LogTrapped(string region, ulong offset, ulong guestPhysical, string reason);

@@ -1,0 +1,135 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Hatchway.Lab.Tests;
+
+/// <summary>Each device of the matrix does what it is there for, with the guest's own driver. One boot serves all of these.</summary>
+public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<DeviceMatrix>
+{
+    private readonly DeviceMatrix _matrix = matrix;
+
+    private CommandResult Run => _matrix.Run;
+
+    [Fact]
+    public void A_guest_with_all_of_them_powers_off_and_leaves_nothing_behind()
+    {
+        Assert.True(Run.Status == 1, Run.Output);
+        Assert.Contains("RESULT done", Run.Output, StringComparison.Ordinal);
+        Guests.AssertNothingLeft(_matrix.Host);
+    }
+
+    [Theory]
+    [InlineData("02.0", "nvme", "16M", 1)]
+    [InlineData("05.0", "sym53c8xx", "4M", 2)]
+    [InlineData("09.0", "xhci_hcd", "4M", 3)]
+    [InlineData("0a.7", "ehci-pci", "4M", 4)]
+    [InlineData("0c.0", "sdhci-pci", "4M", 5)]
+    [InlineData("10.0", "nvme", "16M", 6)]
+    public void A_disk_is_read_whole_and_takes_what_is_written(string slot, string driver, string size, int seed)
+    {
+        Assert.Equal(driver, Run.Result($"driver.{slot}"));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.DiskOf(size, seed)))), Run.Result($"disk.{slot}"));
+        Assert.Equal("same", Run.Result($"written.{slot}"));
+    }
+
+    [Theory]
+    [InlineData("03.0", "e1000e")]
+    [InlineData("04.0", "8139cp")]
+    [InlineData("0d.0", "pcnet32")]
+    [InlineData("0e.0", "e1000")]
+    [InlineData("0f.0", "ne2k-pci")]
+    public void A_network_card_sends_and_receives(string slot, string driver)
+    {
+        Assert.Equal(driver, Run.Result($"driver.{slot}"));
+        Assert.Equal("3/3", Run.Result($"ping.{slot}"));
+    }
+
+    [Theory]
+    [InlineData("PCI-MSI", "nvme0q1")]
+    [InlineData("PCI-MSI", "edu")]
+    [InlineData("PCI-MSI", "xhci_hcd")]
+    [InlineData("IO-APIC", "ehci_hcd")]
+    [InlineData("IO-APIC", "uhci_hcd")]
+    [InlineData("IO-APIC", "sym53c8xx")]
+    [InlineData("IO-APIC", "snd_intel8x0")]
+    public void Interrupts_come_by_the_way_that_the_driver_chose(string controller, string name) =>
+        Assert.True(_matrix.Interrupts(controller, name) > 0, string.Join('\n', Run.Section("interrupts")));
+
+    [Theory]
+    [InlineData("0:4:0", "BAR1", "0+100 Direct")]
+    [InlineData("0:5:0", "BAR1", "0+400 Direct")]
+    [InlineData("0:12:0", "BAR0", "0+100 Direct")]
+    [InlineData("0:13:0", "BAR1", "0+20 Direct")]
+    public void A_bar_smaller_than_a_page_that_has_its_page_for_itself_is_mapped(string slot, string bar, string segment)
+    {
+        using var statistics = JsonDocument.Parse(File.ReadAllText(_matrix.Host.PathOf("stats.json")));
+        var device = statistics.RootElement.GetProperty("devices").EnumerateArray().Single(d => d.GetProperty("guest").GetString() == slot);
+        var described = device.GetProperty("bars").EnumerateArray().Single(b => b.GetProperty("name").GetString() == bar);
+
+        Assert.Equal(segment, described.GetProperty("segments").EnumerateArray().Single().GetString());
+    }
+
+    [Fact]
+    public void Edu_computes_interrupts_and_copies()
+    {
+        Assert.Equal("3628800", Run.Result("edu.factorial"));
+        Assert.Equal("3", Run.Result("edu.interrupts"));
+        Assert.Equal("1000", Run.Result("edu.dma"));
+    }
+
+    [Fact]
+    public void Pci_testdev_counts_every_write_to_memory_and_ports()
+    {
+        Assert.Equal("5", Run.Result("testdev.07.0.bar0"));
+        Assert.Equal("5", Run.Result("testdev.07.0.bar1"));
+    }
+
+    [Fact]
+    public void What_the_guest_writes_to_shared_memory_the_host_reads()
+    {
+        Assert.Equal("0x0123456789abcdef", Run.Result("ivshmem.08.0"));
+        Assert.Equal("0x0123", Run.Result("ivshmem.08.0.word"));
+        Assert.Equal("value=0x0123456789abcdef", _matrix.Host.Check(
+            $"echo 1 > /sys/bus/pci/devices/0000:00:0c.0/enable; {Repository.RegisterProgram} 0000:00:0c.0 2 0xffff8 8").Split(' ')[0]);
+    }
+
+    [Fact]
+    public void A_full_speed_device_comes_to_a_companion_controller_of_the_same_slot()
+    {
+        Assert.Equal("uhci_hcd", Run.Result("driver.0a.1"));
+        Assert.StartsWith("03 usbhid 12", Run.Result("usb.0a.1"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_the_guest_plays_is_heard()
+    {
+        const int HeaderBytes = 44;
+        const int FrameBytes = 4;
+        Assert.Equal("frames=24000", Run.Result("sound"));
+        var bytes = File.ReadAllBytes(_matrix.Sound).AsSpan(HeaderBytes);
+        var heard = 0;
+        var edges = 0;
+        var last = 0;
+        for (; bytes.Length >= FrameBytes; bytes = bytes[FrameBytes..])
+        {
+            var sample = BinaryPrimitives.ReadInt16LittleEndian(bytes);
+            // The tone's amplitude is 8192; the mixer may round.
+            if (Math.Abs(sample) is < 8000 or > 8400)
+                continue;
+            heard++;
+            if (Math.Sign(sample) != last)
+                edges++;
+            last = Math.Sign(sample);
+        }
+        // A busy emulator plays late and leaves gaps, but what was played is the tone: an edge every 48 frames.
+        Assert.InRange(heard, 12_000, 24_100);
+        Assert.InRange(heard / (double)edges, 40, 56);
+    }
+
+    [Fact]
+    public void The_guests_kernel_warns_of_no_device() => Assert.DoesNotContain(
+        Run.Section("kernel warnings"),
+        static line => line.Contains("PCI", StringComparison.Ordinal) || line.Contains("nobody cared", StringComparison.Ordinal)
+            || line.Contains("timed out", StringComparison.OrdinalIgnoreCase));
+}
