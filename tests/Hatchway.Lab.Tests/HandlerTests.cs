@@ -79,9 +79,8 @@ public sealed class HandlerTests(EduDevice edu) : IClassFixture<EduDevice>
 
         var run = _host.Run(
             $$"""
-            cd {{_host.Shared.FullName}}
             rm -f pipe && mkfifo pipe
-            {{Repository.Program}} run -s 0:0,hostbridge {{Device}},handler={{Broken}} --kernel hanging.elf tiny > pipe 2>&1 &
+            {{Repository.Program}} run -s 0:0,hostbridge {{Device}},handler={{Broken}} --kernel {{_host.PathOf("hanging.elf")}} tiny > pipe 2>&1 &
             while read -r line; do
                 case $line in *"'hanger' (BAR0 4000h) has kept a CPU of the guest"*) kill -HUP $! ;; esac
             done < pipe
