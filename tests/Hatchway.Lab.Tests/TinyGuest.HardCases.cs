@@ -132,12 +132,4 @@ internal static partial class TinyGuest
         a.shl(eax, 5);
         a.xor(esi, eax);
     }
-
-    private static void Reset(Assembler a)
-    {
-        a.mov(dx, 0xCF9);
-        a.mov(al, 6);
-        a.@out(dx, al);
-        a.hlt();
-    }
 }
