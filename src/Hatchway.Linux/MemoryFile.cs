@@ -2,7 +2,8 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>Memory with a file descriptor (memfd_create(2)), so that it can be shared with the kernel's drivers and other processes.</summary>
+/// <summary>Memory with a file descriptor (memfd_create(2)), so that it can be shared with the kernel's drivers and other
+/// processes.</summary>
 public sealed class MemoryFile : FileDescriptor
 {
     private MemoryFile(int fd, ulong length)

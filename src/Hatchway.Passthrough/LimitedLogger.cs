@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough;
 
-/// <summary>Passes on what is logged of one device, but for a minute no more than a few lines: a guest must not be able to fill the host's log.</summary>
+/// <summary>Passes on what is logged of one device, but for a minute no more than a few lines: a guest must not be able to fill the
+/// host's log.</summary>
 /// <remarks>Any thread may call.</remarks>
 internal sealed class LimitedLogger(ILogger inner, string device, TimeProvider time) : ILogger
 {

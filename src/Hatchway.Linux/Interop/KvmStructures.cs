@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-// Structures of linux/kvm.h and asm/kvm.h, with the kernel's names; sizes and offsets are tested against the headers. Two underscores in a field's name
-// stand for a member of an unnamed or nested structure.
+// Structures of linux/kvm.h and asm/kvm.h, with the kernel's names; sizes and offsets are tested against the headers. Two underscores in
+// a field's name stand for a member of an unnamed or nested structure.
 
 [StructLayout(LayoutKind.Sequential)]
 internal struct kvm_userspace_memory_region

@@ -4,9 +4,9 @@ using static Hatchway.Linux.Interop.KvmRequests;
 namespace Hatchway.Linux.Kvm;
 
 // How a vCPU is called back from the guest. The kick's signal is blocked in the vCPU's thread, always; KVM unblocks it while the guest runs
-// (KVM_SET_SIGNAL_MASK). A signal that comes in the guest, or has come before it is entered, ends KVM_RUN with EINTR and stays pending, since
-// the thread blocks it again: no handler ever runs. immediate_exit ends a KVM_RUN that is entered after it was set. Both are needed: the flag
-// alone would not call a running guest back, and the signal alone would do, but be pending for ever if nobody took it.
+// (KVM_SET_SIGNAL_MASK). A signal that comes in the guest, or has come before it is entered, ends KVM_RUN with EINTR and stays pending,
+// since the thread blocks it again: no handler ever runs. immediate_exit ends a KVM_RUN that is entered after it was set. Both are
+// needed: the flag alone would not call a running guest back, and the signal alone would do, but be pending for ever if nobody took it.
 public sealed unsafe partial class KvmVcpu
 {
     /// <summary>The signal that ends KVM_RUN: SIGRTMIN is the runtime's.</summary>
@@ -16,7 +16,8 @@ public sealed unsafe partial class KvmVcpu
     private int _thread;
 
     /// <summary>Makes the calling thread the one that runs this vCPU, until the result is disposed by the same thread.</summary>
-    /// <remarks>Holds the descriptor and the shared page open meanwhile. The thread must end afterwards or attach to a vCPU again: the kick's signal stays blocked in it.</remarks>
+    /// <remarks>Holds the descriptor and the shared page open meanwhile. The thread must end afterwards or attach to a vCPU again: the
+    /// kick's signal stays blocked in it.</remarks>
     public IDisposable Attach()
     {
         lock (_kickGate)
@@ -34,14 +35,16 @@ public sealed unsafe partial class KvmVcpu
             var held = false;
             DangerousAddRef(ref held);
             _mapping.DangerousAddRef(ref held);
-            // None can be pending yet. But the first call of a native function allocates, and later this is called between two runs of the guest.
+            // None can be pending yet. But the first call of a native function allocates, and later this is called between two runs of
+            // the guest.
             TakeKicks();
             _thread = Libc.gettid();
         }
         return new Attachment(this);
     }
 
-    /// <summary>Makes <see cref="Run"/> return <see cref="KvmExit.Interrupted"/>, the current call or the next. Any thread may call.</summary>
+    /// <summary>Makes <see cref="Run"/> return <see cref="KvmExit.Interrupted"/>, the current call or the next. Any thread may
+    /// call.</summary>
     public void Kick()
     {
         // The request, wherever the caller keeps it, is visible before the flag is.

@@ -12,7 +12,8 @@ namespace Hatchway.Linux.Kvm;
 /// answer is put in place, and the next <see cref="Run"/> completes the guest's instruction with it.
 /// </para>
 /// <para>
-/// Any thread may call <see cref="Kick"/>: it writes what it wants of the vCPU to a place of its own first, kicks, and the vCPU's thread, on
+/// Any thread may call <see cref="Kick"/>: it writes what it wants of the vCPU to a place of its own first, kicks, and the vCPU's thread,
+/// on
 /// <see cref="KvmExit.Interrupted"/>, looks there. No kick is lost: a look follows each. An interruption proves nothing, and one look may
 /// answer several kicks.
 /// </para>

@@ -5,7 +5,8 @@ using static Hatchway.Linux.Interop.KvmRequests;
 namespace Hatchway.Linux.Kvm;
 
 /// <summary>
-/// Tells KVM which VFIO groups a VM has, so that it honours what their devices demand of caching (Linux Documentation/virt/kvm/devices/vfio.rst).
+/// Tells KVM which VFIO groups a VM has, so that it honours what their devices demand of caching (Linux
+/// Documentation/virt/kvm/devices/vfio.rst).
 /// </summary>
 public sealed class KvmVfioDevice : FileDescriptor
 {

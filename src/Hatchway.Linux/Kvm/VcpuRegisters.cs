@@ -58,7 +58,8 @@ public readonly record struct Segment(ushort Selector, ulong Base, uint Limit, b
     };
 }
 
-/// <summary>What a vCPU starts with beyond its general registers (struct kvm_sregs). What is not named keeps its value after reset.</summary>
+/// <summary>What a vCPU starts with beyond its general registers (struct kvm_sregs). What is not named keeps its value after
+/// reset.</summary>
 /// <param name="Code">CS.</param>
 /// <param name="Data">DS, ES, FS, GS and SS.</param>
 /// <param name="Task">TR.</param>

@@ -74,7 +74,8 @@ public sealed class VfioContainer : FileDescriptor
     /// <param name="address">Where in this process, page-aligned.</param>
     /// <param name="iova">What devices call it.</param>
     /// <param name="length">Bytes, whole pages.</param>
-    /// <exception cref="LinuxException">ENOMEM: the limit on locked memory is too low; EEXIST: something is mapped there; EINVAL: out of the IOMMU's range.</exception>
+    /// <exception cref="LinuxException">ENOMEM: the limit on locked memory is too low; EEXIST: something is mapped there; EINVAL: out of
+    /// the IOMMU's range.</exception>
     public unsafe void MapDma(nint address, ulong iova, ulong length)
     {
         const uint VFIO_DMA_MAP_FLAG_READ = 1;

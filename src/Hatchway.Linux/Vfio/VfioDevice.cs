@@ -7,7 +7,8 @@ using static Hatchway.Linux.Interop.VfioRequests;
 namespace Hatchway.Linux.Vfio;
 
 /// <summary>A device given to this process by VFIO (Linux Documentation/driver-api/vfio.rst).</summary>
-/// <remarks>Any thread may call. Registers are read and written by pread and pwrite of their width, which the kernel makes one access.</remarks>
+/// <remarks>Any thread may call. Registers are read and written by pread and pwrite of their width, which the kernel makes one
+/// access.</remarks>
 public sealed class VfioDevice : FileDescriptor
 {
     private const uint VFIO_DEVICE_FLAGS_RESET = 1;

@@ -69,11 +69,14 @@ internal static class FixedTables
 
         // SMI_CMD stays zero: the machine is in ACPI mode from the start. There are no general-purpose events.
         WriteBlock(
-            table, PowerManagementDevice.EventBlock, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent, PowerManagementDevice.EventBlockLength, AccessSize.Word);
+            table, PowerManagementDevice.EventBlock, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent,
+            PowerManagementDevice.EventBlockLength, AccessSize.Word);
         WriteBlock(
-            table, PowerManagementDevice.ControlBlock, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl, PowerManagementDevice.ControlBlockLength, AccessSize.Word);
+            table, PowerManagementDevice.ControlBlock, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl,
+            PowerManagementDevice.ControlBlockLength, AccessSize.Word);
         WriteBlock(
-            table, PowerManagementDevice.TimerBlock, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer, PowerManagementDevice.TimerBlockLength, AccessSize.DWord);
+            table, PowerManagementDevice.TimerBlock, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer,
+            PowerManagementDevice.TimerBlockLength, AccessSize.DWord);
 
         // Latencies above 100 and 1000 say that there is no C2 and no C3.
         table.UInt16(Fields.C2Latency, 0xFFF);

@@ -10,7 +10,8 @@ namespace Hatchway.Passthrough.Host;
 /// <param name="Class">Class code, 24 bits.</param>
 /// <param name="Driver">The driver bound to it, or null.</param>
 /// <param name="IommuGroup">Its IOMMU group, or null when no IOMMU isolates it.</param>
-/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a PCI-to-PCI bridge, 2 a CardBus bridge; others mean nothing.</param>
+/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a PCI-to-PCI bridge, 2 a CardBus bridge; others mean
+/// nothing.</param>
 /// <param name="IsBoundToVfio">True when its driver gives it to user space.</param>
 public sealed record HostDevice(
     PciAddress Address, ushort Vendor, ushort Device, uint Class, string? Driver, int? IommuGroup, byte HeaderLayout, bool IsBoundToVfio)
@@ -18,7 +19,8 @@ public sealed record HostDevice(
     /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
     public const string VfioDriver = "vfio-pci";
 
-    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; empty without any, null before Linux 5.15.</summary>
+    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; empty without any, null before Linux
+    /// 5.15.</summary>
     public string? ResetMethods { get; init; }
 
     /// <summary>True for a PCI-to-PCI or CardBus bridge. A device that doesn't answer, and reads as all ones, is none.</summary>

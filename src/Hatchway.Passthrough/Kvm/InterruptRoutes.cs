@@ -21,7 +21,8 @@ public sealed class InterruptRoutes
     private readonly SortedDictionary<uint, MsiMessage> _messages = [];
     private readonly Lock _gate = new();
 
-    /// <summary>Takes the table over, with the pins as KVM has them by default: 0 to 15 at the PIC and the I/O APIC, 16 to 23 at the latter.</summary>
+    /// <summary>Takes the table over, with the pins as KVM has them by default: 0 to 15 at the PIC and the I/O APIC, 16 to 23 at the
+    /// latter.</summary>
     public InterruptRoutes(KvmVm vm)
     {
         ArgumentNullException.ThrowIfNull(vm);

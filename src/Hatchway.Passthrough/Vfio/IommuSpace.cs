@@ -47,7 +47,8 @@ public sealed partial class IommuSpace : IDisposable
     }
 
     /// <summary>Opens a function of a group; the group joins the space when it is not in it yet.</summary>
-    /// <exception cref="PassthroughException">The group is not viable, in use elsewhere, or its IOMMU can't hold the guest's RAM.</exception>
+    /// <exception cref="PassthroughException">The group is not viable, in use elsewhere, or its IOMMU can't hold the guest's
+    /// RAM.</exception>
     public VfioDevice Open(Host.HostDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -65,7 +66,8 @@ public sealed partial class IommuSpace : IDisposable
         }
     }
 
-    /// <summary>Closes a function, and its group behind the last one: a host that wants a group's last device back waits for that, too.</summary>
+    /// <summary>Closes a function, and its group behind the last one: a host that wants a group's last device back waits for that,
+    /// too.</summary>
     /// <remarks>Not while another thread opens or closes one.</remarks>
     public void Close(Host.HostDevice device, VfioDevice opened)
     {

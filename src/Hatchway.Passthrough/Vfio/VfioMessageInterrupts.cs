@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>MSI or MSI-X of a VFIO device: each vector's eventfd is a KVM irqfd, so that the kernel delivers it without user space.</summary>
+/// <summary>MSI or MSI-X of a VFIO device: each vector's eventfd is a KVM irqfd, so that the kernel delivers it without user
+/// space.</summary>
 /// <remarks>
 /// <para>
 /// A vector's eventfd belongs to the device from the moment the vector is first unmasked until the kind of interrupt is switched off. What
@@ -16,7 +17,8 @@ namespace Hatchway.Passthrough.Vfio;
 /// </para>
 /// <para>
 /// The device is switched on with all its vectors and no eventfd: up to Linux 6.4 vectors can't be added to one that is on
-/// (VFIO_IRQ_INFO_NORESIZE), and switching it off to grow loses what comes in between. The kernel takes a CPU's vector only when an eventfd is set.
+/// (VFIO_IRQ_INFO_NORESIZE), and switching it off to grow loses what comes in between. The kernel takes a CPU's vector only when an
+/// eventfd is set.
 /// </para>
 /// <para>The caller serialises calls.</para>
 /// </remarks>

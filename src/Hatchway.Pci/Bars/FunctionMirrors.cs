@@ -36,7 +36,8 @@ public sealed class FunctionMirrors
     /// <param name="bar">Which BAR.</param>
     /// <param name="offset">Where in it config space begins.</param>
     /// <param name="length">Bytes, at least 1; what is beyond the function's config space stays the device's own.</param>
-    /// <exception cref="HandlerException">The function does not have that BAR, or it is too small, or the mirror overlaps another handler.</exception>
+    /// <exception cref="HandlerException">The function does not have that BAR, or it is too small, or the mirror overlaps another
+    /// handler.</exception>
     public void Add(BarIndex bar, ulong offset, ulong length) => Add(bar, offset, length, "config mirror", 0);
 
     /// <summary>Lets the mirrors show a function's config space: the one that the guest sees.</summary>

@@ -3,7 +3,8 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Bars;
 
 /// <summary>One access by the guest to a register that a handler owns.</summary>
-/// <remarks>Lives on the vCPU's stack. What lies behind can still be reached: <see cref="ReadHost()"/> and <see cref="WriteHost(ulong)"/>.</remarks>
+/// <remarks>Lives on the vCPU's stack. What lies behind can still be reached: <see cref="ReadHost()"/> and <see
+/// cref="WriteHost(ulong)"/>.</remarks>
 public readonly ref struct BarAccess
 {
     private readonly IHostRegion? _region;

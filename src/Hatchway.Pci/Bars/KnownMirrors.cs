@@ -20,8 +20,8 @@ public sealed record KnownMirror(
 /// <remarks>
 /// <para>
 /// Facts from nouveau (drivers/gpu/drm/nouveau/nvkm/subdev/pci: nv04.c, nv40.c, gh100.c), NVIDIA's open register headers (NV_PCFG in
-/// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); which device is which chip is in pci.ids.
-/// Chips from NV10 to NV30 are among the second row's devices, as QEMU has it.
+/// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); which device is which chip is in
+/// pci.ids. Chips from NV10 to NV30 are among the second row's devices, as QEMU has it.
 /// </para>
 /// <para>
 /// Left out on purpose. AMD's BAR2 + 4000h: only legacy VGA code is known to look there (QEMU, ibid.), and later chips have their doorbells

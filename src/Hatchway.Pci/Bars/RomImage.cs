@@ -6,7 +6,8 @@ namespace Hatchway.Pci.Bars;
 /// <summary>An expansion ROM whose content is given, in place of the device's own (PCI Firmware 3.3 §5).</summary>
 public sealed class RomImage : IHostRegion
 {
-    /// <summary>Bytes that an expansion ROM can have at most: its register has no more address bits than that (PCIe 6.0 §7.5.1.2.4).</summary>
+    /// <summary>Bytes that an expansion ROM can have at most: its register has no more address bits than that (PCIe 6.0
+    /// §7.5.1.2.4).</summary>
     public const int MaximumBytes = 16 << 20;
 
     private const int MinimumBytes = 2048;

@@ -219,8 +219,8 @@ public static class AssignedRules
     // a null capability (§7.9.28.1), or all zeros when nothing follows it: no extended capability at all (§7.6.3).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
-        // The host's kernel leaves capabilities that it does not know out of the chain (vfio_pci_config.c, vfio_ecap_init), and their registers
-        // still work: nothing here is written but in capabilities that are known and harmless.
+        // The host's kernel leaves capabilities that it does not know out of the chain (vfio_pci_config.c, vfio_ecap_init), and their
+        // registers still work: nothing here is written but in capabilities that are known and harmless.
         if (config.Size > Header.ConventionalSize)
             rules.Add(FieldRule.ReadOnlyField("Extended space", Header.ConventionalSize, config.Size - Header.ConventionalSize));
         foreach (var capability in chains.Extended)

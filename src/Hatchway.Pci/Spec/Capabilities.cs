@@ -290,7 +290,8 @@ public static class AdvancedErrors
     public const int Length = 0x48;
 }
 
-/// <summary>The advanced features capability of a conventional function (PCI Advanced Capabilities ECN §2). Offsets count from its start.</summary>
+/// <summary>The advanced features capability of a conventional function (PCI Advanced Capabilities ECN §2). Offsets count from its
+/// start.</summary>
 public static class AdvancedFeatures
 {
     /// <summary>Bytes of the capability.</summary>

@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Handlers;
 
-/// <summary>The register handlers of one passed-through function: mirrors of its config space, and those of the user's assemblies.</summary>
+/// <summary>The register handlers of one passed-through function: mirrors of its config space, and those of the user's
+/// assemblies.</summary>
 internal sealed class RegisterHandlers : IDisposable
 {
     private static readonly TimeSpan CheckEvery = TimeSpan.FromMilliseconds(250);

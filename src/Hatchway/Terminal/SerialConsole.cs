@@ -3,7 +3,8 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>Standard input and output as the far end of a serial port. A terminal is in raw mode meanwhile; Ctrl-A x ends the guest.</summary>
+/// <summary>Standard input and output as the far end of a serial port. A terminal is in raw mode meanwhile; Ctrl-A x ends the
+/// guest.</summary>
 /// <remarks>
 /// Output is written by the vCPU that sends it. Input is read by a thread of its own, never more than the port has room for: what the
 /// guest does not take stays with whoever types or pipes it.
