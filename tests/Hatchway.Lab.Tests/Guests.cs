@@ -18,10 +18,14 @@ internal static class Guests
     public static string Linux(string kernel, string initrd, string options, string arguments = "") =>
         $"{Repository.Program} run {Bridges} {options} --kernel {kernel} --initrd {initrd} --cmdline '{KernelArguments} {arguments}' linuxguest";
 
+    /// <summary>No process has a file of VFIO or KVM open.</summary>
+    public static void AssertNothingOpen(LabHost host) =>
+        Assert.Equal("", host.Run("ls -l /proc/[0-9]*/fd 2> /dev/null | grep -E '/dev/vfio|/dev/kvm|kvm-v|vfio'").Output.Trim());
+
     /// <summary>True when nothing of VFIO is open and no memory is pinned for DMA.</summary>
     public static void AssertNothingLeft(LabHost host)
     {
-        Assert.Equal("", host.Run("ls -l /proc/[0-9]*/fd 2> /dev/null | grep -E '/dev/vfio|/dev/kvm|kvm-v|vfio'").Output.Trim());
+        AssertNothingOpen(host);
         // Each CPU counts by itself; stat_refresh adds the counts up (Linux Documentation/admin-guide/sysctl/vm.rst).
         var pins = host.Check("cat /proc/sys/vm/stat_refresh; grep nr_foll_pin /proc/vmstat").Split('\n').Select(static line => line.Split(' ')[1]).ToArray();
         Assert.Equal(pins[0], pins[1]);

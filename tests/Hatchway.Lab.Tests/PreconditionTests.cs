@@ -152,7 +152,7 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         Assert.Contains(says, line, StringComparison.Ordinal);
         Assert.Contains(alsoSays, line, StringComparison.Ordinal);
         Assert.Equal(driversBefore, _host.Check(Drivers));
-        Assert.Equal("", _host.Run("ls -l /proc/[0-9]*/fd 2> /dev/null | grep -E '/dev/vfio|/dev/kvm|kvm-v|vfio'").Output.Trim());
+        Guests.AssertNothingOpen(_host);
         return line;
     }
 }
