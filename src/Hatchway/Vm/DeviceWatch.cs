@@ -32,7 +32,8 @@ internal sealed class DeviceWatch : IDisposable
             if (devices[i].ErrorReported is { } error)
                 _epoll.TryAdd(error, Token(i, isError: true));
         }
-        _thread = new Thread(Watch) { Name = "device watch" };
+        // In the background: a guest that ends while a handler has one of its CPUs ends the process without disposing of this.
+        _thread = new Thread(Watch) { Name = "device watch", IsBackground = true };
         _thread.Start();
     }
 
