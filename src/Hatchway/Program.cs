@@ -46,22 +46,27 @@ internal static class Program
 
     private static ExitStatus Run(ReadOnlySpan<string> args)
     {
-        var arguments = Getopt.Parse("run", args, RunOptions.Known);
+        var arguments = Getopt.Parse("run", args, Flags.Known);
         foreach (var (option, value) in arguments.Options)
         {
             switch (option.Name, value)
             {
-                case ("help", _):
+                case ("help" or "h", _):
                     return Print(Help.Run);
                 case ("s", "help"):
-                    return Print(SlotOption.Help);
+                    return Print(SlotFlag.Help);
                 case ("l", "help"):
-                    return Print(RunOptions.LpcHelp);
+                    return Print(LpcFlag.Help);
                 default:
                     break;
             }
         }
-        return RunCommand.Execute(RunOptions.From(arguments));
+        var tree = Flags.ToTree(arguments);
+        if (!tree.Root.Flag("config.dump", false))
+            return RunCommand.Execute(RunOptions.From(tree));
+        Console.Out.Write(tree.Dump());
+        // bhyve's status for it (usr.sbin/bhyve/bhyverun.c).
+        return ExitStatus.PoweredOff;
     }
 
     private static ExitStatus Print(string text)

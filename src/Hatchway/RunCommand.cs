@@ -15,6 +15,10 @@ internal static class RunCommand
     public static ExitStatus Execute(RunOptions options)
     {
         var log = new StandardErrorLogger(options.Verbose ? LogLevel.Information : LogLevel.Warning);
+        foreach (var warning in options.Warnings)
+            log.Configuration(warning);
+        foreach (var note in options.Notes)
+            log.Note(note);
         CheckMemory(options.MemoryBytes);
         var hosts = CheckHost(options);
         using var statistics = OpenStatistics(options.StatisticsFile);

@@ -41,7 +41,7 @@ internal static class Help
         get
         {
             var text = new StringBuilder(RunHead).AppendLine();
-            foreach (var option in RunOptions.Known)
+            foreach (var option in Flags.Known)
                 text.Append("  ").Append($"{option.Display} {option.Argument}".PadRight(18)).AppendLine(option.Help);
             return text.Append(RunTail).ToString();
         }

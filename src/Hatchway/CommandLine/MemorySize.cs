@@ -12,13 +12,14 @@ internal static class MemorySize
     /// in bhyve.
     /// </summary>
     /// <returns>Bytes.</returns>
-    public static ulong Parse(string text)
+    /// <exception cref="UserException">It is none; the message begins with <paramref name="origin"/>.</exception>
+    public static ulong Parse(string origin, string text)
     {
         var suffix = text.Length > 0 ? char.ToUpperInvariant(text[^1]) : '\0';
         var shift = suffix switch { 'K' => 10, 'M' => 20, 'G' => 30, 'T' => 40, _ => 0 };
         var digits = shift == 0 ? text : text[..^1];
         if (!ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > ulong.MaxValue >> shift)
-            throw new UserException($"-m {text}: not an amount of memory: write a number with K, M, G or T, as 256M");
+            throw new UserException($"{origin}: not an amount of memory: write a number with K, M, G or T, as 256M");
         var bytes = number << shift;
         return shift == 0 && bytes < MiB ? bytes * MiB : bytes;
     }

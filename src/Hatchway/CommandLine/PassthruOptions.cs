@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hatchway.Configuration;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
@@ -18,48 +19,44 @@ internal sealed record PassthruOptions(
 
     public static PassthruOptions None { get; } = new(null, false, [], []);
 
-    /// <param name="slot">The whole argument, for messages.</param>
-    /// <param name="options">Each as it was typed.</param>
-    public static PassthruOptions Parse(string slot, ReadOnlySpan<string> options)
+    /// <summary>Which function of the host a node names.</summary>
+    /// <exception cref="UserException">None, or none of a Linux host's.</exception>
+    public static PciAddress Host(ConfigurationNode node)
     {
-        string? rom = null;
-        var trap = false;
-        var handlers = new List<string>();
-        var mirrors = new List<MirrorOption>();
-        foreach (var option in options)
-        {
-            var equals = option.IndexOf('=', StringComparison.Ordinal);
-            var (key, value) = equals < 0 ? (option, "") : (option[..equals], option[(equals + 1)..]);
-            switch (key)
-            {
-                case "rom":
-                    rom = value == NoRom ? value : ExistingFile(slot, option, value);
-                    break;
-                case "subpage":
-                    trap = value switch
-                    {
-                        "auto" => false,
-                        "trap" => true,
-                        _ => throw new UserException($"-s {slot}: '{option}': write subpage=auto or subpage=trap"),
-                    };
-                    break;
-                case "handler":
-                    handlers.Add(ExistingFile(slot, option, value));
-                    break;
-                case "mirror":
-                    mirrors.Add(ParseMirror(slot, option, value));
-                    break;
-                default:
-                    throw new UserException($"-s {slot}: unknown option '{option}' of passthru: '-s help' lists them");
-            }
-        }
-        return new PassthruOptions(rom, trap, handlers, mirrors);
+        if (node.Text("pptdev") is { } ppt)
+            throw new UserException($"{node.Origin("pptdev")}: {ppt} is a name of FreeBSD's: write the function's address, as passthru,0/6/0 or passthru,0000:00:06.0");
+        if (node.Number("bus", 0, 255) is { } bus && node.Number("slot", 0, 31) is { } slot && node.Number("func", 0, 7) is { } function)
+            return new PciAddress((ushort)(node.Number("domain", 0, ushort.MaxValue) ?? 0), (byte)bus, (byte)slot, (byte)function);
+        throw new UserException($"{node.Origin()}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0, or set bus, slot and func");
     }
 
-    private static string ExistingFile(string slot, string option, string path) =>
-        File.Exists(path) ? path : throw new UserException($"-s {slot}: '{option}': no such file");
+    /// <summary>What a node says beside that.</summary>
+    /// <exception cref="UserException">A value is none.</exception>
+    public static PassthruOptions From(ConfigurationNode node)
+    {
+        var rom = node.Text("rom");
+        return new PassthruOptions(
+            rom is null or NoRom ? rom : ExistingFile(node.Origin("rom"), "rom", rom),
+            node.Text("subpage") switch
+            {
+                null or "auto" => false,
+                "trap" => true,
+                var other => throw new UserException($"{node.Origin("subpage")}: 'subpage={other}': write subpage=auto or subpage=trap"),
+            },
+            [.. List(node.Node("handler")).Select(static entry => ExistingFile(entry.Origin, "handler", entry.Value))],
+            [.. List(node.Node("mirror")).Select(static entry => ParseMirror(entry.Origin, entry.Value))]);
+    }
 
-    private static MirrorOption ParseMirror(string slot, string option, string value)
+    // In the order of their numbers, not of their digits.
+    private static IEnumerable<(string Origin, string Value)> List(ConfigurationNode list) => list.All
+        .Select(list.Relative)
+        .OrderBy(static name => name.Length)
+        .Select(name => (list.Origin(name), list.Text(name)!));
+
+    private static string ExistingFile(string origin, string name, string path) =>
+        File.Exists(path) ? path : throw new UserException($"{origin}: '{name}={path}': no such file");
+
+    private static MirrorOption ParseMirror(string origin, string value)
     {
         var parts = value.Split(':');
         if (parts.Length == 3
@@ -68,7 +65,7 @@ internal sealed record PassthruOptions(
             && TryNumber(parts[2], out var length) && length is > 0 and <= Pci.Spec.Header.ExpressSize)
             return new MirrorOption(new BarIndex(bar), offset, length);
         throw new UserException(
-            $"-s {slot}: '{option}': write mirror=BAR:OFFSET:LENGTH, a BAR from 0 to 5 and at most 4096 bytes, as mirror=0:0x88000:0x1000");
+            $"{origin}: 'mirror={value}': write mirror=BAR:OFFSET:LENGTH, a BAR from 0 to 5 and at most 4096 bytes, as mirror=0:0x88000:0x1000");
     }
 
     private static bool TryNumber(string text, out ulong number) => text.StartsWith("0x", StringComparison.Ordinal)

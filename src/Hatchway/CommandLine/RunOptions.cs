@@ -1,170 +1,129 @@
-using System.Globalization;
+using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>What <c>hatchway run</c> is asked to do, checked as far as the words themselves go.</summary>
+/// <summary>What <c>hatchway run</c> is asked to do: the configuration, checked as far as its words go.</summary>
 internal sealed record RunOptions
 {
-    public const int MaximumCpus = 255;
-
-    public static readonly IReadOnlyList<Option> Known =
-    [
-        new("c", "CPUS", "virtual CPUs, 1 by default"),
-        new("m", "SIZE", "memory, as 256M or 2G; 256M by default"),
-        new("s", "SLOT", "[bus:]slot[:function],emulation[,conf]: a device; '-s help' lists them"),
-        new("l", "DEVICE", "an ISA device: com1,stdio; '-l help' lists them"),
-        new("A", null, "ACPI tables: always there"),
-        new("H", null, "yield the host CPU when the guest halts: always so"),
-        new("I", null, "I/O APIC: always there"),
-        new("P", null, "leave the guest when it spins: KVM does so by itself"),
-        new("kernel", "FILE", "boot this kernel: a bzImage, or an ELF vmlinux with a PVH entry"),
-        new("initrd", "FILE", "with this initial RAM disk"),
-        new("cmdline", "TEXT", "and this command line"),
-        new("stats", "FILE", "write counters to FILE as JSON when the guest ends"),
-        new("verbose", null, "say what is done, on standard error"),
-        new("help", null, "this text"),
-    ];
+    private const ulong LeastMemory = 32 << 20;
+    private const ulong PageSize = 4096;
 
     public required string Name { get; init; }
-    public required int Cpus { get; init; }
+    public required CpuTopology Topology { get; init; }
+
+    /// <summary>The host's CPUs on which a guest's CPU may run, by its number; all, for one that is not here.</summary>
+    public required IReadOnlyDictionary<int, IReadOnlyList<int>> Pins { get; init; }
     public required ulong MemoryBytes { get; init; }
+    public required bool MemoryLocked { get; init; }
+    public required bool MemoryInCore { get; init; }
     public required IReadOnlyList<SlotOption> Slots { get; init; }
-    public required bool Com1OnStdio { get; init; }
+    public required IReadOnlyList<SerialPortOption> SerialPorts { get; init; }
+    public required bool ClockInLocalTime { get; init; }
+
+    /// <summary>True to start in x2APIC mode, false to hide it, null to leave it to the guest.</summary>
+    public required bool? X2Apic { get; init; }
+
+    /// <summary>An access to a port that nothing answers ends the guest.</summary>
+    public required bool StrictPorts { get; init; }
+
+    /// <summary>An access to an MSR that KVM does not know is a fault of the guest's; else it passes.</summary>
+    public required bool StrictMsrs { get; init; }
     public required string Kernel { get; init; }
     public required string? Initrd { get; init; }
     public required string CommandLine { get; init; }
     public required string? StatisticsFile { get; init; }
     public required bool Verbose { get; init; }
 
-    public const string LpcHelp =
-        """
-        -l device[,conf]   put a device behind the lpc bridge
+    /// <summary>The whole configuration, for what reads its own part of it.</summary>
+    public required ConfigurationTree Settings { get; init; }
 
-        device   conf     what it is
-        com1     stdio    first serial port, on this terminal; Ctrl-A x ends the guest, Ctrl-A Ctrl-A sends Ctrl-A
-        """;
+    /// <summary>Lines about what changes nothing, for <c>--verbose</c>.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
 
-    /// <summary>Checks options against one another. Files are looked for, nothing is opened.</summary>
-    public static RunOptions From(ParsedArguments arguments)
+    /// <summary>Lines about what is likely a mistake.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+
+    public int Cpus => Topology.Cpus;
+
+    /// <summary>Reads the configuration. Files are looked for, nothing is opened.</summary>
+    /// <exception cref="UserException">Something in it is wrong, or can't be had.</exception>
+    public static RunOptions From(ConfigurationTree tree)
     {
-        var cpus = 1;
-        var memory = 256ul << 20;
-        var slots = new List<SlotOption>();
-        var com1 = false;
-        var verbose = false;
-        string? kernel = null, initrd = null, statistics = null, commandLine = null;
-        foreach (var (option, value) in arguments.Options)
-        {
-            switch (option.Name)
-            {
-                case "c":
-                    cpus = ParseCpus(value);
-                    break;
-                case "m":
-                    memory = ParseMemory(value);
-                    break;
-                case "s":
-                    slots.Add(SlotOption.Parse(value));
-                    break;
-                case "l":
-                    com1 |= ParseLpcDevice(value);
-                    break;
-                case "kernel":
-                    kernel = ExistingFile(option, value);
-                    break;
-                case "initrd":
-                    initrd = ExistingFile(option, value);
-                    break;
-                case "cmdline":
-                    commandLine = value;
-                    break;
-                case "stats":
-                    statistics = value;
-                    break;
-                case "verbose":
-                    verbose = true;
-                    break;
-                default:
-                    break;
-            }
-        }
-        CheckSlots(slots, com1);
+        KnownVariables.CheckRefused(tree);
+        var root = tree.Root;
+        var topology = CpuTopology.From(tree);
+        var pins = CpuPins.From(tree);
+        var slots = SlotOption.From(tree);
+        var ports = SerialPortOption.From(tree);
+        if (ports.Count > 0 && !slots.Any(static slot => slot.Emulation is LpcSlot))
+            throw new UserException($"{ports[0].Origin}: a serial port needs the lpc bridge: add -s 1:0,lpc");
+        CheckUuid(root);
         return new RunOptions
         {
-            Name = Operand(arguments.Operands),
-            Cpus = cpus,
-            MemoryBytes = memory,
+            Name = root.Text("name") ?? throw new UserException("no name for the guest: it is the last word of the command line"),
+            Topology = topology,
+            Pins = pins,
+            MemoryBytes = Memory(root),
+            MemoryLocked = root.Flag("memory.wired", false),
+            MemoryInCore = root.Flag("memory.guest_in_core", false),
             Slots = slots,
-            Com1OnStdio = com1,
-            Kernel = kernel ?? throw new UserException("no kernel: give --kernel FILE; booting a disk by firmware is not there yet"),
-            Initrd = initrd,
-            CommandLine = commandLine ?? "",
-            StatisticsFile = statistics,
-            Verbose = verbose,
+            SerialPorts = ports,
+            ClockInLocalTime = root.Flag("rtc.use_localtime", true),
+            X2Apic = root.Find("x86.x2apic") is null ? null : root.Flag("x86.x2apic", false),
+            StrictPorts = root.Flag("x86.strictio", false),
+            StrictMsrs = root.Flag("x86.strictmsr", true),
+            Kernel = KernelFile(root),
+            Initrd = ExistingFile(root, "hatchway.initrd"),
+            CommandLine = root.Text("hatchway.cmdline") ?? "",
+            StatisticsFile = root.Text("hatchway.stats"),
+            Verbose = root.Flag("hatchway.verbose", false),
+            Settings = tree,
+            Notes = [.. KnownVariables.WithoutEffect(tree)],
+            Warnings = [.. Warn(tree, pins, topology)],
         };
     }
 
-    private static string Operand(IReadOnlyList<string> operands) => operands switch
+    private static IEnumerable<string> Warn(ConfigurationTree tree, IReadOnlyDictionary<int, IReadOnlyList<int>> pins, CpuTopology topology)
     {
-        [] => throw new UserException("no name for the guest: it is the last word of the command line"),
-        [var name] => name,
-        _ => throw new UserException($"'{operands[1]}' after the guest's name '{operands[0]}': options come before the name, and there is one name"),
-    };
-
-    private static int ParseCpus(string text)
-    {
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var cpus) || cpus is < 1 or > MaximumCpus)
-            throw new UserException($"-c {text}: write a number of CPUs from 1 to {MaximumCpus}");
-        return cpus;
+        foreach (var setting in KnownVariables.Unknown(tree))
+            yield return $"{setting.Origin}: unknown variable {setting.Name}, ignored: docs/bhyve.md lists those that there are";
+        foreach (var vcpu in pins.Keys.Where(vcpu => vcpu >= topology.Cpus))
+            yield return $"{tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
     }
 
-    private static ulong ParseMemory(string text)
+    private static ulong Memory(ConfigurationNode root)
     {
-        var bytes = MemorySize.Parse(text);
+        var origin = root.Origin("memory.size");
+        var bytes = MemorySize.Parse(origin, root.Text("memory.size")!);
         if (bytes == 0)
-            throw new UserException($"-m {text}: a guest without memory can't start; give at least 32M");
-        if (bytes < 32 << 20 || bytes % 4096 != 0)
-            throw new UserException($"-m {text}: give at least 32M, in whole pages of 4 KiB");
+            throw new UserException($"{origin}: a guest without memory can't start; give at least 32M");
+        if (bytes < LeastMemory || bytes % PageSize != 0)
+            throw new UserException($"{origin}: give at least 32M, in whole pages of 4 KiB");
         return bytes;
     }
 
-    private static bool ParseLpcDevice(string text) => text switch
+    private static void CheckUuid(ConfigurationNode root)
     {
-        "com1,stdio" => true,
-        _ => throw new UserException($"-l {text}: unknown; '-l help' lists what there is"),
-    };
-
-    private static string ExistingFile(Option option, string path)
-    {
-        if (Directory.Exists(path))
-            throw new UserException($"{option.Display} {path}: is a directory, a file is needed");
-        if (!File.Exists(path))
-            throw new UserException($"{option.Display} {path}: no such file");
-        return path;
+        if (root.Text("uuid") is { } text && !Guid.TryParseExact(text, "D", out _))
+            throw new UserException($"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
     }
 
-    private static void CheckSlots(List<SlotOption> slots, bool com1)
+    private static string KernelFile(ConfigurationNode root)
     {
-        var seen = new HashSet<(int, int)>();
-        var hosts = new HashSet<Pci.Address.PciAddress>();
-        var lpc = 0;
-        foreach (var slot in slots)
-        {
-            if (!seen.Add((slot.Slot, slot.Function)))
-                throw new UserException($"slot {slot.Slot}:{slot.Function} is given twice: put one of the devices at another slot");
-            if (slot.Emulation is PassthruSlot passthru && !hosts.Add(passthru.Host))
-                throw new UserException($"{passthru.Host} is given twice: a device can be at one slot only");
-            if (slot.Emulation is LpcSlot)
-                lpc++;
-        }
-        if (lpc > 1)
-            throw new UserException("lpc is given twice: a guest has one");
-        if (com1 && lpc == 0)
-            throw new UserException("-l com1 needs the lpc bridge: add -s 1:0,lpc");
-        foreach (var slot in slots)
-        {
-            if (slot.Function != 0 && !seen.Contains((slot.Slot, 0)))
-                throw new UserException($"slot {slot.Slot} has function {slot.Function} but no function 0: a guest would not see it");
-        }
+        if (root.Find("lpc.bootrom") is not null)
+            throw new UserException($"{root.Origin("lpc.bootrom")}: booting by firmware is not there yet: give --kernel FILE instead");
+        return ExistingFile(root, "hatchway.kernel")
+            ?? throw new UserException("no kernel: give --kernel FILE; booting a disk by firmware is not there yet");
+    }
+
+    private static string? ExistingFile(ConfigurationNode root, string name)
+    {
+        if (root.Text(name) is not { } path)
+            return null;
+        if (Directory.Exists(path))
+            throw new UserException($"{root.Origin(name)}: {path} is a directory, a file is needed");
+        if (!File.Exists(path))
+            throw new UserException($"{root.Origin(name)}: {path}: no such file");
+        return path;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hatchway.Configuration;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
@@ -7,7 +8,11 @@ namespace Hatchway.CommandLine;
 internal abstract record SlotEmulation;
 
 /// <summary>A host bridge, as bhyve's <c>hostbridge</c>.</summary>
-internal sealed record HostBridgeSlot : SlotEmulation;
+internal sealed record HostBridgeSlot(ushort Vendor = HostBridgeSlot.NetApp, ushort Device = HostBridgeSlot.NetApp) : SlotEmulation
+{
+    /// <summary>The vendor, and the device's number, of bhyve's host bridge.</summary>
+    public const ushort NetApp = 0x1275;
+}
 
 /// <summary>The bridge to the ISA devices, as bhyve's <c>lpc</c>.</summary>
 internal sealed record LpcSlot : SlotEmulation;
@@ -15,76 +20,83 @@ internal sealed record LpcSlot : SlotEmulation;
 /// <summary>A PCI function of the host.</summary>
 internal sealed record PassthruSlot(PciAddress Host, PassthruOptions Options) : SlotEmulation;
 
-/// <summary>One <c>-s</c>: bhyve(8)'s <c>[bus:]slot[:function],emulation[,conf]</c>.</summary>
+/// <summary>A device of Hatchway's own, which reads the rest from its node.</summary>
+/// <param name="Model">Its name, as virtio-blk.</param>
+/// <param name="Settings">The node pci.BUS.SLOT.FUNCTION.</param>
+internal sealed record DeviceSlot(string Model, ConfigurationNode Settings) : SlotEmulation;
+
+/// <summary>One function on the guest's bus: a node <c>pci.BUS.SLOT.FUNCTION</c>.</summary>
 internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulation)
 {
-    public const string Help =
-        """
-        -s [bus:]slot[:function],emulation[,conf]   put a device on the guest's PCI bus
-
-        emulation       conf                what it is
-        hostbridge      -                   PCI host bridge; slot 0 by custom
-        lpc             -                   bridge to the ISA devices (com1, RTC); wants a slot of its own
-        passthru        bus/slot/function   PCI function of this host, bound to vfio-pci;
-                        or dddd:bb:ss.f     both notations name the same one
-          rom=off|FILE                      no option ROM, or this file instead of the device's
-          mirror=BAR:OFFSET:LENGTH          config space that the device also shows in this BAR
-          handler=FILE                      traps registers as the assembly FILE says; see docs/handlers.md
-          subpage=auto|trap                 BARs smaller than a page: mapped where that is safe, or always trapped
-        """;
-
-    public static SlotOption Parse(string text)
+    /// <summary>All slots, in their order. Files are looked for, nothing is opened.</summary>
+    /// <exception cref="UserException">A device is none that can be had, or its settings are wrong.</exception>
+    public static IReadOnlyList<SlotOption> From(ConfigurationTree tree)
     {
-        var parts = text.Split(',', 3);
-        var (slot, function) = ParsePlace(text, parts[0]);
-        if (parts.Length < 2 || parts[1].Length == 0)
-            throw new UserException($"-s {text}: no emulation; write -s SLOT,EMULATION[,CONF], and '-s help' lists them");
-        var conf = parts.Length == 3 ? parts[2] : "";
-        SlotEmulation emulation = parts[1] switch
+        var slots = new List<SlotOption>();
+        foreach (var bus in tree.Node("pci").Children)
         {
-            "hostbridge" => NoConf(text, conf, new HostBridgeSlot()),
-            "lpc" => NoConf(text, conf, new LpcSlot()),
-            "passthru" => ParsePassthru(text, conf),
-            _ => throw new UserException($"-s {text}: unknown emulation '{parts[1]}': '-s help' lists them"),
-        };
-        return new SlotOption(slot, function, emulation);
-    }
-
-    private static (int Slot, int Function) ParsePlace(string text, string place)
-    {
-        var numbers = place.Split(':');
-        var values = new int[numbers.Length];
-        for (var i = 0; i < numbers.Length; i++)
-        {
-            if (!int.TryParse(numbers[i], NumberStyles.None, CultureInfo.InvariantCulture, out values[i]))
-                throw new UserException($"-s {text}: '{place}' is no slot: write slot, slot:function or bus:slot:function, in decimal");
+            foreach (var slot in bus.Children)
+            {
+                foreach (var function in slot.Children)
+                    slots.Add(new SlotOption(Place(bus, slot, function, out var number), number, Device(function)));
+            }
         }
-        var (bus, slot, function) = values switch
-        {
-            [var s] => (0, s, 0),
-            [var s, var f] => (0, s, f),
-            [var b, var s, var f] => (b, s, f),
-            _ => throw new UserException($"-s {text}: '{place}' is no slot: write slot, slot:function or bus:slot:function, in decimal"),
-        };
-        if (bus != 0)
-            throw new UserException($"-s {text}: bus {bus}: the guest has bus 0 only");
-        if (slot > 31)
-            throw new UserException($"-s {text}: slot {slot}: a bus has slots 0 to 31");
-        if (function > 7)
-            throw new UserException($"-s {text}: function {function}: a slot has functions 0 to 7");
-        return (slot, function);
+        Check(slots);
+        return slots;
     }
 
-    private static SlotEmulation NoConf(string text, string conf, SlotEmulation emulation) =>
-        conf.Length == 0 ? emulation : throw new UserException($"-s {text}: this emulation takes no '{conf}'");
-
-    private static PassthruSlot ParsePassthru(string text, string conf)
+    private static int Place(ConfigurationNode bus, ConfigurationNode slot, ConfigurationNode function, out int functionNumber)
     {
-        var parts = conf.Split(',');
-        if (conf.Length == 0)
-            throw new UserException($"-s {text}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0");
-        if (!PciAddress.TryParse(parts[0], CultureInfo.InvariantCulture, out var host))
-            throw new UserException($"-s {text}: '{parts[0]}' is no PCI address: write bus/slot/function in decimal, as 0/6/0, or 0000:00:06.0");
-        return new PassthruSlot(host, PassthruOptions.Parse(text, parts.AsSpan(1)));
+        var origin = function.Origin();
+        if (bus.Name != "0")
+            throw new UserException($"{origin}: bus {bus.Name}: the guest has bus 0 only");
+        if (!TryNumber(slot.Name, 31, out var number))
+            throw new UserException($"{origin}: slot {slot.Name}: a bus has slots 0 to 31");
+        return TryNumber(function.Name, 7, out functionNumber)
+            ? number
+            : throw new UserException($"{origin}: function {function.Name}: a slot has functions 0 to 7");
+    }
+
+    private static bool TryNumber(string text, int most, out int number) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= most;
+
+    private static SlotEmulation Device(ConfigurationNode node)
+    {
+        var origin = node.Origin();
+        var model = node.Text("device") ?? throw new UserException($"{origin}: a device needs its model: set the variable device");
+        var emulation = Configuration.Emulation.Find(model) is { } found && found.Model == found.Name
+            ? found
+            : throw new UserException($"{node.Origin("device")}: unknown emulation '{model}': '-s help' lists them");
+        if (emulation.Instead is { } instead)
+            throw new UserException($"{node.Origin("device")}: there is no {model}: {instead}");
+        foreach (var setting in node.All)
+        {
+            var name = node.Relative(setting);
+            if (name != "device" && !emulation.Variables.Any(pattern => KnownVariables.Matches(pattern, name)))
+                throw new UserException($"{setting.Origin}: unknown option '{name}' of {model}: '-s help' lists them");
+        }
+        return model switch
+        {
+            "hostbridge" => new HostBridgeSlot(Identity(node, "pcireg.vendor"), Identity(node, "pcireg.device")),
+            "lpc" => new LpcSlot(),
+            "passthru" => new PassthruSlot(PassthruOptions.Host(node), PassthruOptions.From(node)),
+            _ => new DeviceSlot(model, node),
+        };
+    }
+
+    private static ushort Identity(ConfigurationNode node, string name) => (ushort)(node.Number(name, 0, ushort.MaxValue) ?? HostBridgeSlot.NetApp);
+
+    private static void Check(List<SlotOption> slots)
+    {
+        var hosts = new HashSet<PciAddress>();
+        foreach (var slot in slots)
+        {
+            if (slot.Emulation is PassthruSlot passthru && !hosts.Add(passthru.Host))
+                throw new UserException($"{passthru.Host} is given twice: a device can be at one slot only");
+            if (slot.Function != 0 && !slots.Exists(other => other.Slot == slot.Slot && other.Function == 0))
+                throw new UserException($"slot {slot.Slot} has function {slot.Function} but no function 0: a guest would not see it");
+        }
+        if (slots.Count(static slot => slot.Emulation is LpcSlot) > 1)
+            throw new UserException("lpc is given twice: a guest has one");
     }
 }

@@ -58,7 +58,7 @@ internal sealed class VirtualMachine : IDisposable
                 Own(new DeviceWatch(_devices, log));
             var boot = Load(options, layout, ram);
             AddVcpus(options.Cpus, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
-            if (options.Com1OnStdio)
+            if (options.SerialPorts.Count > 0)
             {
                 // Last, so that an error before leaves the terminal alone.
                 _console = Own(new SerialConsole(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, () => _end.Request(EndReason.Stopped)));
@@ -198,7 +198,7 @@ internal sealed class VirtualMachine : IDisposable
     private static BootState Load(RunOptions options, MemoryLayout layout, GuestRam ram)
     {
         var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
-        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, options.Com1OnStdio, slots), ram);
+        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, options.SerialPorts.Count > 0, slots), ram);
         try
         {
             using var kernel = File.OpenRead(options.Kernel);

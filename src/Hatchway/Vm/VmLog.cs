@@ -6,6 +6,12 @@ namespace Hatchway.Vm;
 /// <summary>What is told while a guest is made and runs.</summary>
 internal static partial class VmLog
 {
+    [LoggerMessage(LogLevel.Warning, "{Warning}")]
+    public static partial void Configuration(this ILogger log, string warning);
+
+    [LoggerMessage(LogLevel.Information, "{Note}")]
+    public static partial void Note(this ILogger log, string note);
+
     [LoggerMessage(LogLevel.Warning, "{Device}: {Warning}")]
     public static partial void BrokenCapabilities(this ILogger log, PciAddress device, string warning);
 

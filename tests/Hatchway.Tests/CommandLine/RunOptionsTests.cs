@@ -17,7 +17,7 @@ public sealed class RunOptionsTests
 
         Assert.Equal(2, options.Cpus);
         Assert.Equal(1ul << 30, options.MemoryBytes);
-        Assert.True(options.Com1OnStdio);
+        Assert.Equal([new SerialPortOption(1, new StandardStreams(), "-l com1,stdio")], options.SerialPorts);
         Assert.Equal("console=ttyS0", options.CommandLine);
         Assert.Equal("guest", options.Name);
         Assert.Equivalent(
@@ -25,8 +25,8 @@ public sealed class RunOptionsTests
             {
                 new SlotOption(0, 0, new HostBridgeSlot()),
                 new SlotOption(1, 0, new LpcSlot()),
-                new SlotOption(4, 1, new PassthruSlot(new PciAddress(0, 0, 6, 0), PassthruOptions.None)),
                 new SlotOption(4, 0, new PassthruSlot(new PciAddress(0, 0, 7, 0), PassthruOptions.None)),
+                new SlotOption(4, 1, new PassthruSlot(new PciAddress(0, 0, 6, 0), PassthruOptions.None)),
             },
             options.Slots);
     }
@@ -39,9 +39,45 @@ public sealed class RunOptionsTests
     [InlineData("65536K", 64ul << 20)]
     [InlineData("1T", 1ul << 40)]
     [InlineData("67108864", 64ul << 20)]
-    public void Memory_is_taken_in_the_units_of_bhyve(string text, ulong bytes) => Assert.Equal(bytes, MemorySize.Parse(text));
+    public void Memory_is_taken_in_the_units_of_bhyve(string text, ulong bytes) => Assert.Equal(bytes, MemorySize.Parse("-m", text));
 
     [Theory]
+    [InlineData("-s 4:0,passthru,ppt0", "ppt0 is a name of FreeBSD's", "passthru,0/6/0")]
+    [InlineData("-s 4:0,lpc,stdio", "takes no 'stdio'", "-s 4:0,lpc,stdio")]
+    [InlineData("-s 4:0,e1000,tap0", "there is no e1000", "virtio-net")]
+    [InlineData("-s 4:0,ahci-hd,disk.img", "there is no ahci", "virtio-blk")]
+    [InlineData("-s 4:0,fbuf,tcp=0.0.0.0:5900", "there is no fbuf", "com1")]
+    [InlineData("-o pci.0.4.0.device=nonsense", "pci.0.4.0.device=nonsense: unknown emulation", "-s help")]
+    [InlineData("-o pci.0.4.0.device=passthru", "which device?", "bus, slot and func")]
+    [InlineData("-o pci.0.4.0.device=hostbridge -o pci.0.4.0.color=red", "unknown option 'color' of hostbridge", "-s help")]
+    [InlineData("-c 4,cores=2", "are 8 CPUs, and not 4", "sockets=1")]
+    [InlineData("-c 4,dies=2", "'dies' is unknown", "cores=N")]
+    [InlineData("-c cores=300", "is no number of cores", "255")]
+    [InlineData("-p 0", "write vcpu:hostcpu", "0:2")]
+    [InlineData("-p 0:1024", "no CPU of a host", "1023")]
+    [InlineData("-o vcpu.0.cpuset=3-1", "names no CPUs", "0-3,5")]
+    [InlineData("-U 1234", "is no UUID", "-U 1234")]
+    [InlineData("-o x86.x2apic=maybe", "neither true nor false", "-o x86.x2apic=maybe")]
+    [InlineData("-o memory.size", "write name=value", "-o memory.size")]
+    [InlineData("-o memory.size=", "needs a value", "memory.size")]
+    [InlineData("-o memory=1G", "memory can't have a value", "memory.size")]
+    [InlineData("-o cpus.more=1 -c 2", "cpus can't have a value", "cpus.more")]
+    [InlineData("-o a..b=1", "'a..b' is no name", "letters")]
+    [InlineData("-o uuid=%(nobody)", "%(nobody) refers to a variable that has no value", "uuid")]
+    [InlineData("-o uuid=%(uuid)", "without end", "itself")]
+    [InlineData("-k /no/such/file", "-k /no/such/file: can't be read", "/no/such/file")]
+    [InlineData("-G 1234", "there is no debug server", "-G 1234")]
+    [InlineData("-r snapshot", "no snapshots", "-r snapshot")]
+    [InlineData("-n 0,1G,0-1", "no NUMA domains", "-n 0,1G,0-1")]
+    [InlineData("-f opt/x", "NAME,string=TEXT", "-f opt/x")]
+    [InlineData("-f opt/x,number=3", "'number=3' is neither", "file=PATH")]
+    [InlineData("-l tpm,passthru,/dev/tpm0", "there is no TPM", "-l tpm,passthru,/dev/tpm0")]
+    [InlineData("-l com2", "to what?", "com2,stdio")]
+    [InlineData("-s 1,lpc -l com2,/no/such/tty", "no such terminal", "tcp=IP:PORT")]
+    [InlineData("-s 1,lpc -l com2,tcp=4000", "'4000' is no address", "[::1]:4000")]
+    [InlineData("-s 1,lpc -l com2,tcp=::1:4000", "is no address", "[::1]:4000")]
+    [InlineData("-s 1,lpc -l com1,stdio -l com2,stdio", "stdio is com1's already", "com2")]
+    [InlineData("-l bootrom,OVMF.fd", "firmware is not there yet", "--kernel")]
     [InlineData("-s 4:0,nonsense", "unknown emulation 'nonsense'", "-s help")]
     [InlineData("-s 4:0", "no emulation", "-s help")]
     [InlineData("-s 4:0,passthru", "which device?", "0000:00:06.0")]
@@ -71,7 +107,7 @@ public sealed class RunOptionsTests
     [InlineData("-c 0", "number of CPUs", "1 to")]
     [InlineData("-c 256", "number of CPUs", "255")]
     [InlineData("-c", "needs an argument", "CPUS")]
-    [InlineData("-x", "unknown option '-x'", "--help")]
+    [InlineData("-z", "unknown option '-z'", "--help")]
     [InlineData("--speed", "unknown option '--speed'", "--help")]
     [InlineData("--verbose=yes", "takes no argument", "yes")]
     [InlineData("--initrd /no/such/file", "/no/such/file: no such file", "--initrd")]
@@ -98,5 +134,5 @@ public sealed class RunOptionsTests
             StringComparison.Ordinal);
     }
 
-    private static RunOptions Parse(params string[] words) => RunOptions.From(Getopt.Parse("run", words, RunOptions.Known));
+    private static RunOptions Parse(params string[] words) => RunOptions.From(Flags.ToTree(Getopt.Parse("run", words, Flags.Known)));
 }

@@ -1,0 +1,43 @@
+using Hatchway.Configuration;
+
+namespace Hatchway.CommandLine;
+
+/// <summary>How a guest's CPUs are arranged. Each has a place; the first threads of a core are neighbours, then the cores of a socket.</summary>
+internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
+{
+    /// <summary>The most that a guest can have: the ids that an xAPIC can tell apart.</summary>
+    public const int MostCpus = 255;
+
+    /// <summary>All CPUs.</summary>
+    public int Cpus => Sockets * Cores * Threads;
+
+    /// <summary>
+    /// As bhyve works it out (usr.sbin/bhyve/bhyverun.c): without a number of sockets every CPU is one of its own, and the product must be
+    /// the number of CPUs, if that is given.
+    /// </summary>
+    /// <exception cref="UserException">A number is none, or they do not fit.</exception>
+    public static CpuTopology From(ConfigurationTree tree)
+    {
+        var root = tree.Root;
+        var cpus = Read(root, "cpus");
+        var cores = Read(root, "cores") ?? 1;
+        var threads = Read(root, "threads") ?? 1;
+        var sockets = Read(root, "sockets") ?? cpus ?? 1;
+        var product = (long)sockets * cores * threads;
+        var said = root.Origin(cpus is not null ? "cpus" : cores > 1 ? "cores" : threads > 1 ? "threads" : "sockets");
+        if (cpus is not null && cpus != product)
+            throw new UserException($"{said}: {sockets} sockets of {cores} cores with {threads} threads are {product} CPUs, and not {cpus}: give all that is not 1, as sockets=1");
+        if (product > MostCpus)
+            throw new UserException($"{said}: {product} CPUs are too many: a number of CPUs from 1 to {MostCpus} is possible");
+        return new CpuTopology(sockets, cores, threads);
+    }
+
+    private static int? Read(ConfigurationNode root, string name)
+    {
+        if (root.Text(name) is not { } text)
+            return null;
+        if (ConfigurationNode.TryNumber(text, out var number) && number is >= 1 and <= MostCpus)
+            return number;
+        throw new UserException($"{root.Origin(name)}: '{text}' is no number of {name}: write a number of CPUs from 1 to {MostCpus}");
+    }
+}

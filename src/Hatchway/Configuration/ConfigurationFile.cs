@@ -1,0 +1,39 @@
+namespace Hatchway.Configuration;
+
+/// <summary>A file of variables, as bhyve(8)'s <c>-k</c> takes it.</summary>
+internal static class ConfigurationFile
+{
+    /// <summary>Sets the variables of a file: one <c>name=value</c> a line, without blanks around the sign. Empty lines and those that begin
+    /// with # do not count.</summary>
+    /// <exception cref="UserException">The file can't be read, or a line is no variable.</exception>
+    public static void Read(string path, ConfigurationTree tree)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"-k {path}: can't be read: {failure.Message}");
+        }
+        for (var number = 1; number <= lines.Length; number++)
+        {
+            var line = lines[number - 1];
+            if (line.Length > 0 && line[0] != '#')
+                SetLine(line, $"{path} line {number}: {line}", tree);
+        }
+    }
+
+    /// <summary>Sets one variable from <c>name=value</c>.</summary>
+    /// <param name="line">The assignment.</param>
+    /// <param name="origin">What the user typed, for messages.</param>
+    /// <param name="tree">Where it goes.</param>
+    public static void SetLine(string line, string origin, ConfigurationTree tree)
+    {
+        var equals = line.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0)
+            throw new UserException($"{origin}: write name=value, without blanks around the sign");
+        tree.Set(line[..equals], line[(equals + 1)..], origin);
+    }
+}

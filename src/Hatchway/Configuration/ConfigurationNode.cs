@@ -1,0 +1,108 @@
+using System.Globalization;
+
+namespace Hatchway.Configuration;
+
+/// <summary>A part of the configuration: the variables below a name. A device reads its own settings from one.</summary>
+/// <example><c>node.Text("path")</c> in the node <c>pci.0.3.0</c> is the value of <c>pci.0.3.0.path</c>.</example>
+internal readonly record struct ConfigurationNode
+{
+    private readonly ConfigurationTree _tree;
+    private readonly string _prefix;
+
+    /// <param name="tree">The whole.</param>
+    /// <param name="prefix">The node's name and a dot; empty for the whole.</param>
+    public ConfigurationNode(ConfigurationTree tree, string prefix) => (_tree, _prefix) = (tree, prefix);
+
+    /// <summary>Its name, without what is above it: "0" for pci.0.3.0.</summary>
+    public string Name => _prefix.Length == 0 ? "" : _prefix[(_prefix.LastIndexOf('.', _prefix.Length - 2) + 1)..^1];
+
+    /// <summary>All variables in it and below, with their whole names, sorted.</summary>
+    public IEnumerable<Setting> All
+    {
+        get
+        {
+            var prefix = _prefix;
+            return _tree.All.Where(setting => setting.Name.StartsWith(prefix, StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>The nodes directly below it: those whose name is a number come in its order, and before the others.</summary>
+    public IReadOnlyList<ConfigurationNode> Children
+    {
+        get
+        {
+            var names = new SortedSet<(int Number, string Name)>();
+            foreach (var setting in All)
+            {
+                var end = setting.Name.IndexOf('.', _prefix.Length);
+                if (end < 0)
+                    continue;
+                var name = setting.Name[_prefix.Length..end];
+                names.Add((int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue, name));
+            }
+            var (tree, prefix) = (_tree, _prefix);
+            return [.. names.Select(name => tree.Node(prefix + name.Name))];
+        }
+    }
+
+    /// <summary>A node below it, which may be empty.</summary>
+    public ConfigurationNode Node(string name) => _tree.Node(_prefix + name);
+
+    /// <summary>A variable's name from here on: "path" for pci.0.3.0.path.</summary>
+    public string Relative(Setting setting) => setting.Name[_prefix.Length..];
+
+    /// <summary>A variable as it was given, or null.</summary>
+    public Setting? Find(string name) => _tree.Find(_prefix + name);
+
+    /// <summary>What the user typed for a variable, for messages; its name when it is a default or has no value.</summary>
+    public string Origin(string name) => Find(name)?.Origin ?? _prefix + name;
+
+    /// <summary>What the user typed for this node, for messages.</summary>
+    public string Origin() => All.Select(static setting => setting.Origin).FirstOrDefault(static origin => origin is not null) ?? _prefix.TrimEnd('.');
+
+    /// <summary>A variable's value with the references in it replaced, or null when it has none.</summary>
+    /// <exception cref="UserException">A reference names nothing.</exception>
+    public string? Text(string name) => Find(name) is { } setting ? VariableReferences.Expand(setting, _tree) : null;
+
+    /// <summary>A variable that is true or false: true, on, yes and 1, or false, off, no and 0, in either case.</summary>
+    /// <exception cref="UserException">It is neither.</exception>
+    public bool Flag(string name, bool otherwise)
+    {
+        var text = Text(name);
+        return text?.ToUpperInvariant() switch
+        {
+            null => otherwise,
+            "TRUE" or "ON" or "YES" or "1" => true,
+            "FALSE" or "OFF" or "NO" or "0" => false,
+            _ => throw new UserException($"{Origin(name)}: '{text}' is neither true nor false: write true, on, yes or 1; or false, off, no or 0"),
+        };
+    }
+
+    /// <summary>A number, as strtol(3) reads it: 0x before hexadecimal digits, 0 before octal ones. Null when the variable has no value.</summary>
+    /// <exception cref="UserException">It is none, or out of range.</exception>
+    public int? Number(string name, int least, int most)
+    {
+        if (Text(name) is not { } text)
+            return null;
+        if (TryNumber(text, out var number) && number >= least && number <= most)
+            return number;
+        throw new UserException($"{Origin(name)}: {_prefix}{name} must be a number from {least} to {most}, not '{text}'");
+    }
+
+    /// <summary>Reads a number as strtol(3) does with base 0; no sign.</summary>
+    public static bool TryNumber(string text, out int number)
+    {
+        if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
+            return int.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number) && number >= 0;
+        if (text is not ['0', _, ..])
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        number = 0;
+        foreach (var digit in text)
+        {
+            if (digit is < '0' or > '7' || number > int.MaxValue / 8)
+                return false;
+            number = (8 * number) + (digit - '0');
+        }
+        return true;
+    }
+}

@@ -1,0 +1,68 @@
+namespace Hatchway.Configuration;
+
+/// <summary>A device that bhyve(8) has for a slot of the guest's PCI bus.</summary>
+/// <param name="Name">What <c>-s</c> calls it.</param>
+/// <param name="Model">What the variable <c>device</c> calls it: its name, or that of which it is a form.</param>
+/// <param name="Conf">How its conf is written, for the help.</param>
+/// <param name="Help">What it is.</param>
+/// <param name="Parse">Puts the conf into the tree.</param>
+/// <param name="Variables">The variables that its node may have, beside <c>device</c>; a star stands for a number.</param>
+/// <param name="Instead">Null when Hatchway has the device; else what to use.</param>
+internal sealed record Emulation(
+    string Name, string Model, string Conf, string Help, Action<LegacyConf> Parse, IReadOnlyList<string> Variables, string? Instead)
+{
+    private const string NotYet = "Hatchway does not have it yet";
+    private const string NoScreen = "a guest's screen is its serial console, -l com1,stdio";
+
+    private static readonly string[] BlockVariables =
+        ["path", "nocache", "nodelete", "sync", "direct", "ro", "sectorsize", "bootindex"];
+
+    private static readonly string[] NetworkVariables =
+        ["backend", "type", "mac", "mtu", "path", "peerhook", "socket", "hook", "hostfwd", "bootindex"];
+
+    private static readonly string[] AhciVariables =
+        [.. BlockVariables.Append("type").Append("nmrr").Append("ser").Append("rev").Append("model").Select(static name => $"port.*.{name}")];
+
+    /// <summary>All that bhyve has, those first that Hatchway has, too.</summary>
+    public static IReadOnlyList<Emulation> All { get; } =
+    [
+        new("hostbridge", "hostbridge", "-", "PCI host bridge; slot 0 by custom", DeviceConf.None, ["pcireg.vendor", "pcireg.device"], null),
+        new("amd_hostbridge", "hostbridge", "-", "the same with an identity of AMD's", DeviceConf.AmdHostBridge, [], null),
+        new("lpc", "lpc", "-", "bridge to the ISA devices (com1, RTC); wants a slot of its own", DeviceConf.None, [], null),
+        new(
+            "passthru", "passthru", "bus/slot/function", "PCI function of this host, bound to vfio-pci", DeviceConf.Passthru,
+            ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "handler.*", "mirror.*", "bootindex"], null),
+        new(
+            "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
+            [.. BlockVariables, "ser"], NotYet),
+        new(
+            "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network interface", DeviceConf.Network, NetworkVariables, NotYet),
+        new("virtio-rnd", "virtio-rnd", "-", "source of random numbers", static conf => conf.Pairs(), [], NotYet),
+        new(
+            "virtio-console", "virtio-console", "name=path[,name=path]...", "character devices on sockets", DeviceConf.Console,
+            ["port.*.name", "port.*.path"], NotYet),
+        new("ahci", "ahci", "", "", DeviceConf.Ahci, AhciVariables, "use virtio-blk for a disk"),
+        new("ahci-hd", "ahci", "", "", DeviceConf.AhciDisk, AhciVariables, "use virtio-blk"),
+        new("ahci-cd", "ahci", "", "", DeviceConf.AhciCd, AhciVariables, "use virtio-blk with the option ro"),
+        new(
+            "nvme", "nvme", "", "", DeviceConf.Nvme,
+            [.. BlockVariables, "maxq", "qsz", "ioslots", "sectsz", "ser", "eui64", "dsm", "ram"],
+            "use virtio-blk, or give an NVMe disk of the host with passthru"),
+        new("e1000", "e1000", "", "", DeviceConf.Network, NetworkVariables, "use virtio-net, or give a network card of the host with passthru"),
+        new(
+            "virtio-scsi", "virtio-scsi", "", "", DeviceConf.Scsi, ["dev", "iid", "bootindex"],
+            "it needs FreeBSD's CAM target layer; use virtio-blk"),
+        new(
+            "virtio-9p", "virtio-9p", "", "", DeviceConf.Share, ["sharename", "path", "ro"],
+            "share files over virtio-net, or put them on a disk with virtio-blk"),
+        new("virtio-input", "virtio-input", "", "", DeviceConf.Path, ["path"], $"{NoScreen}, and takes its input there"),
+        new("uart", "uart", "", "", DeviceConf.Path, ["path"], "use the serial ports of the lpc bridge, -l com1 to com4"),
+        new("xhci", "xhci", "", "", DeviceConf.Usb, ["slot.*.device"], "give a USB controller of the host with passthru"),
+        new(
+            "fbuf", "fbuf", "", "", static conf => conf.Pairs(), ["wait", "rfb", "tcp", "vga", "w", "h", "password"], NoScreen),
+        new("hda", "hda", "", "", static conf => conf.Pairs(), ["play", "rec"], "give a sound card of the host with passthru"),
+    ];
+
+    /// <summary>The one with a name, or null.</summary>
+    public static Emulation? Find(string name) => All.FirstOrDefault(emulation => emulation.Name == name);
+}

@@ -1,0 +1,132 @@
+namespace Hatchway.Configuration;
+
+/// <summary>The variables that mean something, devices' own apart, and what is said of those that change nothing here.</summary>
+internal static class KnownVariables
+{
+    private const string NoSmbios = "a guest has no SMBIOS tables to show it in";
+    private const string NoDebugger = "there is no debug server: use the guest's own, as kgdb over a second serial port";
+
+    // A star stands for a number. Null: it is done. Else why it changes nothing.
+    private static readonly (string Pattern, string? NoEffect)[] Table =
+    [
+        ("name", null),
+        ("cpus", null),
+        ("sockets", null),
+        ("cores", null),
+        ("threads", null),
+        ("vcpu.*.cpuset", null),
+        ("memory.size", null),
+        ("memory.wired", null),
+        ("memory.guest_in_core", null),
+        ("config.dump", null),
+        ("rtc.use_localtime", null),
+        ("virtio_msix", null),
+        ("x86.x2apic", null),
+        ("x86.strictio", null),
+        ("x86.strictmsr", null),
+        ("lpc.com1.path", null),
+        ("lpc.com2.path", null),
+        ("lpc.com3.path", null),
+        ("lpc.com4.path", null),
+        ("lpc.bootrom", null),
+        ("lpc.bootvars", null),
+        ("lpc.fwcfg", null),
+        ("fwcfg.*.name", null),
+        ("fwcfg.*.string", null),
+        ("fwcfg.*.file", null),
+        ("hatchway.kernel", null),
+        ("hatchway.initrd", null),
+        ("hatchway.cmdline", null),
+        ("hatchway.stats", null),
+        ("hatchway.verbose", null),
+        ("acpi_tables", "ACPI tables are always there"),
+        ("acpi_tables_in_memory", "ACPI tables are in memory for a kernel, and firmware asks for them"),
+        ("destroy_on_poweroff", "a VM of KVM's is gone when its process ends"),
+        ("x86.vmexit_on_hlt", "KVM always lets the host's CPU go when the guest halts"),
+        ("x86.vmexit_on_pause", "KVM notices by itself that a guest's CPU spins"),
+        ("x86.mptable", "there never is an MP table, ACPI's tables say the same"),
+        ("keyboard.layout", "a guest has no keyboard but its serial console"),
+        ("uuid", NoSmbios),
+        ("gdb.address", NoDebugger),
+        ("gdb.wait", NoDebugger),
+        ("bios.vendor", NoSmbios),
+        ("bios.version", NoSmbios),
+        ("bios.release_date", NoSmbios),
+        ("system.family_name", NoSmbios),
+        ("system.manufacturer", NoSmbios),
+        ("system.product_name", NoSmbios),
+        ("system.serial_number", NoSmbios),
+        ("system.sku", NoSmbios),
+        ("system.version", NoSmbios),
+        ("board.manufacturer", NoSmbios),
+        ("board.product_name", NoSmbios),
+        ("board.version", NoSmbios),
+        ("board.serial_number", NoSmbios),
+        ("board.asset_tag", NoSmbios),
+        ("board.location", NoSmbios),
+        ("chassis.manufacturer", NoSmbios),
+        ("chassis.version", NoSmbios),
+        ("chassis.serial_number", NoSmbios),
+        ("chassis.asset_tag", NoSmbios),
+        ("chassis.sku", NoSmbios),
+    ];
+
+    // What would be believed to be there, if it were let pass.
+    private static readonly (string Name, string Why)[] RefusedTable =
+    [
+        ("gdb.port", NoDebugger),
+        ("tpm.type", "there is no TPM for a guest"),
+        ("tpm.path", "there is no TPM for a guest"),
+        ("tpm.version", "there is no TPM for a guest"),
+        ("lpc.pc-testdev", "there is no debug and test device"),
+    ];
+
+    /// <summary>All names, as docs/bhyve.md lists them.</summary>
+    public static IEnumerable<string> Names => Table.Select(static entry => entry.Pattern).Concat(RefusedTable.Select(static entry => entry.Name));
+
+    /// <summary>Refuses what a guest would be without.</summary>
+    /// <exception cref="UserException">A variable asks for it.</exception>
+    public static void CheckRefused(ConfigurationTree tree)
+    {
+        foreach (var (name, why) in RefusedTable)
+        {
+            // As in bhyve, a port of 0 is no server, and a device that is switched off is not there.
+            if (tree.Text(name) is not (null or "0" or "false"))
+                throw new UserException($"{tree.Root.Origin(name)}: {why}");
+        }
+    }
+
+    /// <summary>What was asked for and changes nothing, a line each.</summary>
+    public static IEnumerable<string> WithoutEffect(ConfigurationTree tree)
+    {
+        foreach (var setting in tree.All)
+        {
+            if (setting.Origin is { } origin && Array.Find(Table, entry => Matches(entry.Pattern, setting.Name)).NoEffect is { } why)
+                yield return $"{origin}: without effect, {why}";
+        }
+    }
+
+    /// <summary>Names that mean nothing and that no other value refers to: slips of the pen.</summary>
+    public static IEnumerable<Setting> Unknown(ConfigurationTree tree)
+    {
+        var used = tree.All.SelectMany(static setting => VariableReferences.In(setting.Value)).ToHashSet(StringComparer.Ordinal);
+        return tree.All.Where(setting => !setting.Name.StartsWith("pci.", StringComparison.Ordinal)
+            && !Names.Any(pattern => Matches(pattern, setting.Name)) && !used.Contains(setting.Name));
+    }
+
+    /// <summary>True when a name is of a pattern's form: a star stands for a number.</summary>
+    public static bool Matches(string pattern, string name)
+    {
+        if (!pattern.Contains('*', StringComparison.Ordinal))
+            return pattern == name;
+        var (words, parts) = (pattern.Split('.'), name.Split('.'));
+        if (words.Length != parts.Length)
+            return false;
+        for (var i = 0; i < words.Length; i++)
+        {
+            if (words[i] == "*" ? !parts[i].All(char.IsAsciiDigit) : words[i] != parts[i])
+                return false;
+        }
+        return true;
+    }
+}

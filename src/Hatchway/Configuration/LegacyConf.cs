@@ -1,0 +1,63 @@
+using System.Globalization;
+
+namespace Hatchway.Configuration;
+
+/// <summary>What follows the emulation in <c>-s slot,emulation,conf</c>, on its way into the tree. bhyve calls it a device's legacy
+/// configuration.</summary>
+/// <param name="tree">The tree.</param>
+/// <param name="node">The device's node, as pci.0.3.0.</param>
+/// <param name="origin">The whole option as typed, for messages.</param>
+/// <param name="text">The conf; empty when there is none.</param>
+internal sealed class LegacyConf(ConfigurationTree tree, string node, string origin, string text)
+{
+    /// <summary>The conf's parts between commas; none when there is no conf.</summary>
+    public string[] Parts { get; } = text.Length == 0 ? [] : text.Split(',');
+
+    /// <summary>The whole option as typed.</summary>
+    public string Origin => origin;
+
+    /// <summary>Sets one variable of the device.</summary>
+    public void Set(string name, string value) => tree.Set($"{node}.{name}", value, origin);
+
+    /// <summary>Adds to a list: <c>name.0</c>, <c>name.1</c>.</summary>
+    public void Append(string name, string value)
+    {
+        for (var index = 0; ; index++)
+        {
+            var indexed = string.Create(CultureInfo.InvariantCulture, $"{node}.{name}.{index}");
+            if (tree.Has(indexed))
+                continue;
+            tree.Set(indexed, value, origin);
+            return;
+        }
+    }
+
+    /// <summary>Sets one variable for each <c>name=value</c>; a bare name is true.</summary>
+    public void Pairs(IEnumerable<string> parts)
+    {
+        foreach (var part in parts)
+        {
+            var (name, value) = Pair(part);
+            Set(name, value ?? "true");
+        }
+    }
+
+    /// <summary>All parts are pairs: what bhyve does for a device that has no way of its own.</summary>
+    public void Pairs() => Pairs(Parts);
+
+    /// <summary>The first part is the value of a variable, and pairs follow.</summary>
+    public void FirstThenPairs(string name)
+    {
+        if (Parts.Length == 0)
+            return;
+        Set(name, Parts[0]);
+        Pairs(Parts.Skip(1));
+    }
+
+    /// <summary>A part's name and what follows its equals sign, null without one.</summary>
+    public static (string Name, string? Value) Pair(string part)
+    {
+        var equals = part.IndexOf('=', StringComparison.Ordinal);
+        return equals < 0 ? (part, null) : (part[..equals], part[(equals + 1)..]);
+    }
+}
