@@ -32,6 +32,17 @@ public class FileDescriptor : SafeHandle
         }
     }
 
+    /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
+    /// <exception cref="LinuxException">It can't be opened.</exception>
+    public static FileDescriptor OpenTerminal(string path) => new(OpenPath(path, Libc.O_RDWR | Libc.O_NOCTTY | Libc.O_NONBLOCK));
+
+    /// <summary>The descriptor of a file that somebody else closes, not before this is used for the last time.</summary>
+    public static FileDescriptor Borrow(SafeHandle file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return new FileDescriptor((int)file.DangerousGetHandle(), owned: false);
+    }
+
     /// <summary>Opens a file, not to be inherited by other programs.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     internal static int OpenPath(string path, int flags)
@@ -80,6 +91,16 @@ public class FileDescriptor : SafeHandle
             }
             return true;
         }
+    }
+
+    /// <summary>Writes what there is room for at once, to a file that was opened so as not to wait. Allocates nothing.</summary>
+    /// <returns>Bytes written; 0 when there is no room, or nobody.</returns>
+    public unsafe int WriteWithoutWaiting(ReadOnlySpan<byte> bytes)
+    {
+        using var use = Use();
+        // SAFETY: the bytes are pinned for the call, and the kernel reads no more than their number.
+        fixed (byte* start = bytes)
+            return (int)Math.Max(Libc.write(use.Fd, start, (nuint)bytes.Length), 0);
     }
 
     /// <inheritdoc/>

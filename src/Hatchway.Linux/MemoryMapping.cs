@@ -47,6 +47,21 @@ public sealed class MemoryMapping : SafeHandle
         return new Span<byte>((byte*)handle + offset, length);
     }
 
+    /// <summary>Keeps all of it in memory from now on, never swapped out (mlock(2)). Touches every page.</summary>
+    /// <exception cref="LinuxException">The limit on locked memory, or memory, does not suffice.</exception>
+    public void LockInMemory()
+    {
+        if (Libc.mlock(handle, (nuint)Length) != 0)
+            LinuxException.Throw($"mlock of {Length} bytes");
+    }
+
+    /// <summary>Leaves it out of a core file of this process's (madvise(2), MADV_DONTDUMP).</summary>
+    public void LeaveOutOfCore()
+    {
+        if (Libc.madvise(handle, (nuint)Length, Libc.MADV_DONTDUMP) != 0)
+            LinuxException.Throw("madvise MADV_DONTDUMP");
+    }
+
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Libc.munmap(handle, (nuint)Length) == 0;
 }

@@ -16,6 +16,7 @@ public sealed class Pc
     private const int Fixed = 1;
 
     private readonly Parts _parts;
+    private readonly Dictionary<uint, SharedInterruptLine> _serialLines = [];
 
     /// <summary>Puts a PC together.</summary>
     public Pc(Parts parts)
@@ -28,7 +29,7 @@ public sealed class Pc
         var configPorts = new ConfigAndResetPorts(new ConfigPorts(Bus), new ResetPort(parts.Power));
         Ports.Map(ConfigPorts.FirstPort, ConfigPorts.PortCount, configPorts, Fixed);
         Ports.Map(PowerManagementDevice.EventBlock, PowerManagementDevice.PortCount, PowerManagement, Fixed);
-        Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, new RealTimeClock(parts.Time), Fixed);
+        Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, new RealTimeClock(parts.Time, parts.ClockOffset), Fixed);
         Ports.Map(SystemControlPort.Port, 1, new SystemControlPort(), Fixed);
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
     }
@@ -38,7 +39,11 @@ public sealed class Pc
     /// <param name="Line">Gives the wire to a global system interrupt; asked once for each that a device uses.</param>
     /// <param name="Power">What switches off and resets.</param>
     /// <param name="Time">Date and timestamps.</param>
-    public sealed record Parts(MemoryLayout Layout, Func<uint, IInterruptLine> Line, IPowerControl Power, TimeProvider Time);
+    public sealed record Parts(MemoryLayout Layout, Func<uint, IInterruptLine> Line, IPowerControl Power, TimeProvider Time)
+    {
+        /// <summary>What the clock's time is ahead of UTC: zero, or that of the host's time zone.</summary>
+        public TimeSpan ClockOffset { get; init; }
+    }
 
     /// <summary>Guest-physical memory, apart from what the hypervisor answers.</summary>
     public AddressSpace Memory { get; } = new(1ul << 52);
@@ -55,13 +60,17 @@ public sealed class Pc
     /// <summary>The power button, and what ACPI switches off with.</summary>
     public PowerManagementDevice PowerManagement { get; }
 
-    /// <summary>Adds the first serial port.</summary>
+    /// <summary>Adds a serial port.</summary>
+    /// <param name="number">1 to 4, each at most once.</param>
     /// <param name="sink">Where its output goes.</param>
     /// <param name="drained">See <see cref="Uart16550(ICharacterSink, IInterruptLine, Action?)"/>.</param>
-    public Uart16550 AddCom1(ICharacterSink sink, Action? drained)
+    public Uart16550 AddSerialPort(int number, ICharacterSink sink, Action? drained)
     {
-        var uart = new Uart16550(sink, _parts.Line(Uart16550.Com1Gsi), drained);
-        Ports.Map(Uart16550.Com1, Uart16550.PortCount, uart, Fixed);
+        var port = SerialPort.Numbered(number);
+        if (!_serialLines.TryGetValue(port.Gsi, out var line))
+            _serialLines[port.Gsi] = line = new SharedInterruptLine(_parts.Line(port.Gsi));
+        var uart = new Uart16550(sink, line.AddInput(), drained);
+        Ports.Map(port.FirstPort, Uart16550.PortCount, uart, Fixed);
         return uart;
     }
 }

@@ -19,7 +19,8 @@ internal static class RunCommand
             log.Configuration(warning);
         foreach (var note in options.Notes)
             log.Note(note);
-        CheckMemory(options.MemoryBytes);
+        CheckMemory(options);
+        CheckPins(options);
         var hosts = CheckHost(options);
         using var statistics = OpenStatistics(options.StatisticsFile);
         using var machine = new VirtualMachine(options, hosts, log);
@@ -44,11 +45,33 @@ internal static class RunCommand
         action();
     }
 
-    private static void CheckMemory(ulong bytes)
+    private static void CheckMemory(RunOptions options)
     {
-        var host = ResourceLimits.HostMemory;
+        var (bytes, host) = (options.MemoryBytes, ResourceLimits.HostMemory);
         if (bytes > host)
             throw new UserException($"-m: {MemorySize.Format(bytes)} is more than this host has, {MemorySize.Format(host)}: give less");
+        var limit = ResourceLimits.MemoryLock.Soft;
+        if (options.MemoryLocked && limit < bytes && !ResourceLimits.HasCapability(ResourceLimits.CapIpcLock))
+        {
+            throw new UserException(
+                $"{options.Settings.Root.Origin("memory.wired")}: {bytes >> 10} KiB are to be locked, but this process may lock {limit >> 10} KiB: "
+                + $"'ulimit -l {bytes >> 10}', or 'memlock' in /etc/security/limits.conf");
+        }
+    }
+
+    private static void CheckPins(RunOptions options)
+    {
+        if (options.Pins.Count == 0)
+            return;
+        var allowed = CpuAffinity.Current;
+        foreach (var (vcpu, cpus) in options.Pins)
+        {
+            if (vcpu < options.Cpus && cpus.FirstOrDefault(cpu => !allowed.Contains(cpu), -1) is >= 0 and var missing)
+            {
+                throw new UserException(
+                    $"{options.Settings.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: the host has no CPU {missing}, or none for this process; it may use {string.Join(',', allowed)}");
+            }
+        }
     }
 
     // All that can be known before anything is opened.

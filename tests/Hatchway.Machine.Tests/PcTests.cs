@@ -131,7 +131,7 @@ public sealed class PcTests
     {
         Assert.Equal(0xFFul, In(0x3FD, AccessWidth.Byte));
         var sink = new FakeSink();
-        _pc.AddCom1(sink, null);
+        _pc.AddSerialPort(1, sink, null);
         Out(0x3F8, AccessWidth.Byte, 'A');
         Assert.Equal("A"u8.ToArray(), sink.Bytes);
         Out(0x3FC, AccessWidth.Byte, 8);
@@ -151,7 +151,7 @@ public sealed class PcTests
     [Fact]
     public void No_device_allocates_for_an_access()
     {
-        _pc.AddCom1(new SilentSink(), null);
+        _pc.AddSerialPort(1, new SilentSink(), null);
         TouchEverything();
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 100; i++)

@@ -22,6 +22,7 @@ internal static class KvmRequests
     public static readonly uint KVM_IRQFD = Iow<kvm_irqfd>(KVMIO, 0x76);
     public static readonly uint KVM_CREATE_PIT2 = Iow<kvm_pit_config>(KVMIO, 0x77);
     public static readonly uint KVM_IOEVENTFD = Iow<kvm_ioeventfd>(KVMIO, 0x79);
+    public static readonly uint KVM_ENABLE_CAP = Iow<kvm_enable_cap>(KVMIO, 0xA3);
     public static readonly uint KVM_SIGNAL_MSI = Iow<kvm_msi>(KVMIO, 0xA5);
     public static readonly uint KVM_CREATE_DEVICE = Iowr<kvm_create_device>(KVMIO, 0xE0);
     public static readonly uint KVM_SET_DEVICE_ATTR = Iow<kvm_device_attr>(KVMIO, 0xE1);

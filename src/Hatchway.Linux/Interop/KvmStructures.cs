@@ -247,6 +247,18 @@ internal struct kvm_run
     [FieldOffset(36)] public uint internal__ndata;
     [FieldOffset(40)] public ulong internal__data;
     [FieldOffset(32)] public uint system_event__type;
+    [FieldOffset(32)] public byte msr__error;
+    [FieldOffset(44)] public uint msr__index;
+    [FieldOffset(48)] public ulong msr__data;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct kvm_enable_cap
+{
+    public uint cap;
+    public uint flags;
+    public fixed ulong args[4];
+    public fixed byte pad[64];
 }
 
 [StructLayout(LayoutKind.Sequential)]

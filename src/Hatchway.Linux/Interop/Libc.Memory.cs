@@ -2,12 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Memory: mmap(2), munmap(2).</summary>
+/// <summary>Memory: mmap(2), munmap(2), mlock(2), madvise(2).</summary>
 internal static unsafe partial class Libc
 {
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;
+    public const int MADV_DONTDUMP = 16;
     public const nint MAP_FAILED = -1;
 
     [LibraryImport("libc", SetLastError = true)]
@@ -15,4 +16,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int munmap(nint address, nuint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int mlock(nint address, nuint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int madvise(nint address, nuint length, int advice);
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2).</summary>
+/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2), sched_setaffinity(2).</summary>
 internal static unsafe partial class Libc
 {
     public const int SIG_BLOCK = 0;
@@ -26,6 +26,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int sigtimedwait(sigset_t* set, void* info, timespec* timeout);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sched_setaffinity(int thread, nuint bytes, ulong* mask);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sched_getaffinity(int thread, nuint bytes, ulong* mask);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int getrlimit(int resource, rlimit* limit);

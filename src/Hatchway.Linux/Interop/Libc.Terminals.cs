@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Terminals: termios(3).</summary>
+/// <summary>Terminals: termios(3), posix_openpt(3), ptsname(3).</summary>
 internal static unsafe partial class Libc
 {
     public const int TCSANOW = 0;
@@ -12,6 +12,19 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int tcsetattr(int fd, int when, termios* attributes);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int posix_openpt(int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int grantpt(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int unlockpt(int fd);
+
+    // Returns the error number itself.
+    [LibraryImport("libc")]
+    public static partial int ptsname_r(int fd, byte* name, nuint length);
 
     [LibraryImport("libc")]
     public static partial void cfmakeraw(termios* attributes);

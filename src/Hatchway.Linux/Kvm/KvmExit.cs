@@ -27,6 +27,12 @@ public enum KvmExit
     /// <summary>KVM could not go on, as when it can't emulate an instruction.</summary>
     InternalError = 17,
 
+    /// <summary>The guest reads an MSR that KVM does not know, once <see cref="KvmVm.HandOverUnknownMsrs"/> asked for these.</summary>
+    ReadMsr = 29,
+
+    /// <summary>The guest writes such an MSR.</summary>
+    WriteMsr = 30,
+
     /// <summary>The guest asked for shutdown or reset by a paravirtual way.</summary>
     SystemEvent = 24,
 }

@@ -59,6 +59,14 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         set => _run->mmio__data = value;
     }
 
+    /// <summary>Lets the access to an MSR of the last exit pass: a read gives 0, a write is dropped.</summary>
+    public void PassMsr()
+    {
+        _run->msr__error = 0;
+        if ((KvmExit)_run->exit_reason == KvmExit.ReadMsr)
+            _run->msr__data = 0;
+    }
+
     /// <summary>For people: what KVM tells of a <see cref="KvmExit.FailedEntry"/> or a <see cref="KvmExit.InternalError"/>.</summary>
     public string DescribeFailure() => (KvmExit)_run->exit_reason switch
     {

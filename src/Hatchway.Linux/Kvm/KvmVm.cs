@@ -42,6 +42,21 @@ public sealed partial class KvmVm : FileDescriptor
         Call(KVM_CREATE_PIT2, &config, "KVM_CREATE_PIT2");
     }
 
+    /// <summary>
+    /// Hands accesses to MSRs that KVM does not know over, as <see cref="KvmExit.ReadMsr"/> and <see cref="KvmExit.WriteMsr"/>, where the
+    /// guest would get a fault.
+    /// </summary>
+    /// <exception cref="LinuxException">KVM is older than Linux 5.10.</exception>
+    public unsafe void HandOverUnknownMsrs()
+    {
+        const uint KVM_CAP_X86_USER_SPACE_MSR = 188;
+        const ulong KVM_MSR_EXIT_REASON_UNKNOWN = 1 << 1;
+        var enable = new kvm_enable_cap { cap = KVM_CAP_X86_USER_SPACE_MSR };
+        enable.args[0] = KVM_MSR_EXIT_REASON_UNKNOWN;
+        // SAFETY: one structure, on the stack.
+        Call(KVM_ENABLE_CAP, &enable, "KVM_ENABLE_CAP X86_USER_SPACE_MSR");
+    }
+
     /// <summary>Makes a vCPU.</summary>
     /// <param name="id">Its number, which is its local APIC's id, too; 0 starts, the others wait to be started.</param>
     public KvmVcpu CreateVcpu(int id)

@@ -37,8 +37,8 @@ public static class AcpiTables
         var dsdt = area.Add(Dsdt.Build(description));
         ulong[] tables =
         [
-            area.Add(FixedTables.Fadt(facs, dsdt, description.HasCom1)),
-            area.Add(Madt.Build(description.Cpus)),
+            area.Add(FixedTables.Fadt(facs, dsdt, description.SerialPorts.Count > 0)),
+            area.Add(Madt.Build(description.Cpus, description.ApicId)),
             area.Add(FixedTables.Mcfg(description.Layout.EcamStart)),
         ];
         var xsdt = area.Add(FixedTables.Xsdt(tables));

@@ -43,8 +43,8 @@ internal static class Dsdt
             OperatingSystemCapabilities(),
             Rtc(),
         };
-        if (description.HasCom1)
-            children.Add(Com1());
+        foreach (var number in description.SerialPorts)
+            children.Add(Serial(SerialPort.Numbered(number)));
         return Device("PCI0", [.. children]);
     }
 
@@ -101,11 +101,11 @@ internal static class Dsdt
         Name("_HID", EisaId("PNP0B00")),
         Name("_CRS", Template(Io(0x70, 2))));
 
-    private static AmlTerm Com1() => Device(
-        "COM1",
+    private static AmlTerm Serial(SerialPort port) => Device(
+        string.Create(CultureInfo.InvariantCulture, $"COM{port.Number}"),
         Name("_HID", EisaId("PNP0501")),
-        Name("_UID", Integer(1)),
-        Name("_CRS", Template(Io(0x3F8, 8), Irq(4))));
+        Name("_UID", Integer((ulong)port.Number)),
+        Name("_CRS", Template(Io(port.FirstPort, Uart16550.PortCount), Irq((int)port.Gsi))));
 
     // Systems trust the MCFG only where a motherboard resource claims the same range (PCI Firmware 3.3 §4.1.2).
     private static AmlTerm EcamReservation(MemoryLayout layout) => Device(

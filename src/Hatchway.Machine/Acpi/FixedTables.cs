@@ -58,7 +58,7 @@ internal static class FixedTables
     }
 
     /// <summary>The fixed hardware (ACPI 6.5 §5.2.9, revision 6.0).</summary>
-    public static byte[] Fadt(ulong facs, ulong dsdt, bool hasCom1)
+    public static byte[] Fadt(ulong facs, ulong dsdt, bool hasSerialPort)
     {
         var table = new AcpiTable("FACP", 6, Fields.Length);
         // Below 4 GiB the FACS goes into the 32-bit field and its 64-bit one stays zero; the DSDT goes into both.
@@ -81,7 +81,7 @@ internal static class FixedTables
         // Latencies above 100 and 1000 say that there is no C2 and no C3.
         table.UInt16(Fields.C2Latency, 0xFFF);
         table.UInt16(Fields.C3Latency, 0xFFF);
-        table.UInt16(Fields.BootArchitecture, (ushort)(BootArchitecture.NoVga | (hasCom1 ? BootArchitecture.LegacyDevices : 0)));
+        table.UInt16(Fields.BootArchitecture, (ushort)(BootArchitecture.NoVga | (hasSerialPort ? BootArchitecture.LegacyDevices : 0)));
         table.UInt8(Fields.Century, RealTimeClock.CenturyRegister);
         table.UInt32(Fields.Flags, (uint)(FadtFlags.WriteBackInvalidate | FadtFlags.C1OnAllProcessors
             | FadtFlags.NoFixedSleepButton | FadtFlags.NoFixedRtcWake | FadtFlags.ResetRegister));

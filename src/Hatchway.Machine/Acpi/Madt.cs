@@ -14,7 +14,7 @@ internal static class Madt
     private const uint Enabled = 1;
 
     // The last id that an xAPIC can have; 255 is its broadcast.
-    private const int LastLocalApicId = 254;
+    private const uint LastLocalApicId = 254;
 
     // MPS INTI flags: what the bus says, or active high (bits 1:0 = 1) and level-triggered (bits 3:2 = 3).
     private const ushort Conforming = 0;
@@ -32,23 +32,24 @@ internal static class Madt
         LocalX2ApicNmi = 10,
     }
 
-    /// <summary>Builds the table: a CPU's UID and APIC id are its index.</summary>
-    public static byte[] Build(int cpus)
+    /// <summary>Builds the table: a CPU's UID is its index.</summary>
+    public static byte[] Build(int cpus, Func<int, uint> apicId)
     {
         var body = new List<byte>();
         body.AddRange(UInt32(LocalApicAddress));
         body.AddRange(UInt32(HasLegacyPics));
         for (var cpu = 0; cpu < cpus; cpu++)
-            AddCpu(body, cpu);
+            AddCpu(body, cpu, apicId(cpu));
 
+        var lastId = apicId(cpus - 1);
         // An id that no local APIC has, as long as there is one.
-        Add(body, Entry.IoApic, [(byte)Math.Min(cpus, byte.MaxValue), 0, .. UInt32(IoApicAddress), .. UInt32(0)]);
+        Add(body, Entry.IoApic, [(byte)Math.Min(lastId + 1, byte.MaxValue), 0, .. UInt32(IoApicAddress), .. UInt32(0)]);
         AddOverride(body, 0, 2, Conforming);
         AddOverride(body, (byte)PowerManagementDevice.SciGsi, (byte)PowerManagementDevice.SciGsi, ActiveHighLevel);
 
         // A UID of all ones means every CPU.
         Add(body, Entry.LocalApicNmi, [byte.MaxValue, .. UInt16(Conforming), NmiInput]);
-        if (cpus > LastLocalApicId + 1)
+        if (lastId > LastLocalApicId)
             Add(body, Entry.LocalX2ApicNmi, [.. UInt16(Conforming), .. UInt32(uint.MaxValue), NmiInput, 0, 0, 0]);
 
         var table = new AcpiTable("APIC", 4, AcpiTable.HeaderLength + body.Count);
@@ -56,12 +57,12 @@ internal static class Madt
         return table.Finish();
     }
 
-    private static void AddCpu(List<byte> body, int cpu)
+    private static void AddCpu(List<byte> body, int cpu, uint id)
     {
-        if (cpu <= LastLocalApicId)
-            Add(body, Entry.LocalApic, [(byte)cpu, (byte)cpu, .. UInt32(Enabled)]);
+        if (id <= LastLocalApicId)
+            Add(body, Entry.LocalApic, [(byte)cpu, (byte)id, .. UInt32(Enabled)]);
         else
-            Add(body, Entry.LocalX2Apic, [0, 0, .. UInt32((uint)cpu), .. UInt32(Enabled), .. UInt32((uint)cpu)]);
+            Add(body, Entry.LocalX2Apic, [0, 0, .. UInt32(id), .. UInt32(Enabled), .. UInt32((uint)cpu)]);
     }
 
     // The bus is 0, ISA.

@@ -13,9 +13,12 @@ public static class Bridges
     private const uint HostBridgeClass = 0x060000;
     private const uint IsaBridgeClass = 0x060100;
 
-    /// <summary>A host bridge: 1275:1275, NetApp's.</summary>
+    /// <summary>A host bridge.</summary>
+    /// <param name="vendor">Its vendor: 1275h, NetApp, for bhyve's <c>hostbridge</c>.</param>
+    /// <param name="device">Its number: 1275h for that.</param>
     /// <param name="multiFunction">Its slot holds other functions, too.</param>
-    public static IPciFunction HostBridge(bool multiFunction = false) => Make(0x1275, 0x1275, HostBridgeClass, multiFunction);
+    public static IPciFunction HostBridge(ushort vendor = 0x1275, ushort device = 0x1275, bool multiFunction = false) =>
+        Make(vendor, device, HostBridgeClass, multiFunction);
 
     /// <summary>A bridge to the ISA or LPC bus: 8086:7000, Intel's PIIX3.</summary>
     /// <param name="multiFunction">Its slot holds other functions, too.</param>

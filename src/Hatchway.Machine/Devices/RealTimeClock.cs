@@ -4,7 +4,7 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>The clock and CMOS RAM of a PC at ports 0x70 and 0x71: Motorola MC146818 with the century at 0x32.</summary>
 /// <remarks>
-/// <para>It tells the time provider's UTC, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may set it; the
+/// <para>It tells the time provider's UTC, or local time, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may set it; the
 /// difference to the provider's time is kept, for this machine's life. What is no date (the 31st of February) is ignored.</para>
 /// <para>It raises no interrupt and sets no interrupt flag: the enable bits of register B stay zero and register C reads as
 /// zero, so no driver believes in an alarm that will not come. The alarm registers are plain RAM.</para>
@@ -52,11 +52,14 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
     private TimeSpan _offset;
     private byte _index;
 
-    /// <summary>Makes a clock that tells a time provider's UTC.</summary>
-    public RealTimeClock(TimeProvider time)
+    /// <summary>Makes a clock that tells a time provider's UTC, or a time ahead of that.</summary>
+    /// <param name="time">Where time comes from.</param>
+    /// <param name="offset">How far ahead; a time zone's offset for local time.</param>
+    public RealTimeClock(TimeProvider time, TimeSpan offset = default)
     {
         ArgumentNullException.ThrowIfNull(time);
         _time = time;
+        _offset = offset;
         _ram[(int)Cell.A] = RegisterAAtStart;
         _ram[(int)Cell.B] = Hours24;
     }

@@ -12,12 +12,6 @@ namespace Hatchway.Machine.Devices;
 /// </remarks>
 public sealed class Uart16550 : IAddressTarget, IByteRegisters
 {
-    /// <summary>The first port of a PC's first serial port.</summary>
-    public const ushort Com1 = 0x3F8;
-
-    /// <summary>The ISA interrupt of a PC's first serial port, which is also its global system interrupt. Edge-triggered.</summary>
-    public const uint Com1Gsi = 4;
-
     /// <summary>How many ports it decodes.</summary>
     public const int PortCount = 8;
 

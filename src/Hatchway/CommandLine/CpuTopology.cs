@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
@@ -10,6 +11,23 @@ internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
 
     /// <summary>All CPUs.</summary>
     public int Cpus => Sockets * Cores * Threads;
+
+    /// <summary>How many low bits of an APIC id tell a core's threads apart.</summary>
+    public int ThreadBits => Bits(Threads);
+
+    /// <summary>How many low bits of an APIC id tell a socket's CPUs apart.</summary>
+    public int SocketBits => ThreadBits + Bits(Cores);
+
+    /// <summary>A CPU's local APIC id: thread, core and socket in bits of their own, so that there are gaps where a number is no power of
+    /// two (Intel SDM volume 3 §10.9.1).</summary>
+    public uint ApicId(int cpu)
+    {
+        var (core, thread) = Math.DivRem(cpu, Threads);
+        var (socket, coreInSocket) = Math.DivRem(core, Cores);
+        return (uint)((socket << SocketBits) | (coreInSocket << ThreadBits) | thread);
+    }
+
+    private static int Bits(int count) => BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)count));
 
     /// <summary>
     /// As bhyve works it out (usr.sbin/bhyve/bhyverun.c): without a number of sockets every CPU is one of its own, and the product must be
@@ -29,7 +47,13 @@ internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
             throw new UserException($"{said}: {sockets} sockets of {cores} cores with {threads} threads are {product} CPUs, and not {cpus}: give all that is not 1, as sockets=1");
         if (product > MostCpus)
             throw new UserException($"{said}: {product} CPUs are too many: a number of CPUs from 1 to {MostCpus} is possible");
-        return new CpuTopology(sockets, cores, threads);
+        var topology = new CpuTopology(sockets, cores, threads);
+        if (topology.ApicId(topology.Cpus - 1) >= MostCpus)
+        {
+            throw new UserException(
+                $"{said}: the CPUs' APIC ids would pass {MostCpus - 1}, since {cores} cores and {threads} threads are counted in whole bits: give fewer sockets");
+        }
+        return topology;
     }
 
     private static int? Read(ConfigurationNode root, string name)

@@ -3,103 +3,94 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>Standard input and output as the far end of a serial port. A terminal is in raw mode meanwhile; Ctrl-A x ends the
-/// guest.</summary>
+/// <summary>Standard input and output, or a terminal of the host's, as the far end of a serial port. A terminal is in raw mode
+/// meanwhile.</summary>
 /// <remarks>
 /// Output is written by the vCPU that sends it. Input is read by a thread of its own, never more than the port has room for: what the
 /// guest does not take stays with whoever types or pipes it.
 /// </remarks>
-internal sealed class SerialConsole : ICharacterSink, IDisposable
+internal sealed class SerialConsole : ISerialPeer
 {
     private const byte Escape = 0x01;
     private const int Input = 1;
-    private const int Room = 2;
-    private const int Stop = 3;
+    private const int Stop = 2;
 
     private readonly FileDescriptor _input;
     private readonly FileDescriptor _output;
-    private readonly Action _end;
+    private readonly Action? _end;
+    private readonly IDisposable? _owned;
     private readonly RawTerminal? _terminal;
-    private readonly EventFd _room = EventFd.Create();
-    private readonly EventFd _stop = EventFd.Create();
+    private readonly SerialFeed _feed = new();
     private readonly byte[] _read = new byte[64];
-    private Uart16550? _port;
-    private Thread? _thread;
     private bool _escaped;
 
-    /// <param name="input">What is typed.</param>
-    /// <param name="output">What is shown.</param>
-    /// <param name="end">Called for Ctrl-A x.</param>
-    public SerialConsole(FileDescriptor input, FileDescriptor output, Action end)
+    private SerialConsole(FileDescriptor input, FileDescriptor output, Action? end, IDisposable? owned)
     {
-        (_input, _output, _end) = (input, output, end);
+        (_input, _output, _end, _owned) = (input, output, end, owned);
         _terminal = RawTerminal.TryEnter(input);
     }
 
-    /// <summary>To be called when the port has room again. Any thread.</summary>
-    public void SignalRoom() => _room.Signal();
+    /// <summary>This process's own streams. Output waits for whoever reads it: nothing of what a guest says gets lost in a pipe.</summary>
+    /// <param name="input">What is typed.</param>
+    /// <param name="output">What is shown.</param>
+    /// <param name="end">Called for Ctrl-A x, when the input is a terminal.</param>
+    public static SerialConsole OnStreams(FileDescriptor input, FileDescriptor output, Action end) => new(input, output, end, owned: null);
 
-    /// <summary>Begins to feed a port.</summary>
-    public void Start(Uart16550 port)
+    /// <summary>A terminal that is this console's alone, and is closed with it. Output for which there is no room is dropped, so that the
+    /// guest does not wait for a reader who may never come.</summary>
+    public static SerialConsole OnTerminal(FileDescriptor terminal) => new(terminal, terminal, end: null, terminal);
+
+    public void SignalRoom() => _feed.SignalRoom();
+
+    public void Start(Uart16550 port) => _feed.Start("console", port, ReadInput);
+
+    public void Write(byte value)
     {
-        _port = port;
-        _thread = new Thread(ReadInput) { Name = "console", IsBackground = true };
-        _thread.Start();
+        if (_owned is null)
+            _output.TryWrite([value]);
+        else
+            _output.WriteWithoutWaiting([value]);
     }
-
-    public void Write(byte value) => _output.TryWrite([value]);
 
     public void Dispose()
     {
-        _stop.Signal();
-        _thread?.Join();
+        _feed.Dispose();
         _terminal?.Dispose();
-        _room.Dispose();
-        _stop.Dispose();
+        _owned?.Dispose();
     }
 
     private void ReadInput()
     {
         using var input = Epoll.Create();
-        using var room = Epoll.Create();
-        input.TryAdd(_stop, Stop);
-        room.TryAdd(_stop, Stop);
-        room.TryAdd(_room, Room);
+        input.TryAdd(_feed.Stopped, Stop);
         // A regular file can't be waited for: it is always ready.
         var limit = input.TryAdd(_input, Input) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
-        while (!IsStopped(input, limit) && Pump(room))
+        Span<int> tokens = stackalloc int[2];
+        while (!tokens[..input.Wait(tokens, limit)].Contains(Stop) && Pump())
         {
         }
     }
 
     // Reads once and hands all of it on. False at the end of input, or when it is time to stop.
-    private bool Pump(Epoll room)
+    private bool Pump()
     {
         int count;
         try
         {
             count = _input.Read(_read);
         }
-        catch (LinuxException)
+        catch (LinuxException failure)
         {
-            // A terminal that has gone away is the end of input.
-            return false;
+            // A terminal that has gone away is the end of input; one that somebody else has read empty is not.
+            return failure.Errno == Errno.EAGAIN;
         }
         if (count == 0)
             return false;
-        var keys = _terminal is null ? _read.AsSpan(0, count) : Unescape(_read.AsSpan(0, count));
-        while (keys.Length > 0)
-        {
-            _room.Take();
-            keys = keys[_port!.Receive(keys)..];
-            if (keys.Length > 0 && IsStopped(room, Timeout.InfiniteTimeSpan))
-                return false;
-        }
-        return true;
+        return _feed.Feed(_terminal is null || _end is null ? _read.AsSpan(0, count) : Unescape(_read.AsSpan(0, count), _end));
     }
 
     // Ctrl-A x ends, Ctrl-A Ctrl-A is one Ctrl-A, and Ctrl-A before anything else is dropped.
-    private Span<byte> Unescape(Span<byte> keys)
+    private Span<byte> Unescape(Span<byte> keys, Action end)
     {
         var kept = 0;
         foreach (var key in keys)
@@ -108,7 +99,7 @@ internal sealed class SerialConsole : ICharacterSink, IDisposable
             {
                 _escaped = false;
                 if (key == (byte)'x')
-                    _end();
+                    end();
                 else
                     keys[kept++] = key;
             }
@@ -122,11 +113,5 @@ internal sealed class SerialConsole : ICharacterSink, IDisposable
             }
         }
         return keys[..kept];
-    }
-
-    private static bool IsStopped(Epoll epoll, TimeSpan limit)
-    {
-        Span<int> tokens = stackalloc int[2];
-        return tokens[..epoll.Wait(tokens, limit)].Contains(Stop);
     }
 }

@@ -1,3 +1,4 @@
+using Hatchway.CommandLine;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine.Memory;
 using Hatchway.Machine.Boot;
@@ -18,6 +19,7 @@ internal static class GuestCpu
     private const int DefaultPhysicalBits = 36;
 
     // CPUID.1:ECX
+    private const uint X2Apic = 1u << 21;
     private const uint TscDeadline = 1u << 24;
     private const uint Hypervisor = 1u << 31;
 
@@ -40,6 +42,13 @@ internal static class GuestCpu
     // Set by firmware; without it Linux takes REP MOVSB and STOSB for slow.
     private const uint MiscellaneousEnable = 0x1A0;
     private const ulong FastStrings = 1 << 0;
+
+    // IA32_APIC_BASE (Intel SDM volume 3 §11.12.1).
+    private const uint ApicBase = 0x1B;
+    private const ulong ApicAddress = 0xFEE0_0000;
+    private const ulong ApicBootCpu = 1 << 8;
+    private const ulong ApicX2Mode = 1 << 10;
+    private const ulong ApicEnable = 1 << 11;
 
     private const uint MtrrPhysicalBase0 = 0x200;
     private const uint MtrrPhysicalMask0 = 0x201;
@@ -65,28 +74,43 @@ internal static class GuestCpu
         return DefaultPhysicalBits;
     }
 
-    /// <summary>CPUID of one CPU: what KVM offers, with this CPU's place among <paramref name="cpus"/> cores of one package.</summary>
-    public static IReadOnlyList<CpuidEntry> Cpuid(IReadOnlyList<CpuidEntry> supported, int id, int cpus, bool tscDeadline)
+    /// <summary>CPUID of one CPU: what KVM offers, with this CPU's place among the others.</summary>
+    /// <param name="supported">What KVM offers.</param>
+    /// <param name="cpu">The CPU's index.</param>
+    /// <param name="topology">All CPUs.</param>
+    /// <param name="tscDeadline">The local APIC's timer can follow the TSC.</param>
+    /// <param name="x2Apic">The guest may use x2APIC mode, if KVM offers it.</param>
+    public static IReadOnlyList<CpuidEntry> Cpuid(IReadOnlyList<CpuidEntry> supported, int cpu, CpuTopology topology, bool tscDeadline, bool x2Apic)
     {
-        var entries = new List<CpuidEntry>(supported.Count + 3);
+        var id = topology.ApicId(cpu);
+        var entries = new List<CpuidEntry>(supported.Count + 6);
         foreach (var entry in supported)
         {
             if (entry.Function is not (ExtendedTopology or ExtendedTopologyV2))
-                entries.Add(Place(entry, (uint)id, (uint)cpus, tscDeadline));
-            else if (entry.Function == ExtendedTopology && entry.Index == 0)
-                entries.AddRange(Topology((uint)id, (uint)cpus));
+                entries.Add(Place(entry, id, topology, tscDeadline, x2Apic));
+            else if (entry.Index == 0)
+                entries.AddRange(Topology(entry.Function, id, topology));
         }
         return entries;
     }
 
     /// <summary>Brings a CPU into the state in which firmware would hand it to a kernel; the first also gets the kernel's own.</summary>
-    public static void Start(KvmVcpu vcpu, bool isFirst, BootState boot, int physicalAddressBits)
+    /// <param name="vcpu">The CPU.</param>
+    /// <param name="isFirst">It is the one that boots.</param>
+    /// <param name="boot">What the kernel wants.</param>
+    /// <param name="physicalAddressBits">Of all CPUs.</param>
+    /// <param name="x2Apic">Its local APIC starts in x2APIC mode.</param>
+    public static void Start(KvmVcpu vcpu, bool isFirst, BootState boot, int physicalAddressBits, bool x2Apic)
     {
         SetMemoryTypes(vcpu, physicalAddressBits);
         vcpu.SetMsrs([new(MiscellaneousEnable, FastStrings)]);
+        if (isFirst)
+            vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
+        // After the registers, whose form it changes.
+        if (x2Apic)
+            vcpu.SetMsrs([new(ApicBase, ApicAddress | ApicEnable | ApicX2Mode | (isFirst ? ApicBootCpu : 0))]);
         if (!isFirst)
             return;
-        vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
         var is64Bit = boot.Mode == CpuMode.Long64;
         var protectedMode = Cr0ProtectionEnable | Cr0ExtensionType | Cr0NumericError;
         vcpu.SetSystemRegisters(new SystemRegisters(
@@ -108,41 +132,45 @@ internal static class GuestCpu
         });
     }
 
-    private static CpuidEntry Place(CpuidEntry entry, uint id, uint cpus, bool tscDeadline) => entry.Function switch
+    private static CpuidEntry Place(CpuidEntry entry, uint id, CpuTopology topology, bool tscDeadline, bool x2Apic) => entry.Function switch
     {
+        // EBX[23:16]: how many ids a package has room for.
         1 => entry with
         {
-            Ebx = (entry.Ebx & 0xFFFF) | (Math.Min(cpus, 255) << 16) | (id << 24),
-            Ecx = (entry.Ecx & ~TscDeadline) | Hypervisor | (tscDeadline ? TscDeadline : 0),
-            Edx = cpus > 1 ? entry.Edx | HyperThreading : entry.Edx & ~HyperThreading,
+            Ebx = (entry.Ebx & 0xFFFF) | (Math.Min(1u << topology.SocketBits, 255) << 16) | (id << 24),
+            Ecx = (entry.Ecx & ~(TscDeadline | (x2Apic ? 0 : X2Apic))) | Hypervisor | (tscDeadline ? TscDeadline : 0),
+            Edx = topology.SocketBits > 0 ? entry.Edx | HyperThreading : entry.Edx & ~HyperThreading,
         },
-        // Intel's caches: none but the last level is shared, and that by all; cores per package in EAX[31:26].
+        // Intel's caches; room for cores in a package in EAX[31:26], less one.
         4 when (entry.Eax & 0x1F) != 0 => entry with
         {
-            Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, cpus) | (Math.Min(RoundUp(cpus) - 1, 63) << 26),
+            Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) | (Math.Min((1u << (topology.SocketBits - topology.ThreadBits)) - 1, 63) << 26),
         },
-        // AMD: number of cores less one, and the bits of the APIC id that count them.
-        AddressSizes => entry with { Ecx = (cpus - 1) | (Log2(cpus) << 12) },
+        // AMD: the package's CPUs less one, and the bits of the APIC id that count them.
+        AddressSizes => entry with { Ecx = (uint)((topology.Cores * topology.Threads) - 1) | ((uint)topology.SocketBits << 12) },
         // AMD's caches, in Intel's form.
-        AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, cpus) },
-        AmdTopology => entry with { Eax = id, Ebx = id & 0xFF, Ecx = 0 },
+        AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) },
+        // EBX: the core and, from bit 8, its threads less one. ECX: the node, of which each package is one.
+        AmdTopology => entry with
+        {
+            Eax = id,
+            Ebx = ((id >> topology.ThreadBits) & 0xFF) | ((uint)(topology.Threads - 1) << 8),
+            Ecx = (id >> topology.SocketBits) & 0xFF,
+        },
         _ => entry,
     };
 
-    // KVM offers sub-leaf 0 only, and empty. Sub-leaf 0: one thread a core; 1: the cores of the package; then no more.
-    private static CpuidEntry[] Topology(uint id, uint cpus) =>
+    // KVM offers sub-leaf 0 only, and empty. Sub-leaf 0: a core's threads; 1: the package's CPUs; then no more. The same for both leaves.
+    private static CpuidEntry[] Topology(uint function, uint id, CpuTopology topology) =>
     [
-        new(ExtendedTopology, 0, SignificantIndex, Eax: 0, Ebx: 1, Ecx: 0x100, Edx: id),
-        new(ExtendedTopology, 1, SignificantIndex, Eax: Log2(cpus), Ebx: cpus, Ecx: 0x201, Edx: id),
-        new(ExtendedTopology, 2, SignificantIndex, Eax: 0, Ebx: 0, Ecx: 2, Edx: id),
+        new(function, 0, SignificantIndex, Eax: (uint)topology.ThreadBits, Ebx: (uint)topology.Threads, Ecx: 0x100, Edx: id),
+        new(function, 1, SignificantIndex, Eax: (uint)topology.SocketBits, Ebx: (uint)(topology.Cores * topology.Threads), Ecx: 0x201, Edx: id),
+        new(function, 2, SignificantIndex, Eax: 0, Ebx: 0, Ecx: 2, Edx: id),
     ];
 
-    // EAX[25:14]: how many share the cache, less one. Caches of level 3 and up are the package's, the others a core's.
-    private static uint SharedBy(uint eax, uint cpus) => ((eax >> 5) & 7) >= 3 ? (RoundUp(cpus) - 1) << 14 : 0;
-
-    private static uint Log2(uint cpus) => (uint)System.Numerics.BitOperations.Log2(RoundUp(cpus));
-
-    private static uint RoundUp(uint cpus) => System.Numerics.BitOperations.RoundUpToPowerOf2(cpus);
+    // EAX[25:14]: how many ids share the cache, less one. Caches of level 3 and up are the package's, the others a core's.
+    private static uint SharedBy(uint eax, CpuTopology topology) =>
+        ((1u << (((eax >> 5) & 7) >= 3 ? topology.SocketBits : topology.ThreadBits)) - 1) << 14;
 
     // RAM is cached and the last GiB below 4 GiB, with the 32-bit window and the APICs, is not; as firmware leaves it.
     private static void SetMemoryTypes(KvmVcpu vcpu, int physicalAddressBits)

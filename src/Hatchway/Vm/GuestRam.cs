@@ -12,11 +12,19 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     private readonly MemoryMapping _mapping;
     private readonly List<IDisposable> _slots = [];
 
-    public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges)
+    /// <param name="vm">The VM.</param>
+    /// <param name="ranges">Where RAM is.</param>
+    /// <param name="locked">It is never swapped out.</param>
+    /// <param name="inCore">It is in a core file of this process's.</param>
+    public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, bool locked, bool inCore)
     {
         Ranges = ranges;
         _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length);
         _mapping = _file.Map();
+        if (!inCore)
+            _mapping.LeaveOutOfCore();
+        if (locked)
+            _mapping.LockInMemory();
         foreach (var range in ranges)
             _slots.Add(vm.MapMemory(range.GuestPhysical, HostAddress(range), range.Length));
     }

@@ -45,6 +45,9 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
             case KvmExit.Io:
                 AnswerPort(vcpu.Port, vcpu.PortData);
                 break;
+            case KvmExit.ReadMsr or KvmExit.WriteMsr:
+                vcpu.PassMsr();
+                break;
             case KvmExit.Interrupted:
                 break;
             case KvmExit.Shutdown:

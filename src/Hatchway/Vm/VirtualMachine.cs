@@ -25,8 +25,8 @@ internal sealed class VirtualMachine : IDisposable
     private readonly Stack<IDisposable> _owned = [];
     private readonly GuestEnd _end;
     private readonly Pc _pc;
-    private readonly SerialConsole? _console;
-    private readonly Uart16550? _com1;
+    private readonly List<(ISerialPeer Peer, Uart16550 Port)> _serialPorts = [];
+    private readonly IReadOnlyDictionary<int, IReadOnlyList<int>> _pins;
     private readonly List<KvmVcpu> _vcpus = [];
     private readonly List<PassthruDevice> _devices = [];
 
@@ -38,6 +38,7 @@ internal sealed class VirtualMachine : IDisposable
     {
         try
         {
+            _pins = options.Pins;
             _end = Own(new GuestEnd());
             var kvm = Own(KvmSystem.Open());
             var supported = kvm.GetSupportedCpuid();
@@ -47,8 +48,16 @@ internal sealed class VirtualMachine : IDisposable
             Vm.SetReservedPages(MemoryLayout.TssAddress, MemoryLayout.IdentityMapAddress);
             Vm.CreateInterruptControllers();
             Vm.CreateTimer();
-            var ram = Own(new GuestRam(Vm, layout.Ram));
-            _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System));
+            if (!options.StrictMsrs)
+                Vm.HandOverUnknownMsrs();
+            var ram = Own(new GuestRam(Vm, layout.Ram, options.MemoryLocked, options.MemoryInCore));
+            _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
+            {
+                ClockOffset = options.ClockInLocalTime ? TimeProvider.System.GetLocalNow().Offset : TimeSpan.Zero,
+            });
+            // Behind everything that may come.
+            if (options.StrictPorts)
+                _pc.Ports.Map(0, _pc.Ports.Length, new UnclaimedPorts(_end), int.MinValue);
             AddEmulated(options);
             AddPassthru(options, hosts, ram, log);
             foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
@@ -57,13 +66,10 @@ internal sealed class VirtualMachine : IDisposable
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
             var boot = Load(options, layout, ram);
-            AddVcpus(options.Cpus, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
-            if (options.SerialPorts.Count > 0)
-            {
-                // Last, so that an error before leaves the terminal alone.
-                _console = Own(new SerialConsole(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, () => _end.Request(EndReason.Stopped)));
-                _com1 = _pc.AddCom1(_console, _console.SignalRoom);
-            }
+            AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
+            // Last, and of these this process's terminal, so that an error before leaves it alone.
+            foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
+                AddSerialPort(port);
         }
         catch
         {
@@ -97,14 +103,16 @@ internal sealed class VirtualMachine : IDisposable
     /// <exception cref="UserException">It could not be run on.</exception>
     public EndReason Run()
     {
-        _console?.Start(_com1!);
+        foreach (var (peer, port) in _serialPorts)
+            peer.Start(port);
         var threads = new List<Thread>();
         try
         {
             foreach (var vcpu in _vcpus)
             {
                 var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
-                var thread = new Thread(loop.Run) { Name = $"vcpu {threads.Count}", IsBackground = true };
+                var pins = _pins.GetValueOrDefault(threads.Count);
+                var thread = new Thread(() => RunOn(pins, loop)) { Name = $"vcpu {threads.Count}", IsBackground = true };
                 thread.Start();
                 threads.Add(thread);
             }
@@ -121,6 +129,27 @@ internal sealed class VirtualMachine : IDisposable
             StopVcpus(threads);
         }
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
+    }
+
+    private void RunOn(IReadOnlyList<int>? pins, VcpuLoop loop)
+    {
+        try
+        {
+            if (pins is not null)
+                CpuAffinity.Limit(pins);
+        }
+        catch (LinuxException failure)
+        {
+            _end.Fail($"a CPU can't be pinned: {failure.Message}");
+            return;
+        }
+        loop.Run();
+    }
+
+    private void AddSerialPort(SerialPortOption option)
+    {
+        var peer = Own(SerialPeers.Open(option, () => _end.Request(EndReason.Stopped)));
+        _serialPorts.Add((peer, _pc.AddSerialPort(option.Number, peer, peer.SignalRoom)));
     }
 
     private void StopVcpus(List<Thread> threads)
@@ -141,7 +170,8 @@ internal sealed class VirtualMachine : IDisposable
     {
         if (_isStuck)
         {
-            _console?.Dispose();
+            foreach (var (peer, _) in _serialPorts)
+                peer.Dispose();
             return;
         }
         while (_owned.TryPop(out var part))
@@ -173,8 +203,8 @@ internal sealed class VirtualMachine : IDisposable
     {
         foreach (var slot in options.Slots)
         {
-            if (slot.Emulation is HostBridgeSlot)
-                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.HostBridge(IsMultiFunction(options, slot)));
+            if (slot.Emulation is HostBridgeSlot bridge)
+                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.HostBridge(bridge.Vendor, bridge.Device, IsMultiFunction(options, slot)));
             else if (slot.Emulation is LpcSlot)
                 _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(IsMultiFunction(options, slot)));
         }
@@ -198,7 +228,7 @@ internal sealed class VirtualMachine : IDisposable
     private static BootState Load(RunOptions options, MemoryLayout layout, GuestRam ram)
     {
         var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
-        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, options.SerialPorts.Count > 0, slots), ram);
+        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, [.. options.SerialPorts.Select(static port => port.Number)], slots) { ApicId = options.Topology.ApicId }, ram);
         try
         {
             using var kernel = File.OpenRead(options.Kernel);
@@ -215,13 +245,13 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddVcpus(int count, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState boot, int addressBits)
+    private void AddVcpus(RunOptions options, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState boot, int addressBits)
     {
-        for (var id = 0; id < count; id++)
+        for (var cpu = 0; cpu < options.Cpus; cpu++)
         {
-            var vcpu = Own(Vm.CreateVcpu(id));
-            vcpu.SetCpuid(GuestCpu.Cpuid(supported, id, count, tscDeadline));
-            GuestCpu.Start(vcpu, id == 0, boot, addressBits);
+            var vcpu = Own(Vm.CreateVcpu((int)options.Topology.ApicId(cpu)));
+            vcpu.SetCpuid(GuestCpu.Cpuid(supported, cpu, options.Topology, tscDeadline, options.X2Apic is not false));
+            GuestCpu.Start(vcpu, cpu == 0, boot, addressBits, options.X2Apic is true);
             _vcpus.Add(vcpu);
         }
     }

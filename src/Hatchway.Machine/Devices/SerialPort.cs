@@ -1,0 +1,20 @@
+namespace Hatchway.Machine.Devices;
+
+/// <summary>Where a PC's four serial ports are. The third shares the first one's interrupt, the fourth the second one's.</summary>
+/// <param name="Number">1 to 4, as in COM1.</param>
+/// <param name="FirstPort">The first of its <see cref="Uart16550.PortCount"/> ports.</param>
+/// <param name="Gsi">Its ISA interrupt, which is also its global system interrupt. Edge-triggered.</param>
+public readonly record struct SerialPort(int Number, ushort FirstPort, uint Gsi)
+{
+    /// <summary>All four, the first one first.</summary>
+    public static IReadOnlyList<SerialPort> All { get; } =
+    [
+        new(1, 0x3F8, 4),
+        new(2, 0x2F8, 3),
+        new(3, 0x3E8, 4),
+        new(4, 0x2E8, 3),
+    ];
+
+    /// <summary>The one with a number from 1 to 4.</summary>
+    public static SerialPort Numbered(int number) => All[number - 1];
+}

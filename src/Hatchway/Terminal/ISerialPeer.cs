@@ -1,0 +1,13 @@
+using Hatchway.Machine.Devices;
+
+namespace Hatchway.Terminal;
+
+/// <summary>The far end of a serial port.</summary>
+internal interface ISerialPeer : ICharacterSink, IDisposable
+{
+    /// <summary>To be called when the port has room again. Any thread.</summary>
+    void SignalRoom();
+
+    /// <summary>Begins to feed a port.</summary>
+    void Start(Uart16550 port);
+}

@@ -1,0 +1,62 @@
+using Hatchway.Linux;
+using Hatchway.Machine.Devices;
+
+namespace Hatchway.Terminal;
+
+/// <summary>A thread that gives a serial port its input, never more than the port has room for.</summary>
+internal sealed class SerialFeed : IDisposable
+{
+    private const int Room = 1;
+    private const int Stop = 2;
+
+    private readonly EventFd _room = EventFd.Create();
+    private readonly EventFd _stop = EventFd.Create();
+    private readonly Epoll _roomOrStop = Epoll.Create();
+    private Uart16550? _port;
+    private Thread? _thread;
+
+    public SerialFeed()
+    {
+        _roomOrStop.TryAdd(_room, Room);
+        _roomOrStop.TryAdd(_stop, Stop);
+    }
+
+    /// <summary>Readable from when the thread is to end.</summary>
+    public FileDescriptor Stopped => _stop;
+
+    /// <summary>The port has room again. Any thread.</summary>
+    public void SignalRoom() => _room.Signal();
+
+    /// <summary>Starts the thread.</summary>
+    public void Start(string name, Uart16550 port, ThreadStart loop)
+    {
+        _port = port;
+        _thread = new Thread(loop) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Hands all of it to the port, waiting for room. By the thread.</summary>
+    /// <returns>False when it is time to end.</returns>
+    public bool Feed(ReadOnlySpan<byte> bytes)
+    {
+        Span<int> tokens = stackalloc int[2];
+        while (bytes.Length > 0)
+        {
+            _room.Take();
+            bytes = bytes[_port!.Receive(bytes)..];
+            if (bytes.Length > 0 && tokens[.._roomOrStop.Wait(tokens, Timeout.InfiniteTimeSpan)].Contains(Stop))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>Ends the thread.</summary>
+    public void Dispose()
+    {
+        _stop.Signal();
+        _thread?.Join();
+        _roomOrStop.Dispose();
+        _room.Dispose();
+        _stop.Dispose();
+    }
+}

@@ -1,0 +1,48 @@
+using Hatchway.CommandLine;
+using Hatchway.Linux;
+using Hatchway.Logging;
+
+namespace Hatchway.Terminal;
+
+/// <summary>Opens what the user connects serial ports with.</summary>
+internal static class SerialPeers
+{
+    /// <summary>Opens one.</summary>
+    /// <param name="port">Which port, and with what.</param>
+    /// <param name="end">Called for Ctrl-A x on this process's terminal.</param>
+    /// <exception cref="UserException">It can't be opened.</exception>
+    public static ISerialPeer Open(SerialPortOption port, Action end)
+    {
+        switch (port.Backend)
+        {
+            case TcpServer tcp:
+                return new TcpConsole(tcp.Address, port.Origin);
+            case TerminalPath(var path):
+                return SerialConsole.OnTerminal(OpenTerminal(path, port.Origin));
+            case PseudoTerminalBackend:
+                var pair = PseudoTerminal.Create();
+                // Nobody could know it otherwise.
+                StandardErrorLogger.Write(FormattableString.Invariant($"com{port.Number} is {pair.Name}"));
+                return SerialConsole.OnTerminal(pair);
+            default:
+                return SerialConsole.OnStreams(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, end);
+        }
+    }
+
+    private static FileDescriptor OpenTerminal(string path, string origin)
+    {
+        FileDescriptor terminal;
+        try
+        {
+            terminal = FileDescriptor.OpenTerminal(path);
+        }
+        catch (LinuxException failure)
+        {
+            throw new UserException($"{origin}: {failure.Message}");
+        }
+        if (terminal.IsTerminal)
+            return terminal;
+        terminal.Dispose();
+        throw new UserException($"{origin}: {path} is no terminal: write stdio, pty, tcp=IP:PORT or a path as /dev/ttyS0");
+    }
+}
