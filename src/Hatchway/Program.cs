@@ -24,6 +24,8 @@ internal static class Program
 
     private static ExitStatus Execute(ReadOnlySpan<string> args)
     {
+        if (Path.GetFileName(InvokedAs) == "bhyve")
+            return Run(args);
         switch (args)
         {
             case []:
@@ -40,6 +42,9 @@ internal static class Program
                 throw new UserException($"unknown command '{args[0]}': 'hatchway --help' lists them");
         }
     }
+
+    // argv[0] as the caller gave it: what .NET tells has symbolic links followed.
+    private static string InvokedAs => File.ReadAllText("/proc/self/cmdline").Split('\0')[0];
 
     private static string Version =>
         typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
@@ -63,7 +68,10 @@ internal static class Program
         }
         var tree = Flags.ToTree(arguments);
         if (!tree.Root.Flag("config.dump", false))
-            return RunCommand.Execute(RunOptions.From(tree));
+        {
+            var options = RunOptions.From(tree);
+            return RunCommand.Execute(options with { Notes = [.. Flags.WithoutEffect(arguments), .. options.Notes] });
+        }
         Console.Out.Write(tree.Dump());
         // bhyve's status for it (usr.sbin/bhyve/bhyverun.c).
         return ExitStatus.PoweredOff;

@@ -75,6 +75,13 @@ internal static class Flags
         return tree;
     }
 
+    /// <summary>A line for each option that changes nothing and leaves nothing in the tree.</summary>
+    public static IEnumerable<string> WithoutEffect(ParsedArguments arguments)
+    {
+        if (arguments.Options.Any(static option => option.Option.Name == "I"))
+            yield return "-I: without effect, there always is an I/O APIC";
+    }
+
     private static Apply To(string name, string value) => (tree, _, origin) => tree.Set(name, value, origin);
 
     private static Apply To(string name) => (tree, value, origin) => tree.Set(name, value, origin);

@@ -9,7 +9,7 @@ internal static class Help
         """
         Hatchway runs a guest on KVM with PCI devices of this host.
 
-        usage: hatchway run [options] --kernel FILE NAME    start a guest
+        usage: hatchway run [options] --kernel FILE NAME    start a guest; so does the program under the name bhyve
                hatchway run --help                          its options
                hatchway -s help                             devices for a slot
                hatchway -l help                             devices behind the lpc bridge
@@ -31,7 +31,7 @@ internal static class Help
           hatchway run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 \
                    --kernel vmlinuz --initrd initrd.img --cmdline console=ttyS0 linuxguest
 
-        Exit status: 0 the guest rebooted, 1 it powered off or was ended, 2 it halted, 3 triple fault, 4 an error.
+        Exit status: 0 the guest rebooted, 1 it powered off or was ended, 2 it halted, 3 triple fault, 4 an error; 1 after config.dump.
         Ctrl-A x on the console ends the guest at once. SIGTERM presses the guest's power button; a second one ends it.
         """;
 

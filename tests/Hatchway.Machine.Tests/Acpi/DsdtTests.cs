@@ -51,6 +51,22 @@ public sealed class DsdtTests
     public void The_serial_port_is_there_when_the_machine_has_it(bool hasCom1) =>
         Assert.Equal(hasCom1, Has(new WrittenTables(hasCom1: hasCom1), Aml.Name("_HID", Aml.EisaId("PNP0501"))));
 
+    [Theory]
+    [InlineData(1, 0x3F8, 4)]
+    [InlineData(2, 0x2F8, 3)]
+    [InlineData(3, 0x3E8, 4)]
+    [InlineData(4, 0x2E8, 3)]
+    public void Each_serial_port_is_at_its_ports_and_interrupt(int number, ushort first, int irq)
+    {
+        var device = Aml.Device(
+            $"COM{number}",
+            Aml.Name("_HID", Aml.EisaId("PNP0501")),
+            Aml.Name("_UID", Aml.Integer((ulong)number)),
+            Aml.Name("_CRS", AmlResources.Template(AmlResources.Io(first, 8), AmlResources.Irq(irq))));
+        Assert.True(Has(new WrittenTables(serialPorts: [1, 2, 3, 4]), device));
+        Assert.False(Has(new WrittenTables(serialPorts: []), device));
+    }
+
     [Fact]
     public void Every_CPU_is_a_device_with_the_MADTs_UID()
     {

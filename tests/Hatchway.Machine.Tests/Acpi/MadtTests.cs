@@ -11,6 +11,14 @@ public sealed class MadtTests
     }
 
     [Fact]
+    public void Ids_may_have_gaps_and_the_IO_APICs_is_after_the_last()
+    {
+        static uint WithGaps(int cpu) => (uint)(cpu < 3 ? cpu : cpu + 1);
+        Assert.Equal([[0, 0, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [2, 2, 1, 0, 0, 0], [3, 4, 1, 0, 0, 0]], Entries(4, 0, WithGaps));
+        Assert.Equal([[5, 0, 0, 0, 0xC0, 0xFE, 0, 0, 0, 0]], Entries(4, 1, WithGaps));
+    }
+
+    [Fact]
     public void From_id_255_on_it_is_an_x2APIC()
     {
         Assert.Equal(255, Entries(257, 0).Count);
@@ -45,9 +53,9 @@ public sealed class MadtTests
     }
 
     // The entries of a type, without type and length; the walk ends exactly at the table's end.
-    private static List<byte[]> Entries(int cpus, byte type)
+    private static List<byte[]> Entries(int cpus, byte type, Func<int, uint>? apicId = null)
     {
-        var madt = new WrittenTables(cpus)["APIC"];
+        var madt = new WrittenTables(cpus, apicId: apicId)["APIC"];
         var found = new List<byte[]>();
         var at = 44;
         while (at < madt.Length)

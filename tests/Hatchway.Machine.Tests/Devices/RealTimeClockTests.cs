@@ -22,6 +22,20 @@ public sealed class RealTimeClockTests
     }
 
     [Fact]
+    public void In_local_time_it_is_ahead_of_UTC()
+    {
+        var local = new RealTimeClock(_time, TimeSpan.FromHours(5.5));
+        byte Cell(byte index)
+        {
+            local.Write(0, AccessWidth.Byte, index);
+            return (byte)local.Read(1, AccessWidth.Byte);
+        }
+
+        // Past midnight: the 22nd, 00:35:59.
+        Assert.Equal([0x22, 0x00, 0x35, 0x59], (byte[])[Cell(7), Cell(4), Cell(2), Cell(0)]);
+    }
+
+    [Fact]
     public void The_clock_goes_on()
     {
         _time.Elapsed = TimeSpan.FromSeconds(2);

@@ -1,0 +1,93 @@
+using Hatchway.CommandLine;
+using Hatchway.Linux.Kvm;
+using Hatchway.Vm;
+
+namespace Hatchway.Tests.Vm;
+
+/// <summary>What a guest reads of its CPUs' places, decoded as Intel's and AMD's manuals say.</summary>
+public sealed class GuestCpuTests
+{
+    private const uint X2Apic = 1u << 21;
+    private const uint HyperThreading = 1u << 28;
+
+    // A data cache of level 1, one of level 3 and the end of them; topology leaves empty, as KVM offers them.
+    private static readonly CpuidEntry[] Supported =
+    [
+        new(1, 0, 0, Eax: 0, Ebx: 0x0000_0800, Ecx: X2Apic, Edx: 0),
+        new(4, 0, 1, Eax: 0x121, Ebx: 0, Ecx: 0, Edx: 0),
+        new(4, 3, 1, Eax: 0x163, Ebx: 0, Ecx: 0, Edx: 0),
+        new(0xB, 0, 1, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0),
+        new(0x1F, 0, 1, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0),
+        new(0x8000_0008, 0, 0, Eax: 0x3028, Ebx: 0, Ecx: 0, Edx: 0),
+        new(0x8000_001D, 0, 1, Eax: 0x121, Ebx: 0, Ecx: 0, Edx: 0),
+        new(0x8000_001E, 0, 0, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0),
+    ];
+
+    // Socket, core and thread of each CPU, from the leaf that says how many bits of the id each takes.
+    [Theory]
+    [InlineData(0xB, 2, 3, 2)]
+    [InlineData(0x1F, 2, 3, 2)]
+    [InlineData(0xB, 4, 1, 1)]
+    [InlineData(0xB, 1, 8, 1)]
+    public void Extended_topology_leads_from_the_id_to_socket_core_and_thread(uint leaf, int sockets, int cores, int threads)
+    {
+        var topology = new CpuTopology(sockets, cores, threads);
+        var ids = new HashSet<uint>();
+        for (var cpu = 0; cpu < topology.Cpus; cpu++)
+        {
+            var entries = GuestCpu.Cpuid(Supported, cpu, topology, tscDeadline: true, x2Apic: true);
+            var smt = Find(entries, leaf, 0);
+            var core = Find(entries, leaf, 1);
+            Assert.Equal((1u, 2u, 0u), ((smt.Ecx >> 8) & 0xFF, (core.Ecx >> 8) & 0xFF, Find(entries, leaf, 2).Ecx >> 8));
+            Assert.Equal(((uint)threads, (uint)(cores * threads)), (smt.Ebx, core.Ebx));
+            var id = core.Edx;
+            Assert.Equal(cpu / (cores * threads), (int)(id >> (int)core.Eax));
+            Assert.Equal(cpu / threads % cores, (int)((id & ((1u << (int)core.Eax) - 1)) >> (int)smt.Eax));
+            Assert.Equal(cpu % threads, (int)(id & ((1u << (int)smt.Eax) - 1)));
+            Assert.Equal(id, Find(entries, 1).Ebx >> 24);
+            Assert.True(ids.Add(id));
+        }
+    }
+
+    [Theory]
+    [InlineData(4, 1, 1, 1, false)]
+    [InlineData(2, 2, 2, 4, true)]
+    [InlineData(1, 3, 1, 4, true)]
+    public void Leaf_1_has_room_for_a_packages_ids(int sockets, int cores, int threads, uint room, bool several)
+    {
+        var leaf = Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(sockets, cores, threads), tscDeadline: false, x2Apic: true), 1);
+        Assert.Equal(room, (leaf.Ebx >> 16) & 0xFF);
+        Assert.Equal(several, (leaf.Edx & HyperThreading) != 0);
+    }
+
+    [Fact]
+    public void A_cores_threads_share_its_caches_and_a_package_the_last_level()
+    {
+        var entries = GuestCpu.Cpuid(Supported, 0, new CpuTopology(2, 4, 2), tscDeadline: false, x2Apic: true);
+        Assert.Equal(1u, (Find(entries, 4, 0).Eax >> 14) & 0xFFF);
+        Assert.Equal(7u, (Find(entries, 4, 3).Eax >> 14) & 0xFFF);
+        Assert.Equal(3u, Find(entries, 4, 0).Eax >> 26);
+        Assert.Equal(1u, (Find(entries, 0x8000_001D, 0).Eax >> 14) & 0xFFF);
+    }
+
+    [Fact]
+    public void AMDs_leaves_say_the_same()
+    {
+        var topology = new CpuTopology(2, 4, 2);
+        var entries = GuestCpu.Cpuid(Supported, 13, topology, tscDeadline: false, x2Apic: true);
+        var sizes = Find(entries, 0x8000_0008);
+        Assert.Equal((7u, 3u), (sizes.Ecx & 0xFF, (sizes.Ecx >> 12) & 0xF));
+        var place = Find(entries, 0x8000_001E);
+        // CPU 13 is the second thread of the third core in the second socket; cores are counted through.
+        Assert.Equal((13u, 6u, 1u, 1u), (place.Eax, place.Ebx & 0xFF, (place.Ebx >> 8) & 0xFF, place.Ecx));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void X2APIC_mode_is_offered_unless_the_user_forbids_it(bool x2Apic) => Assert.Equal(
+        x2Apic, (Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic), 1).Ecx & X2Apic) != 0);
+
+    private static CpuidEntry Find(IReadOnlyList<CpuidEntry> entries, uint function, uint index = 0) =>
+        entries.Single(entry => entry.Function == function && entry.Index == index);
+}
