@@ -4,6 +4,7 @@ namespace Hatchway.Configuration;
 internal static class KnownVariables
 {
     private const string NoSmbios = "a guest has no SMBIOS tables to show it in";
+    private const string FixedIdentity = "the bridge stays Intel's PIIX3";
     private const string NoDebugger = "there is no debug server: use the guest's own, as kgdb over a second serial port";
 
     // A star stands for a number. Null: it is done. Else why it changes nothing.
@@ -47,6 +48,11 @@ internal static class KnownVariables
         ("x86.mptable", "there never is an MP table, ACPI's tables say the same"),
         ("keyboard.layout", "a guest has no keyboard but its serial console"),
         ("uuid", NoSmbios),
+        ("lpc.pcireg.vendor", FixedIdentity),
+        ("lpc.pcireg.device", FixedIdentity),
+        ("lpc.pcireg.revid", FixedIdentity),
+        ("lpc.pcireg.subvendor", FixedIdentity),
+        ("lpc.pcireg.subdevice", FixedIdentity),
         ("gdb.address", NoDebugger),
         ("gdb.wait", NoDebugger),
         ("bios.vendor", NoSmbios),
