@@ -187,6 +187,7 @@ internal sealed class VirtualMachine : IDisposable
         if (hosts.Count == 0)
             return;
         var space = Own(new IommuSpace(Vm, ram.ForDma, log));
+        space.Join([.. hosts.Select(static entry => entry.Host)]);
         foreach (var (slot, host) in hosts)
         {
             var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, IsMultiFunction(options, slot), log));
