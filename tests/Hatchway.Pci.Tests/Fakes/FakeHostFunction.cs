@@ -11,11 +11,9 @@ namespace Hatchway.Pci.Tests.Fakes;
 internal sealed class FakeHostFunction : IHostFunction
 {
     private readonly Dictionary<BarIndex, FakeRegion> _regions = [];
-    private readonly CallLog _log;
 
     public FakeHostFunction(RecordedFunction recorded, CallLog log)
     {
-        _log = log;
         Config = new FakeConfigSpace((byte[])recorded.Config.Clone(), log);
         foreach (var (index, size) in recorded.Regions)
         {
@@ -31,9 +29,6 @@ internal sealed class FakeHostFunction : IHostFunction
         if (chains.Find(CapabilityId.MsiX) is { } msix)
             MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
     }
-
-    /// <summary>The device has a reset: it wakes up and forgets its command register.</summary>
-    public bool CanReset { get; set; } = true;
 
     public FakeConfigSpace Config { get; }
 
@@ -58,17 +53,6 @@ internal sealed class FakeHostFunction : IHostFunction
     public IHostRegion? Region(BarIndex bar) => _regions.GetValueOrDefault(bar);
 
     public void Replace(int bar, FakeRegion region) => _regions[new BarIndex((byte)bar)] = region;
-
-    public bool TryReset()
-    {
-        _log.Add("reset");
-        if (!CanReset)
-            return false;
-        Config.Bytes[Header.Command] = Config.Bytes[Header.Command + 1] = 0;
-        if (Config.PowerControl != 0)
-            Config.Bytes[Config.PowerControl] &= 0xFC;
-        return true;
-    }
 
     private ushort Word(int at) => (ushort)(Config.Bytes[at] | (Config.Bytes[at + 1] << 8));
 }
