@@ -27,7 +27,14 @@ internal sealed class FakeHostFunction : IHostFunction
         if (chains.Find(CapabilityId.Msi) is { } msi)
             Msi = new FakeMessageInterrupts("msi", 1 << ((Word(msi.Offset + Spec.Msi.Control) >> 1) & 7), log);
         if (chains.Find(CapabilityId.MsiX) is { } msix)
+        {
             MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
+            if (msix.Length < Spec.MsiX.Length)
+                return;
+            var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray) | ((uint)Word(msix.Offset + Spec.MsiX.PendingBitArray + 2) << 16);
+            if (_regions.TryGetValue(new BarIndex((byte)(pending & Spec.MsiX.BarMask)), out var region))
+                region.Pending = (pending & ~Spec.MsiX.BarMask, new byte[(MsiX.Count + 63) / 64 * 8]);
+        }
     }
 
     public FakeConfigSpace Config { get; }
