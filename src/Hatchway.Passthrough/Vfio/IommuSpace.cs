@@ -40,6 +40,10 @@ public sealed partial class IommuSpace : IDisposable
         _kvm = vm.CreateVfioDevice();
     }
 
+    /// <summary>The last address that every device in the space can reach by DMA; <see cref="ulong.MaxValue"/> when the kernel does not
+    /// say, or before <see cref="Join"/>.</summary>
+    public ulong LastAddress { get; private set; } = ulong.MaxValue;
+
     /// <summary>Takes the groups of all devices in, and then maps the guest's RAM for all of them. Once, before any is opened.</summary>
     /// <exception cref="PassthroughException">A group is not viable, in use elsewhere, or can't be in one address space with the others;
     /// or the RAM can't be locked.</exception>
@@ -170,6 +174,8 @@ public sealed partial class IommuSpace : IDisposable
     private void MapRam()
     {
         var usable = _container.GetIommuInfo().IovaRanges;
+        if (usable.Count > 0)
+            LastAddress = usable[^1].Last;
         foreach (var range in _ram)
         {
             var mapped = 0ul;

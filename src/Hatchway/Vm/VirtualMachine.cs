@@ -48,11 +48,16 @@ internal sealed class VirtualMachine : IDisposable
             Vm.CreateInterruptControllers();
             Vm.CreateTimer();
             var ram = Own(new GuestRam(Vm, layout.Ram));
+            var space = JoinIommu(hosts, ram, log);
+            layout = layout.Within(space?.LastAddress ?? ulong.MaxValue);
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System));
             AddEmulated(options);
-            AddPassthru(options, hosts, ram, log);
-            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
-                log.BarWithoutRoom(failure);
+            // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
+            var routes = new InterruptRoutes(Vm);
+            if (space is not null)
+                AddPassthru(options, hosts, space, routes, log);
+            foreach (var line in new BarAllocator(layout.Windows).Assign([.. _devices.Select(NameOf)]))
+                log.BarWithoutRoom(line);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
@@ -180,14 +185,20 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
+    private static NamedFunction NameOf(PassthruDevice device) => new(device.Host.Address.ToString(), device.Guest);
+
+    private IommuSpace? JoinIommu(IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
     {
-        // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
-        var routes = new InterruptRoutes(Vm);
         if (hosts.Count == 0)
-            return;
+            return null;
         var space = Own(new IommuSpace(Vm, ram.ForDma, log));
         space.Join([.. hosts.Select(static entry => entry.Host)]);
+        return space;
+    }
+
+    private void AddPassthru(
+        RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, IommuSpace space, InterruptRoutes routes, ILogger log)
+    {
         foreach (var (slot, host) in hosts)
         {
             var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, IsMultiFunction(options, slot), log));
