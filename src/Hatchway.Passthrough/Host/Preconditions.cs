@@ -117,7 +117,8 @@ public sealed class Preconditions(Sysfs sysfs)
     // A platform device, for one, that does DMA through the same IOMMU stream as the function. vfio-pci is no driver for it.
     private void CheckOtherBuses(PciAddress address, int group)
     {
-        var inTheWay = ForeignMember.InGroup(sysfs, group).Where(static member => member is { Driver: not null, IsBoundToVfio: false }).ToList();
+        var inTheWay = ForeignMember.InGroup(sysfs, group)
+            .Where(static member => member is { Driver: not null, IsBoundToVfio: false }).ToList();
         if (inTheWay.Count == 0)
             return;
         var names = string.Join(", ", inTheWay.Select(static member => $"{member.Name} ({member.Bus}, {member.Driver})"));

@@ -35,7 +35,8 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            throw new PassthroughException($"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
+            throw new PassthroughException(
+                $"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
         }
         _kvm = vm.CreateVfioDevice();
     }
@@ -70,9 +71,8 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            throw new PassthroughException(
-                $"the guest's RAM can't be mapped for {string.Join(", ", devices.Select(static device => device.Address))}: {WithRemedy(failure)}",
-                failure);
+            var names = string.Join(", ", devices.Select(static device => $"{device.Address} (IOMMU group {device.IommuGroup})"));
+            throw new PassthroughException($"the guest's RAM can't be mapped for {names}: {WithRemedy(failure)}", failure);
         }
     }
 
@@ -207,7 +207,8 @@ public sealed partial class IommuSpace : IDisposable
 
     [LoggerMessage(
         LogLevel.Warning,
-        "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU has no addresses to give: a device can't reach them")]
+        "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU has no addresses to give: "
+        + "a device can't reach them")]
     private partial void LogReserved(ulong bytes, ulong start, ulong end);
 
     private sealed class DeviceRange(VfioContainer container, ulong iova, ulong length) : IDisposable

@@ -66,7 +66,7 @@ internal sealed class VirtualMachine : IDisposable
             if (options.SerialPorts.Count > 0)
             {
                 // Last, so that an error before leaves the terminal alone.
-                _console = Own(new SerialConsole(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, () => _end.Request(EndReason.Stopped)));
+                _console = Own(new SerialConsole(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, Stop));
                 _com1 = _pc.AddCom1(_console, _console.SignalRoom);
             }
         }
@@ -117,7 +117,9 @@ internal sealed class VirtualMachine : IDisposable
         }
         catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException)
         {
-            _end.Fail($"only {threads.Count} of {_vcpus.Count} CPUs can have a thread: see 'ulimit -u' and the limit on pids of its control group");
+            _end.Fail(
+                $"only {threads.Count} of {_vcpus.Count} CPUs can have a thread: "
+                + "see 'ulimit -u' and the limit on pids of its control group");
         }
         finally
         {
@@ -168,7 +170,8 @@ internal sealed class VirtualMachine : IDisposable
         var most = MemoryLayout.MaximumRam(addressBits);
         return bytes <= most
             ? MemoryLayout.For(bytes, addressBits)
-            : throw new UserException($"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
+            : throw new UserException(
+                $"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
     }
 
     private static bool IsMultiFunction(RunOptions options, SlotOption slot) =>
@@ -215,7 +218,8 @@ internal sealed class VirtualMachine : IDisposable
         {
             using var kernel = File.OpenRead(options.Kernel);
             using var initrd = options.Initrd is null ? null : File.OpenRead(options.Initrd);
-            return KernelLoader.Load(new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp), ram, layout);
+            var request = new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp);
+            return KernelLoader.Load(request, ram, layout);
         }
         catch (BootException failure)
         {
