@@ -27,10 +27,20 @@ public static class ResourceLimits
     /// <summary>Bytes of memory that the host has.</summary>
     public static ulong HostMemory => ReadField("/proc/meminfo", "MemTotal:", NumberStyles.None) << 10;
 
-    /// <summary>True when the process has a capability in force.</summary>
+    /// <summary>
+    /// True when the process has a capability in force over the host as a whole. In a user namespace of its own, as a container's, a
+    /// process may have all capabilities, but only over what belongs to the namespace (user_namespaces(7), "Capabilities").
+    /// </summary>
     /// <param name="capability">Its number in linux/capability.h.</param>
-    public static bool HasCapability(int capability) =>
-        (ReadField("/proc/self/status", "CapEff:", NumberStyles.AllowHexSpecifier) & (1ul << capability)) != 0;
+    /// <param name="proc">Where proc(5) is mounted; a folder with recorded files in tests.</param>
+    public static bool HasHostCapability(int capability, string proc = "/proc") =>
+        IsInInitialUserNamespace(proc)
+        && (ReadField($"{proc}/self/status", "CapEff:", NumberStyles.AllowHexSpecifier) & (1ul << capability)) != 0;
+
+    // The initial namespace has the same number on every kernel (include/linux/proc_ns.h, PROC_USER_INIT_INO). A kernel that has no user
+    // namespaces has no such link, and all is initial.
+    private static bool IsInInitialUserNamespace(string proc) =>
+        new FileInfo($"{proc}/self/ns/user").LinkTarget is null or "user:[4026531837]";
 
     private static ulong ReadField(string file, string name, NumberStyles style)
     {

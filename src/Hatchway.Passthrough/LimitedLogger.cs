@@ -20,7 +20,8 @@ internal sealed class LimitedLogger(ILogger inner, string device, TimeProvider t
 
     public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (!IsEnabled(logLevel))
             return;
@@ -34,6 +35,13 @@ internal sealed class LimitedLogger(ILogger inner, string device, TimeProvider t
         if (line <= Most)
             inner.Log(logLevel, eventId, state, exception, formatter);
         else if (line == Most + 1)
-            inner.Log(logLevel, eventId, device, null, static (device, _) => $"{device}: more than {Most} such lines in a minute: the others are not shown");
+        {
+            inner.Log(
+                logLevel,
+                eventId,
+                device,
+                null,
+                static (device, _) => $"{device}: more than {Most} such lines in a minute: the others are not shown");
+        }
     }
 }

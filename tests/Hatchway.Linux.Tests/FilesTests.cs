@@ -100,7 +100,22 @@ public sealed class FilesTests : IDisposable
     {
         Assert.True(ResourceLimits.HostMemory > 16 << 20);
         Assert.True(ResourceLimits.MemoryLock.Soft <= ResourceLimits.MemoryLock.Hard);
-        Assert.Equal(Environment.IsPrivilegedProcess, ResourceLimits.HasCapability(ResourceLimits.CapIpcLock));
+    }
+
+    [Theory]
+    [InlineData("000001ffffffffff", "user:[4026531837]", true)]
+    [InlineData("0000000000004000", "user:[4026531837]", true)]
+    [InlineData("0000000000004000", null, true)]
+    [InlineData("000001ffffffbfff", "user:[4026531837]", false)]
+    [InlineData("000001ffffffffff", "user:[4026532567]", false)]
+    public void A_capability_counts_for_the_host_only_in_the_initial_user_namespace(string effective, string? userNamespace, bool counts)
+    {
+        var self = Directory.CreateDirectory(Path.Combine(_folder.FullName, "self/ns")).Parent!.FullName;
+        File.WriteAllText(Path.Combine(self, "status"), $"Name:\thatchway\nCapPrm:\tffffffffffffffff\nCapEff:\t{effective}\n");
+        if (userNamespace is not null)
+            File.CreateSymbolicLink(Path.Combine(self, "ns/user"), userNamespace);
+
+        Assert.Equal(counts, ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock, _folder.FullName));
     }
 
     [Fact]

@@ -225,43 +225,6 @@ public sealed class DecodeTests
     }
 
     [Fact]
-    public void A_reset_takes_BARs_DMA_and_interrupts_away_before_the_device_is_reset_and_gives_the_registers_their_first_values()
-    {
-        using var guest = Decoding("nvme", 0, High);
-        var first = Snapshot(new Guest("nvme"));
-        guest.Write16(0x42, MsiX.Enable);
-        guest.Map.Write(AddressSpaceKind.Memory, High + 0x2000, AccessWidth.Qword, 0xFEE0_0000);
-        guest.Map.Write(AddressSpaceKind.Memory, High + 0x200C, AccessWidth.Dword, 0);
-        guest.Function.SetInterruptLine(11);
-        guest.Log.Clear();
-        Assert.True(guest.Function.Reset());
-        Assert.Equal(
-            ["BAR0.unmap 0 2000", "map.remove Memory", "msix.disable", "config.write 004 2 0", "reset", "intx.enable"],
-            guest.Log.Lines);
-        Assert.Equal(first, Snapshot(guest));
-        guest.PlaceBar(0, High);
-        guest.Command(Memory);
-        Assert.Equal(0ul, guest.Map.Read(AddressSpaceKind.Memory, High + 0x2000, AccessWidth.Qword));
-        Assert.Equal(1ul, guest.Map.Read(AddressSpaceKind.Memory, High + 0x200C, AccessWidth.Dword));
-        guest.Write16(0x42, MsiX.Enable);
-        Assert.Null(guest.Host.MsiX![0]);
-    }
-
-    [Fact]
-    public void A_device_without_a_reset_says_so_and_stays_asleep_if_it_slept()
-    {
-        using var guest = Sleeper(false);
-        guest.Host.CanReset = false;
-        guest.Write16(0x44, 3);
-        Assert.False(guest.Function.Reset());
-        guest.Command(Memory);
-        Assert.Equal(3, guest.Read16(0x44) & 3);
-        Assert.Equal(0, guest.Map.Count);
-        guest.Function.Dispose();
-        Assert.False(guest.Function.Reset());
-    }
-
-    [Fact]
     public void A_function_that_is_taken_away_is_an_empty_slot_that_a_guest_may_go_on_writing_to()
     {
         using var guest = Decoding("nvme", 0, High);
@@ -318,8 +281,6 @@ public sealed class DecodeTests
         }
         Assert.Equal(guest.Function.Windows.Count(static window => window.Placed is not null), guest.Map.Count);
     }
-
-    private static uint[] Snapshot(Guest guest) => [.. Enumerable.Range(0, guest.Host.Config.Size / 4).Select(at => guest.Read32(4 * at))];
 
     private static Guest Decoding(string device, int bar, ulong place)
     {

@@ -63,6 +63,30 @@ public sealed class MsixTests
     }
 
     [Fact]
+    public void A_vector_that_was_never_unmasked_is_pending_when_the_device_says_so()
+    {
+        using var guest = Enabled();
+        guest.Host[0].Pending.Bytes[0] = 1 << 6;
+
+        Assert.Equal(1ul << 6, Read(guest, PendingBits, AccessWidth.Qword));
+        Assert.Equal(1ul << 6, Read(guest, PendingBits, AccessWidth.Dword));
+        Assert.Equal(1ul << 6, Read(guest, PendingBits, AccessWidth.Byte));
+        Assert.Equal(0ul, Read(guest, PendingBits + 1, AccessWidth.Byte));
+    }
+
+    [Fact]
+    public void The_devices_pending_bits_do_not_show_for_unmasked_vectors_those_beyond_the_table_and_with_MSI_X_off()
+    {
+        using var guest = Enabled();
+        guest.Host[0].Pending.Bytes.AsSpan().Fill(0xFF);
+        Entry(guest, 2, 0xFEE0_0000, 0x42, false);
+
+        Assert.Equal(0xFBul, Read(guest, PendingBits, AccessWidth.Qword));
+        guest.Write16(Control, 0);
+        Assert.Equal(0ul, Read(guest, PendingBits, AccessWidth.Qword));
+    }
+
+    [Fact]
     public void The_function_mask_holds_all_vectors_and_lets_those_go_that_are_unmasked()
     {
         using var guest = Enabled();

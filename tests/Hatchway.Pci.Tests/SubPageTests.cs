@@ -64,6 +64,19 @@ public sealed class SubPageTests : IDisposable
     }
 
     [Fact]
+    public void The_page_is_mapped_again_when_the_other_BAR_leaves_it()
+    {
+        var (first, region) = Add(mappable: true);
+        var (second, _) = Add(mappable: true);
+        Place(first, Page);
+        Place(second, Page + 0x100);
+
+        Place(second, Page + 0x1000);
+
+        Assert.Single(region.Mapped);
+    }
+
+    [Fact]
     public void A_BAR_that_comes_second_into_a_page_is_trapped_and_mapped_again_once_it_is_alone_elsewhere()
     {
         var (first, _) = Add(mappable: false);

@@ -33,7 +33,8 @@ public sealed class VfioContainer : FileDescriptor
             var version = LinuxException.Check(Ioctl.ioctl((int)container.handle, VFIO_GET_API_VERSION, 0), "VFIO_GET_API_VERSION");
             if (version != ApiVersion)
                 throw new LinuxException($"VFIO's API version is {version}, not {ApiVersion}", Errno.ENOTTY);
-            if (LinuxException.Check(Ioctl.ioctl((int)container.handle, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU), "VFIO_CHECK_EXTENSION") == 0)
+            var isType1 = Ioctl.ioctl((int)container.handle, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU);
+            if (LinuxException.Check(isType1, "VFIO_CHECK_EXTENSION") == 0)
                 throw new LinuxException("VFIO has no type 1 IOMMU driver ('modprobe vfio_iommu_type1')", Errno.ENODEV);
             return container;
         }
@@ -56,7 +57,8 @@ public sealed class VfioContainer : FileDescriptor
     {
         const ushort VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE = 1;
         using var use = Use();
-        var bytes = InfoBuffer.Ask<vfio_iommu_type1_info>(use.Fd, VFIO_IOMMU_GET_INFO, new() { argsz = (uint)sizeof(vfio_iommu_type1_info) }, "VFIO_IOMMU_GET_INFO");
+        var bytes = InfoBuffer.Ask<vfio_iommu_type1_info>(
+            use.Fd, VFIO_IOMMU_GET_INFO, new() { argsz = (uint)sizeof(vfio_iommu_type1_info) }, "VFIO_IOMMU_GET_INFO");
         var info = MemoryMarshal.Read<vfio_iommu_type1_info>(bytes);
         var ranges = new List<IovaRange>();
         var capability = InfoBuffer.Find(bytes, info.flags, VFIO_IOMMU_INFO_CAPS, info.cap_offset, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);

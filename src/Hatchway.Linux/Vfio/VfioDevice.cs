@@ -54,7 +54,8 @@ public sealed class VfioDevice : FileDescriptor
     public VfioRegionInfo GetRegionInfo(int index)
     {
         using var use = Use();
-        var bytes = InfoBuffer.Ask<vfio_region_info>(use.Fd, VFIO_DEVICE_GET_REGION_INFO, new() { index = (uint)index }, "VFIO_DEVICE_GET_REGION_INFO");
+        var bytes = InfoBuffer.Ask<vfio_region_info>(
+            use.Fd, VFIO_DEVICE_GET_REGION_INFO, new() { index = (uint)index }, "VFIO_DEVICE_GET_REGION_INFO");
         var info = MemoryMarshal.Read<vfio_region_info>(bytes);
         return new VfioRegionInfo(
             info.size,

@@ -19,7 +19,8 @@ public sealed class VfioGroup : FileDescriptor
     /// <summary>Opens a group.</summary>
     /// <param name="number">Its number in /sys/kernel/iommu_groups.</param>
     /// <exception cref="LinuxException">ENOENT: no member is bound to vfio-pci; EBUSY: somebody else has it open.</exception>
-    public static VfioGroup Open(int number) => new(OpenPath(string.Create(CultureInfo.InvariantCulture, $"/dev/vfio/{number}"), Libc.O_RDWR));
+    public static VfioGroup Open(int number) =>
+        new(OpenPath(string.Create(CultureInfo.InvariantCulture, $"/dev/vfio/{number}"), Libc.O_RDWR));
 
     /// <summary>True when no member is used by another driver of the host.</summary>
     public unsafe bool IsViable
@@ -53,6 +54,9 @@ public sealed class VfioGroup : FileDescriptor
         var bytes = Encoding.UTF8.GetBytes(name + '\0');
         // SAFETY: the name is pinned for the call and ends with a zero.
         fixed (byte* start = MemoryMarshal.AsBytes(bytes.AsSpan()))
-            return new VfioDevice(LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_GROUP_GET_DEVICE_FD, start), $"VFIO_GROUP_GET_DEVICE_FD {name}"));
+        {
+            var device = Ioctl.ioctl(use.Fd, VFIO_GROUP_GET_DEVICE_FD, start);
+            return new VfioDevice(LinuxException.Check(device, $"VFIO_GROUP_GET_DEVICE_FD {name}"));
+        }
     }
 }

@@ -22,7 +22,9 @@ internal static class Dsdt
     public static byte[] Build(AcpiDescription description)
     {
         var aml = Concatenate(
-            Name("\\_S5", Package(Integer(PowerManagementDevice.SleepTypeOff), Integer(PowerManagementDevice.SleepTypeOff), Integer(0), Integer(0))),
+            Name(
+                "\\_S5",
+                Package(Integer(PowerManagementDevice.SleepTypeOff), Integer(PowerManagementDevice.SleepTypeOff), Integer(0), Integer(0))),
             Scope("\\_SB", [HostBridge(description), EcamReservation(description.Layout), .. Processors(description.Cpus)]));
         var table = new AcpiTable("DSDT", 2, AcpiTable.HeaderLength + aml.Length);
         table.Bytes(AcpiTable.HeaderLength, aml);

@@ -6,19 +6,18 @@ namespace Hatchway.Machine.Memory;
 /// <summary>The machine's address spaces as the host bridge shows them to PCI functions: its windows and nothing else.</summary>
 /// <remarks>
 /// A guest may write any address into a BAR. One outside the windows decodes nowhere, so a BAR can't be laid over RAM, the ECAM or an
-/// interrupt controller. Two BARs at one address are the guest's mistake; the one that came first answers. Any thread.
+/// interrupt controller. Two BARs at one address are the guest's mistake; the one that came first answers, and is the one that is mapped.
+/// When it goes, the other is. Any thread.
 /// </remarks>
 /// <param name="memory">The guest's physical memory.</param>
 /// <param name="ports">The guest's I/O ports.</param>
 /// <param name="layout">Where the windows are.</param>
 public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, MemoryLayout layout) : IGuestAddressMap
 {
-    private const ulong PageSize = 4096;
-
-    // Guards both tables and is held while they and the address space change together, and while a claim is given up.
+    // Guards the claims and is held while they and the address space change together, and while a claimant is told. Taken after a
+    // function's effects lock, and before what a claimant locks.
     private readonly Lock _gate = new();
-    private readonly Dictionary<IAddressTarget, (ulong Start, ulong End)> _inMemory = [];
-    private readonly Dictionary<ulong, (IAddressTarget Owner, Action GiveUp)> _claims = [];
+    private readonly PageClaims _claims = new();
 
     /// <inheritdoc/>
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target)
@@ -36,25 +35,16 @@ public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, M
         lock (_gate)
         {
             memory.Map(start, length, target);
-            _inMemory.Add(target, (start, start + length));
-            EndClaims(start, start + length);
+            _claims.Add(start, length, target);
         }
         return true;
     }
 
     /// <inheritdoc/>
-    public bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp)
+    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
         lock (_gate)
-        {
-            foreach (var (target, (start, end)) in _inMemory)
-            {
-                if (target != owner && start < page + PageSize && page < end)
-                    return false;
-            }
-            _claims.Add(page, (owner, giveUp));
-            return true;
-        }
+            _claims.Ask(start, length, owner, claimant);
     }
 
     /// <inheritdoc/>
@@ -68,23 +58,9 @@ public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, M
         lock (_gate)
         {
             memory.Unmap(target);
-            if (_inMemory.Remove(target, out var range) && _claims.TryGetValue(PageOf(range.End - 1), out var claim) && claim.Owner == target)
-                _claims.Remove(PageOf(range.End - 1));
+            _claims.Remove(target);
         }
     }
-
-    private void EndClaims(ulong start, ulong end)
-    {
-        foreach (var (page, claim) in _claims)
-        {
-            if (start >= page + PageSize || page >= end)
-                continue;
-            _claims.Remove(page);
-            claim.GiveUp();
-        }
-    }
-
-    private static ulong PageOf(ulong address) => address & ~(PageSize - 1);
 
     private static bool Holds(BridgeWindow window, ulong start, ulong length) =>
         length > 0 && start >= window.Start && length <= window.Length && start - window.Start <= window.Length - length;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
@@ -13,7 +14,7 @@ namespace Hatchway.Machine.Memory;
 /// 0xFEE0_0000            local APIC, 4 KiB
 /// 0xFEFF_C000            KVM's identity map page and TSS, 16 KiB
 /// 4 GiB                  the rest of RAM
-/// above RAM              64-bit PCI window, to the end of the physical address space
+/// above RAM              64-bit PCI window, to the end of the CPU's or of the IOMMU's addresses
 /// </code>
 /// </remarks>
 public sealed class MemoryLayout
@@ -42,17 +43,19 @@ public sealed class MemoryLayout
     private const ulong PageSize = 4096;
     private const ulong SmallestRam = 1 << 20;
 
-    // A 64 GiB BAR must be aligned to 64 GiB; a window that starts there wastes none of itself.
-    private const ulong LargestWindowAlignment = 64ul << 30;
-    private const ulong SmallestWindowAlignment = 1ul << 30;
+    // No bridge needs it so coarse. It is for people, who read the addresses.
+    private const ulong WindowAlignment = 1ul << 30;
 
     // Beyond this, the host's nested page tables need a fifth level, which it may lack though its processor has more address bits.
     private const int UsablePhysicalAddressBits = 48;
 
-    private MemoryLayout(RamRange[] ram, BridgeWindow mmio64)
+    private readonly string _mmio64Limit;
+
+    private MemoryLayout(IReadOnlyList<RamRange> ram, ulong end, string limit)
     {
         Ram = ram;
-        Mmio64 = mmio64;
+        Mmio64 = WindowAbove(Math.Max(ram[^1].End, HighRamStart), end);
+        _mmio64Limit = limit;
     }
 
     /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
@@ -61,11 +64,14 @@ public sealed class MemoryLayout
     /// <summary>The window for memory BARs below 4 GiB.</summary>
     public BridgeWindow Mmio32 { get; } = new(LowRamEnd, 0x2000_0000);
 
-    /// <summary>The window for memory BARs above RAM; its length is zero when the physical address space leaves no room.</summary>
+    /// <summary>The window for memory BARs above RAM; its length is zero when the address space leaves no room.</summary>
     public BridgeWindow Mmio64 { get; }
 
     /// <summary>The window for I/O BARs: all ports that no ISA device decodes.</summary>
     public BridgeWindow Ports { get; } = new(0x1000, 0xF000);
+
+    /// <summary>All windows.</summary>
+    public BridgeWindows Windows => new(Ports, Mmio32, Mmio64, _mmio64Limit);
 
     /// <summary>Where the config space of bus 0 is seen as memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
     public ulong EcamStart { get; } = 0xE000_0000;
@@ -83,8 +89,17 @@ public sealed class MemoryLayout
         RamRange[] ram = low == ramBytes
             ? [new(0, 0, low)]
             : [new(0, 0, low), new(HighRamStart, low, ramBytes - low)];
-        return new MemoryLayout(ram, WindowAbove(Math.Max(ram[^1].End, HighRamStart), PhysicalEnd(physicalAddressBits)));
+        return new MemoryLayout(ram, PhysicalEnd(physicalAddressBits), physicalAddressBits <= UsablePhysicalAddressBits
+            ? string.Create(CultureInfo.InvariantCulture, $"the end of the CPU's {physicalAddressBits} address bits")
+            : string.Create(CultureInfo.InvariantCulture, $"the end of {UsablePhysicalAddressBits} address bits, the most that are used"));
     }
+
+    /// <summary>The same layout with the 64-bit window where an IOMMU reaches, too: a device can't reach another's BAR beyond.</summary>
+    /// <param name="last">The last address that the IOMMU can translate; <see cref="ulong.MaxValue"/> when it is not known.</param>
+    public MemoryLayout Within(ulong last) => Mmio64.Length == 0 || last >= Mmio64.End - 1
+        ? this
+        : new MemoryLayout(
+            Ram, last + 1, string.Create(CultureInfo.InvariantCulture, $"the IOMMU's last address, 0x{last:x}"));
 
     /// <summary>The most RAM that a guest can have: all of its physical addresses but the last GiB below 4 GiB.</summary>
     /// <param name="physicalAddressBits">The guest's physical address width, 32 to 52; of more than 48 only 48 are used.</param>
@@ -98,16 +113,11 @@ public sealed class MemoryLayout
         return 1ul << Math.Min(physicalAddressBits, UsablePhysicalAddressBits);
     }
 
-    // As far down as the alignment allows, because an IOMMU may reach fewer addresses than the processor, and a device can only
-    // reach another one's BAR where its own IOMMU can. A small address space gets a coarser window than none.
-    private static BridgeWindow WindowAbove(ulong ramEnd, ulong physicalEnd)
+    // As far down as it can be, so that most of it lies within what an IOMMU with few address bits reaches. Large BARs find their alignment
+    // in it, and smaller ones the room before them (BarAllocator).
+    private static BridgeWindow WindowAbove(ulong ramEnd, ulong end)
     {
-        for (var alignment = LargestWindowAlignment; alignment >= SmallestWindowAlignment; alignment >>= 1)
-        {
-            var start = (ramEnd + alignment - 1) & ~(alignment - 1);
-            if (start < physicalEnd)
-                return new BridgeWindow(start, physicalEnd - start);
-        }
-        return default;
+        var start = (ramEnd + WindowAlignment - 1) & ~(WindowAlignment - 1);
+        return new BridgeWindow(start, end > start ? end - start : 0);
     }
 }

@@ -27,7 +27,8 @@ public sealed class Preconditions(Sysfs sysfs)
         if (!File.Exists(kvm))
         {
             throw new PassthroughException(
-                $"{kvm} is not there: load KVM with 'modprobe kvm_intel' or 'modprobe kvm_amd', and switch virtualisation on in the firmware");
+                $"{kvm} is not there: load KVM with 'modprobe kvm_intel' or 'modprobe kvm_amd', "
+                + "and switch virtualisation on in the firmware");
         }
         if (!DeviceFile.CanOpen(kvm, out var errno))
             throw new PassthroughException($"{kvm} can't be opened ({errno}): join its group with 'usermod -aG kvm $USER', or run as root");
@@ -36,7 +37,8 @@ public sealed class Preconditions(Sysfs sysfs)
             if (sysfs.TryReadText($"module/{module}/parameters/{parameter}") is "N" or "0")
             {
                 throw new PassthroughException(
-                    $"{name} is off, and without it every page of a guest is shadowed: 'modprobe -r {module} && modprobe {module} {parameter}=1'");
+                    $"{name} is off, and without it every page of a guest is shadowed: "
+                    + $"'modprobe -r {module} && modprobe {module} {parameter}=1'");
             }
         }
     }
@@ -57,7 +59,7 @@ public sealed class Preconditions(Sysfs sysfs)
         if (!device.IsBoundToVfio)
         {
             throw new PassthroughException(
-                $"{address} is {(device.Driver is { } driver ? $"bound to the driver '{driver}'" : "bound to no driver")}, not to vfio-pci: "
+                $"{address} is bound to {(device.Driver is { } driver ? $"the driver '{driver}'" : "no driver")}, not to vfio-pci: "
                 + BindCommand(device));
         }
         CheckGroup(address, group);
@@ -66,8 +68,12 @@ public sealed class Preconditions(Sysfs sysfs)
 
     /// <summary>What may be locked in memory is enough for the guest's RAM, which the device's DMA needs at fixed places.</summary>
     /// <param name="bytes">The guest's RAM.</param>
+    /// <remarks>
+    /// VFIO counts each mapping against the limit, unless the process has CAP_IPC_LOCK in the initial user namespace
+    /// (drivers/vfio/vfio_iommu_type1.c, vfio_dma_do_map): that of a container's own namespace does not count.
+    /// </remarks>
     public static void CheckMemoryLock(ulong bytes) =>
-        CheckMemoryLock(bytes, ResourceLimits.MemoryLock.Soft, ResourceLimits.HasCapability(ResourceLimits.CapIpcLock));
+        CheckMemoryLock(bytes, ResourceLimits.MemoryLock.Soft, ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock));
 
     /// <summary>The same with what the process may do given.</summary>
     /// <param name="bytes">The guest's RAM.</param>
@@ -79,12 +85,14 @@ public sealed class Preconditions(Sysfs sysfs)
         {
             throw new PassthroughException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"a device's DMA needs all of the guest's RAM locked, {bytes >> 10} KiB, but this process may lock {limit >> 10} KiB: 'ulimit -l {bytes >> 10}', or 'memlock' in /etc/security/limits.conf"));
+                $"a device's DMA needs all of the guest's RAM locked, {bytes >> 10} KiB, but this process may lock {limit >> 10} KiB: "
+                + $"'ulimit -l {bytes >> 10}', or 'memlock' in /etc/security/limits.conf"));
         }
     }
 
     private string NoGroup(PciAddress address) => sysfs.List("class/iommu").Count == 0
-        ? $"{address} has no IOMMU group, since no IOMMU is in use: switch it on in the firmware (VT-d, AMD-Vi) and boot with {IommuParameters}"
+        ? $"{address} has no IOMMU group, since no IOMMU is in use: switch it on in the firmware (VT-d, AMD-Vi) "
+            + $"and boot with {IommuParameters}"
         : $"{address} has no IOMMU group: the IOMMU that this host has does not cover it";
 
     private void CheckGroup(PciAddress address, int group)
@@ -95,18 +103,35 @@ public sealed class Preconditions(Sysfs sysfs)
             if (!member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))
                 inTheWay.Add(member);
         }
+        CheckOtherBuses(address, group);
         if (inTheWay.Count == 0)
             return;
         // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
         var bridges = inTheWay.Exists(static member => member.IsBridge) ? "; a bridge is to have no driver, or pcieport" : "";
+        var names = string.Join(", ", inTheWay.Select(static member => $"{member.Address} ({member.Driver})"));
         throw new PassthroughException(
-            $"{address} shares IOMMU group {group} with {string.Join(", ", inTheWay.Select(static member => $"{member.Address} ({member.Driver})"))}, "
-            + $"which the host uses: bind all of the group to vfio-pci, or none of it can be given away{bridges}");
+            $"{address} shares IOMMU group {group} with {names}, which the host uses: "
+            + $"bind all of the group to vfio-pci, or none of it can be given away{bridges}");
+    }
+
+    // A platform device, for one, that does DMA through the same IOMMU stream as the function. vfio-pci is no driver for it.
+    private void CheckOtherBuses(PciAddress address, int group)
+    {
+        var inTheWay = ForeignMember.InGroup(sysfs, group)
+            .Where(static member => member is { Driver: not null, IsBoundToVfio: false }).ToList();
+        if (inTheWay.Count == 0)
+            return;
+        var names = string.Join(", ", inTheWay.Select(static member => $"{member.Name} ({member.Bus}, {member.Driver})"));
+        var unbind = inTheWay.Select(static member => $"echo {member.Name} > /sys/bus/{member.Bus}/drivers/{member.Driver}/unbind");
+        throw new PassthroughException(
+            $"{address} shares IOMMU group {group} with {names}, no PCI device, which the host uses: "
+            + $"if the host can do without it, '{string.Join("; ", unbind)}'");
     }
 
     private static string BindCommand(HostDevice device)
     {
         var unbind = device.Driver is null ? "" : $"echo {device.Address} > /sys/bus/pci/devices/{device.Address}/driver/unbind; ";
-        return $"'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/{device.Address}/driver_override; {unbind}echo {device.Address} > /sys/bus/pci/drivers_probe'";
+        return $"'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/{device.Address}/driver_override; "
+            + $"{unbind}echo {device.Address} > /sys/bus/pci/drivers_probe'";
     }
 }

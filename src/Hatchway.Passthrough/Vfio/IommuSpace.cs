@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Linux.Vfio;
@@ -6,16 +5,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>A range of the guest's RAM.</summary>
-/// <param name="GuestPhysical">Where the guest, and so the device, sees it.</param>
-/// <param name="HostAddress">Where this process has it.</param>
-/// <param name="Length">Bytes, a multiple of the page size.</param>
-public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddress, ulong Length);
-
 /// <summary>The one IOMMU address space of a VM: what its devices can reach by DMA is the guest's RAM and nothing else.</summary>
 /// <remarks>
 /// An IOVA is a guest-physical address. The kernel pins what is mapped. The order of things is the kernel's: a group is put into the
-/// container first, then the IOMMU's kind is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst).
+/// container first, then the IOMMU's kind is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst). All groups join before
+/// anything is mapped: a group whose IOMMU can't map what is mapped already would be refused.
 /// </remarks>
 public sealed partial class IommuSpace : IDisposable
 {
@@ -25,7 +19,7 @@ public sealed partial class IommuSpace : IDisposable
     private readonly IReadOnlyList<GuestRamRange> _ram;
     private readonly ILogger _log;
 
-    /// <summary>Opens VFIO's container; nothing is mapped until the first group joins.</summary>
+    /// <summary>Opens VFIO's container, which is empty.</summary>
     /// <param name="vm">The VM, which is told of the groups.</param>
     /// <param name="ram">All of the guest's RAM.</param>
     /// <param name="log">Where limitations are told.</param>
@@ -41,27 +35,62 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            throw new PassthroughException($"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
+            throw new PassthroughException(
+                $"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
         }
         _kvm = vm.CreateVfioDevice();
     }
 
-    /// <summary>Opens a function of a group; the group joins the space when it is not in it yet.</summary>
-    /// <exception cref="PassthroughException">The group is not viable, in use elsewhere, or its IOMMU can't hold the guest's
-    /// RAM.</exception>
-    public VfioDevice Open(Host.HostDevice device)
+    /// <summary>The last address that every device in the space can reach by DMA; <see cref="ulong.MaxValue"/> when the kernel does not
+    /// say, or before <see cref="Join"/>.</summary>
+    public ulong LastAddress { get; private set; } = ulong.MaxValue;
+
+    /// <summary>Takes the groups of all devices in, and then maps the guest's RAM for all of them. Once, before any is opened.</summary>
+    /// <exception cref="PassthroughException">A group is not viable, in use elsewhere, or can't be in one address space with the others;
+    /// or the RAM can't be locked.</exception>
+    public void Join(IReadOnlyList<Host.HostDevice> devices)
     {
-        ArgumentNullException.ThrowIfNull(device);
-        var number = device.IommuGroup ?? throw new ArgumentException("the device has no group", nameof(device));
+        ArgumentNullException.ThrowIfNull(devices);
+        foreach (var device in devices)
+        {
+            var number = GroupOf(device);
+            if (_groups.ContainsKey(number))
+                continue;
+            try
+            {
+                _groups.Add(number, (Attach(number), 0));
+            }
+            catch (LinuxException failure)
+            {
+                throw new PassthroughException(Explain(device, number, failure), failure);
+            }
+        }
         try
         {
-            var (group, devices) = _groups.TryGetValue(number, out var known) ? known : (Join(number), 0);
-            _groups[number] = (group, devices + 1);
-            return group.OpenDevice(device.Address.ToString());
+            MapRam();
         }
         catch (LinuxException failure)
         {
-            Leave(number);
+            var names = string.Join(", ", devices.Select(static device => $"{device.Address} (IOMMU group {device.IommuGroup})"));
+            throw new PassthroughException($"the guest's RAM can't be mapped for {names}: {WithRemedy(failure)}", failure);
+        }
+    }
+
+    /// <summary>Opens a function of a group that has joined.</summary>
+    /// <exception cref="PassthroughException">The kernel does not give it.</exception>
+    public VfioDevice Open(Host.HostDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        var number = GroupOf(device);
+        var (group, devices) = _groups[number];
+        try
+        {
+            var opened = group.OpenDevice(device.Address.ToString());
+            _groups[number] = (group, devices + 1);
+            return opened;
+        }
+        catch (LinuxException failure)
+        {
             throw new PassthroughException(Explain(device, number, failure), failure);
         }
     }
@@ -74,12 +103,15 @@ public sealed partial class IommuSpace : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(opened);
         opened.Dispose();
-        Leave(device.IommuGroup!.Value);
+        Leave(GroupOf(device));
     }
 
-    /// <summary>Unmaps the RAM. The devices must be closed before.</summary>
+    /// <summary>Closes the groups of which no device was opened, and unmaps the RAM. The devices must be closed before.</summary>
     public void Dispose()
     {
+        foreach (var (group, _) in _groups.Values)
+            Release(group);
+        _groups.Clear();
         _kvm.Dispose();
         _container.Dispose();
     }
@@ -96,22 +128,29 @@ public sealed partial class IommuSpace : IDisposable
         return new DeviceRange(_container, guestPhysical, length);
     }
 
+    private static int GroupOf(Host.HostDevice device) =>
+        device.IommuGroup ?? throw new ArgumentException("the device has no group", nameof(device));
+
     // A container that its last group leaves forgets what was mapped (drivers/vfio/vfio_iommu_type1.c): nothing is pinned any more.
     private void Leave(int number)
     {
-        if (!_groups.TryGetValue(number, out var member))
-            return;
-        if (member.Devices > 1)
+        var (group, devices) = _groups[number];
+        if (devices > 1)
         {
-            _groups[number] = (member.Group, member.Devices - 1);
+            _groups[number] = (group, devices - 1);
             return;
         }
         _groups.Remove(number);
-        _kvm.Remove(member.Group);
-        member.Group.Dispose();
+        Release(group);
     }
 
-    private VfioGroup Join(int number)
+    private void Release(VfioGroup group)
+    {
+        _kvm.Remove(group);
+        group.Dispose();
+    }
+
+    private VfioGroup Attach(int number)
     {
         var group = VfioGroup.Open(number);
         try
@@ -119,11 +158,9 @@ public sealed partial class IommuSpace : IDisposable
             if (!group.IsViable)
                 throw new PassthroughException($"IOMMU group {number} is not viable: a member is bound to another driver than vfio-pci");
             group.Attach(_container);
+            // With the first, so that the kernel's refusal of a later one is that one's own.
             if (_groups.Count == 0)
-            {
                 _container.SetIommuType1();
-                MapRam();
-            }
             _kvm.Add(group);
         }
         catch
@@ -134,41 +171,44 @@ public sealed partial class IommuSpace : IDisposable
         return group;
     }
 
-    // The IOMMU may keep ranges of addresses to itself, as x86's for messages at FEE00000h: RAM there can't be reached by the device.
     private void MapRam()
     {
         var usable = _container.GetIommuInfo().IovaRanges;
+        if (usable.Count > 0)
+            LastAddress = usable[^1].Last;
         foreach (var range in _ram)
         {
             var mapped = 0ul;
-            foreach (var (start, end) in usable.Select(static r => (r.Start, End: r.Last + 1 == 0 ? r.Last : r.Last + 1)))
+            foreach (var piece in DmaRanges.Mappable(range, usable))
             {
-                var from = Math.Max(range.GuestPhysical, start);
-                var to = Math.Min(range.GuestPhysical + range.Length, end);
-                if (from >= to)
-                    continue;
-                _container.MapDma(range.HostAddress + (nint)(from - range.GuestPhysical), from, to - from);
-                mapped += to - from;
+                _container.MapDma(piece.HostAddress, piece.GuestPhysical, piece.Length);
+                mapped += piece.Length;
             }
-            if (usable.Count == 0)
-                _container.MapDma(range.HostAddress, range.GuestPhysical, range.Length);
-            else if (mapped < range.Length)
+            if (mapped < range.Length)
                 LogReserved(range.Length - mapped, range.GuestPhysical, range.GuestPhysical + range.Length);
         }
     }
 
-    private static string Explain(Host.HostDevice device, int group, LinuxException failure) => failure.Errno switch
+    private static string Explain(Host.HostDevice device, int group, LinuxException failure) => $"{device.Address}: " + failure.Errno switch
     {
-        Errno.EBUSY => $"{device.Address}: IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
+        Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
         Errno.EACCES or Errno.EPERM =>
-            $"{device.Address}: /dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', and see that interrupt remapping is on",
-        Errno.ENOMEM => string.Create(
-            CultureInfo.InvariantCulture,
-            $"{device.Address}: the guest's RAM can't be locked for DMA ({failure.Message}): raise 'ulimit -l' or free memory"),
-        _ => $"{device.Address}: {failure.Message}",
+            $"/dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', "
+            + "and see that interrupt remapping is on",
+        Errno.EINVAL =>
+            $"IOMMU group {group} can't be used ({failure.Message}): if it works as the guest's only device, then its IOMMU can't share an "
+            + "address space with that of the devices before it; give it to a guest of its own",
+        _ => $"IOMMU group {group}: {WithRemedy(failure)}",
     };
 
-    [LoggerMessage(LogLevel.Warning, "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU reserves addresses: a device can't reach them")]
+    private static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM
+        ? $"{failure.Message}: raise 'ulimit -l' or free memory"
+        : failure.Message;
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Bytes} bytes of the guest's RAM between {Start:x}h and {End:x}h lie where the IOMMU has no addresses to give: "
+        + "a device can't reach them")]
     private partial void LogReserved(ulong bytes, ulong start, ulong end);
 
     private sealed class DeviceRange(VfioContainer container, ulong iova, ulong length) : IDisposable

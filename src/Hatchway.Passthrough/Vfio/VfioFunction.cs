@@ -100,10 +100,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             var function = new VfioFunction(
                 host, space, device, vm, routes, intxGsi, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
             if (!function.Answers)
-                throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
-            function.TryReset();
+                throw new PassthroughException(Silence(host, "does not answer"));
+            function.Reset();
             if (!function.Answers)
-                throw new PassthroughException($"{host.Address} does not answer after a reset: its config space reads as all ones; a power cycle of the machine may bring it back");
+                throw new PassthroughException(Silence(host, "does not answer after a reset"));
             // Last, so that nothing is left to close when anything before has failed.
             function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
             function.ErrorReported = function.Listen(VfioPciIndex.ErrorIrq);
@@ -124,33 +124,6 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// <inheritdoc/>
     public IHostRegion? Region(BarIndex bar) => _regions[bar.Value];
 
-    /// <inheritdoc/>
-    public bool TryReset()
-    {
-        try
-        {
-            if (!_device.CanReset)
-            {
-                LogNoReset(Host.Address);
-                return false;
-            }
-            _device.Reset();
-            LogReset(Host.Address, Host.ResetMethods ?? "a way that this kernel does not name");
-            return true;
-        }
-        catch (LinuxException failure) when (failure.Errno == Errno.EAGAIN)
-        {
-            // The kernel resets only what nobody holds the lock of, and whoever unbinds or removes the device does.
-            LogHeld(Host.Address);
-            return false;
-        }
-        catch (LinuxException failure)
-        {
-            LogResetFailed(Host.Address, failure.Message);
-            return false;
-        }
-    }
-
     /// <summary>
     /// Lets the function go: interrupts off, reset, everything of it unmapped and closed. The guest's side must have been taken away
     /// before; an access of the guest's that is still under way ends first.
@@ -160,7 +133,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         _intx?.Dispose();
         _msi?.Dispose();
         _msix?.Dispose();
-        TryReset();
+        Reset();
         foreach (var region in _regions)
             region?.Dispose();
         _space.Close(Host, _device);
@@ -169,6 +142,33 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     }
 
     private bool Answers => Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) != uint.MaxValue;
+
+    private static string Silence(HostDevice host, string what) =>
+        $"{host.Address} {what}: its config space reads as all ones; a power cycle of the machine may bring it back";
+
+    // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
+    private void Reset()
+    {
+        try
+        {
+            if (!_device.CanReset)
+            {
+                LogNoReset(Host.Address);
+                return;
+            }
+            _device.Reset();
+            LogReset(Host.Address, Host.ResetMethods ?? "a way that this kernel does not name");
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EAGAIN)
+        {
+            // The kernel resets only what nobody holds the lock of, and whoever unbinds or removes the device does.
+            LogHeld(Host.Address);
+        }
+        catch (LinuxException failure)
+        {
+            LogResetFailed(Host.Address, failure.Message);
+        }
+    }
 
     // An index that a device does not have is EINVAL, as errors are for one that is not PCI Express, or has no vectors.
     private EventFd? Listen(int index)
@@ -208,13 +208,17 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "{Device} has no reset: the guest gets it in the state it was left in, and so does the host afterwards")]
+    [LoggerMessage(
+        LogLevel.Information,
+        "{Device} has no reset: the guest gets it in the state it was left in, and so does the host afterwards")]
     private partial void LogNoReset(PciAddress device);
 
     [LoggerMessage(LogLevel.Information, "{Device} has been reset (the host's reset methods: {Methods})")]
     private partial void LogReset(PciAddress device, string methods);
 
-    [LoggerMessage(LogLevel.Information, "{Device} is not reset, since the host holds it at this moment: the host gets it in the state it was left in")]
+    [LoggerMessage(
+        LogLevel.Information,
+        "{Device} is not reset, since the host holds it at this moment: the host gets it in the state it was left in")]
     private partial void LogHeld(PciAddress device);
 
     [LoggerMessage(LogLevel.Warning, "{Device} can't be reset: {Reason}")]

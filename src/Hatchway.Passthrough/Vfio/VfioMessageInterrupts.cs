@@ -177,7 +177,10 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         public bool Bound;
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind}: the host has {Given} interrupt vectors left for the device's {Vectors}; the others stay silent: give the guest fewer devices, or the host more CPUs")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Device}: {Kind}: the host has {Given} interrupt vectors left for the device's {Vectors}; the others stay silent: "
+        + "give the guest fewer devices, or the host more CPUs")]
     private partial void LogTooFew(string device, string kind, int vectors, int given);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} with {Vectors} vectors can't be switched on: {Reason}")]
@@ -186,7 +189,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} can't be switched off: {Reason}")]
     private partial void LogDisableFailed(string device, string kind, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
+    [LoggerMessage(
+        LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
     private partial void LogNoRoute(string device, string kind, int vector, int routes);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: {Reason}")]

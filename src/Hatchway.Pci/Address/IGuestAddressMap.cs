@@ -26,18 +26,27 @@ public interface IGuestAddressMap
     bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target);
 
     /// <summary>
-    /// Asks for a whole page of guest-physical memory in which <paramref name="owner"/> is mapped and which it does not fill: only in such
-    /// a page may something smaller than a page be laid over by a mapping, because the mapping hides all else that is in the page.
+    /// Asks for whole pages of guest-physical memory, to lay a mapping over them. They are the owner's while every byte that any target
+    /// has in them is the owner's: a mapping hides all else, and where targets overlap, the one that was mapped first answers.
     /// </summary>
-    /// <param name="page">The page's first address.</param>
-    /// <param name="owner">A target that is mapped in the page.</param>
-    /// <param name="giveUp">
-    /// Called, once at most and by any thread, when another target comes into the page, before it answers there. It must not call back.
-    /// The claim ends then, or when the owner is unmapped.
+    /// <param name="start">The first page's first address.</param>
+    /// <param name="length">Bytes, whole pages.</param>
+    /// <param name="owner">A target that is mapped there; it may end within the last page.</param>
+    /// <param name="claimant">
+    /// Told when the pages are not the owner's, at once or later, and when they are again; until the owner is unmapped.
     /// </param>
-    /// <returns>False when another target is in the page already.</returns>
-    bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp);
+    void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant);
 
     /// <summary>Takes <paramref name="target"/> out of the space again; nothing happens when it is not in it.</summary>
     void Unmap(AddressSpaceKind kind, IAddressTarget target);
+}
+
+/// <summary>Who has asked for pages. Called by any thread that maps or unmaps something; must not call the map back.</summary>
+public interface IPageClaimant
+{
+    /// <summary>The pages are not the owner's: no mapping may be over them when this returns.</summary>
+    void Lose();
+
+    /// <summary>The pages that were lost are the owner's again.</summary>
+    void Gain();
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Topology;
 
@@ -13,6 +12,16 @@ public readonly record struct BridgeWindow(ulong Start, ulong Length)
     public ulong End => Start + Length;
 }
 
+/// <summary>The windows of a host bridge.</summary>
+/// <param name="Ports">For I/O BARs.</param>
+/// <param name="Low">For memory BARs below 4 GiB.</param>
+/// <param name="High">For 64-bit memory BARs above 4 GiB.</param>
+/// <param name="HighLimit">For people: where the high window ends, as "the end of the CPU's 39 address bits".</param>
+public sealed record BridgeWindows(BridgeWindow Ports, BridgeWindow Low, BridgeWindow High, string HighLimit);
+
+/// <summary>A function with the name that people know it by.</summary>
+public readonly record struct NamedFunction(string Name, AssignedFunction Function);
+
 /// <summary>Gives BARs their first addresses, as firmware does before it starts a system.</summary>
 /// <remarks>
 /// Largest first, each aligned to its size as the register demands, and memory BARs to a page of their own, so that each can be mapped. A
@@ -21,74 +30,68 @@ public readonly record struct BridgeWindow(ulong Start, ulong Length)
 public sealed class BarAllocator
 {
     private const ulong LargeBar = 16 << 20;
-    private ulong _nextPort;
-    private ulong _nextLow;
-    private ulong _nextHigh;
-    private readonly BridgeWindow _ports;
-    private readonly BridgeWindow _low;
-    private readonly BridgeWindow _high;
+    private readonly BridgeWindows _windows;
+    private readonly FreeSpace _ports;
+    private readonly FreeSpace _low;
+    private readonly FreeSpace _high;
 
     /// <summary>Starts with empty windows.</summary>
-    public BarAllocator(BridgeWindow ports, BridgeWindow low, BridgeWindow high)
+    public BarAllocator(BridgeWindows windows)
     {
-        (_ports, _low, _high) = (ports, low, high);
-        (_nextPort, _nextLow, _nextHigh) = (ports.Start, low.Start, high.Start);
+        ArgumentNullException.ThrowIfNull(windows);
+        _windows = windows;
+        (_ports, _low, _high) = (new(windows.Ports), new(windows.Low), new(windows.High));
     }
 
     /// <summary>Writes addresses into the BARs of functions; decoding stays off.</summary>
-    /// <returns>A sentence for each BAR that found no room; it is left at zero.</returns>
-    public IReadOnlyList<string> Assign(IReadOnlyList<AssignedFunction> functions)
+    /// <returns>
+    /// A line for each BAR that found no room and is left at zero, and one for each window that was too small, with what was asked of it.
+    /// </returns>
+    public IReadOnlyList<string> Assign(IReadOnlyList<NamedFunction> functions)
     {
         ArgumentNullException.ThrowIfNull(functions);
-        var all = new List<(AssignedFunction Function, BarDescription Bar)>();
+        var all = new List<(NamedFunction Owner, BarDescription Bar)>();
         foreach (var function in functions)
         {
-            foreach (var window in function.Windows)
+            foreach (var window in function.Function.Windows)
                 all.Add((function, window.Bar));
         }
         // A stable order for equal sizes, so that a guest finds its devices where they were the last time.
         var sorted = all.OrderByDescending(static entry => entry.Bar.Size).ToList();
-        var failures = new List<string>();
-        foreach (var (function, bar) in sorted)
+        var shortage = new BarShortage();
+        foreach (var (owner, bar) in sorted)
         {
             if (Place(bar) is not { } address)
             {
-                failures.Add(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{bar.Index} of 0x{bar.Size:x} bytes finds no room in the host bridge's windows: {Windows(bar.Kind)}"));
+                shortage.Add(owner.Name, bar, Wanted(bar));
                 continue;
             }
-            function.WriteConfig(new(bar.Register), AccessWidth.Dword, (uint)address);
+            owner.Function.WriteConfig(new(bar.Register), AccessWidth.Dword, (uint)address);
             if (bar.Kind == BarKind.Memory64)
-                function.WriteConfig(new((ushort)(bar.Register + 4)), AccessWidth.Dword, (uint)(address >> 32));
+                owner.Function.WriteConfig(new((ushort)(bar.Register + 4)), AccessWidth.Dword, (uint)(address >> 32));
         }
-        return failures;
+        return shortage.Explain([.. sorted.Select(entry => new WantedPlace(entry.Owner.Name, entry.Bar, Wanted(entry.Bar)))], _windows);
     }
 
-    private string Windows(BarKind kind) => kind switch
+    /// <summary>Bytes that a BAR takes, and what they are aligned to.</summary>
+    internal static ulong Footprint(BarDescription bar) => bar.Kind == BarKind.Io ? bar.Size : Math.Max(bar.Size, BarWindow.PageSize);
+
+    // Where there is to be room for it, first of all.
+    private static WindowKind Wanted(BarDescription bar) => bar.Kind switch
     {
-        BarKind.Io => $"0x{_ports.Length:x} I/O ports",
-        BarKind.Memory64 => $"0x{_low.Length:x} bytes below 4 GiB, 0x{_high.Length:x} above",
-        _ => $"0x{_low.Length:x} bytes below 4 GiB",
+        BarKind.Io => WindowKind.Ports,
+        BarKind.Memory64 when bar.Size > LargeBar => WindowKind.High,
+        _ => WindowKind.Low,
     };
 
     private ulong? Place(BarDescription bar)
     {
-        if (bar.Kind == BarKind.Io)
-            return Take(_ports, ref _nextPort, bar.Size, bar.Size);
-        var alignment = Math.Max(bar.Size, BarWindow.PageSize);
-        if (bar.Kind == BarKind.Memory64 && bar.Size > LargeBar && Take(_high, ref _nextHigh, bar.Size, alignment) is { } high)
-            return high;
-        return Take(_low, ref _nextLow, alignment, alignment)
-            ?? (bar.Kind == BarKind.Memory64 ? Take(_high, ref _nextHigh, alignment, alignment) : null);
-    }
-
-    private static ulong? Take(BridgeWindow window, ref ulong next, ulong size, ulong alignment)
-    {
-        var start = (next + alignment - 1) & ~(alignment - 1);
-        if (start < next || start + size < start || start + size > window.End)
-            return null;
-        next = start + size;
-        return start;
+        var size = Footprint(bar);
+        return Wanted(bar) switch
+        {
+            WindowKind.Ports => _ports.Take(size, size),
+            WindowKind.High => _high.Take(size, size) ?? _low.Take(size, size),
+            _ => _low.Take(size, size) ?? (bar.Kind == BarKind.Memory64 ? _high.Take(size, size) : null),
+        };
     }
 }

@@ -16,10 +16,7 @@ public sealed class BarWindow : IAddressTarget
     private readonly IHostRegion _region;
     private readonly BarHandlerList _handlers;
 
-    // Guards the mappings and whether the page is shared: another function's BAR may come into this one's page. A leaf.
-    private readonly Lock _mappingsGate = new();
-    private readonly List<IDisposable> _mappings = [];
-    private bool _isPageShared;
+    private readonly List<DirectPages> _direct = [];
     private ulong? _placed;
     private long _failures;
 
@@ -92,49 +89,23 @@ public sealed class BarWindow : IAddressTarget
     /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
     internal void Remove(IGuestAddressMap map)
     {
-        EndMappings();
+        foreach (var pages in _direct)
+            pages.End();
+        _direct.Clear();
         if (_placed is not null)
             map.Unmap(Bar.Space, this);
         _placed = null;
-        lock (_mappingsGate)
-            _isPageShared = false;
     }
 
+    // What does not fill its last page has all of it, as long as nothing else is there: a mapping is whole pages.
     private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
     {
         var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
-        // What does not fill its last page would hide whatever else a guest puts there.
-        if (length != segment.Length && !map.TryClaimPage(guestPhysical + length - PageSize, this, GivePageUp))
-            return;
-        if (_region.TryMapIntoGuest(segment.Offset, length, guestPhysical) is not { } mapping)
-            return;
-        lock (_mappingsGate)
-        {
-            if (!_isPageShared)
-            {
-                _mappings.Add(mapping);
-                return;
-            }
-        }
-        // Somebody came into the page meanwhile.
-        mapping.Dispose();
-    }
-
-    private void GivePageUp()
-    {
-        lock (_mappingsGate)
-            _isPageShared = true;
-        EndMappings();
-    }
-
-    private void EndMappings()
-    {
-        lock (_mappingsGate)
-        {
-            foreach (var mapping in _mappings)
-                mapping.Dispose();
-            _mappings.Clear();
-        }
+        var pages = new DirectPages(_region, segment.Offset, length, guestPhysical);
+        _direct.Add(pages);
+        map.ClaimPages(guestPhysical, length, this, pages);
+        // Not by the claim: to map much takes long, and the map's lock is everyone's.
+        pages.Begin();
     }
 
     private ulong ReadPiece(BarHandlerRange? owner, ulong offset, AccessWidth width)

@@ -226,7 +226,10 @@ public static class AssignedRules
         foreach (var capability in chains.Extended)
         {
             if (WritableLength(config, capability) is > 0 and var length)
-                rules.Add(FieldRule.HostField($"extended capability {capability.Id:x4}h", capability.Offset, Math.Min(length, capability.Length)));
+            {
+                rules.Add(FieldRule.HostField(
+                    $"extended capability {capability.Id:x4}h", capability.Offset, Math.Min(length, capability.Length)));
+            }
         }
         var previous = -1;
         for (var i = 0; i < chains.Extended.Count; i++)

@@ -130,17 +130,23 @@ public sealed class MsixTable : IBarHandler
     }
 
     /// <summary>The pending bits: read-only, set while a masked vector holds an interrupt back.</summary>
+    /// <remarks>
+    /// A vector that the guest has unmasked once signals to the host, which keeps what comes while it is masked. Before that the vector is
+    /// masked in the device's own table, and the device keeps the bit.
+    /// </remarks>
     private sealed class PendingBits(MsixTable table) : IBarHandler
     {
         public ulong Read(in BarAccess access)
         {
+            // Before the gate is taken: an access to the device takes long.
+            var device = access.ReadHost();
             lock (table._gate)
             {
                 var value = 0ul;
                 var first = (int)access.HandlerOffset * 8;
-                for (var i = 0; i < (int)access.Width * 8 && first + i < table.Count; i++)
+                for (var i = 0; table._enabled && i < (int)access.Width * 8 && first + i < table.Count; i++)
                 {
-                    if (table._enabled && table._bound[first + i] is null && table._host.IsPending(first + i))
+                    if (table._bound[first + i] is null && ((device >> i & 1) != 0 || table._host.IsPending(first + i)))
                         value |= 1ul << i;
                 }
                 return value;

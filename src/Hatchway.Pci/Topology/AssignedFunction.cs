@@ -62,7 +62,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _msix = AddMsix(there, bars, handlers);
             _msixControl = there.Offset + MsiX.Control;
         }
-        var shape = new AssignedShape(bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
+        var shape = new AssignedShape(
+            bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
         if (msi is { } capability)
         {
@@ -137,26 +138,6 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
 
     /// <summary>Sets the interrupt line register as firmware does: the interrupt that the pin is wired to.</summary>
     public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
-
-    /// <summary>
-    /// Resets the function as a machine's reset does: nothing answers any more, DMA and interrupts are off, the host function is reset and
-    /// the registers have their first values, so that firmware may place the BARs again.
-    /// </summary>
-    /// <returns>False when the host function was not reset, because it can't be or is gone; all the rest is done.</returns>
-    public bool Reset()
-    {
-        lock (_effects)
-        {
-            if (_gone)
-                return false;
-            Disconnect();
-            // Not all functions have a reset: one that has none must stop its DMA at least.
-            StopDma();
-            var done = _host.TryReset();
-            ForgetGuest();
-            return done;
-        }
-    }
 
     /// <summary>
     /// Takes the function away from the guest: interrupts are off, BARs answer nowhere, config space reads as all ones, as of a slot that

@@ -23,8 +23,4 @@ public interface IHostFunction
 
     /// <summary>MSI-X, or null.</summary>
     IMessageInterrupts? MsiX { get; }
-
-    /// <summary>Brings the function back to the state after power-on.</summary>
-    /// <returns>False when it has no reset, or the reset failed; the implementation says so in its log.</returns>
-    bool TryReset();
 }

@@ -43,8 +43,9 @@ internal static class HandlerAssembly
         }
         var wanted = Array.Find(assembly.GetReferencedAssemblies(), static name => name.Name == ContractName.Name);
         // Before 1.0 a minor version may take something away (semver.org, 4).
-        if (wanted is { Version: { } version } && (version.Major != ContractName.Version!.Major || version.Minor != ContractName.Version.Minor))
-            throw Error(path, $"it was built for Hatchway.Pci {version.ToString(3)} and this is {ContractName.Version.ToString(3)}: build it again");
+        var own = ContractName.Version!;
+        if (wanted is { Version: { } version } && (version.Major != own.Major || version.Minor != own.Minor))
+            throw Error(path, $"it was built for Hatchway.Pci {version.ToString(3)} and this is {own.ToString(3)}: build it again");
         return assembly;
     }
 
@@ -60,12 +61,14 @@ internal static class HandlerAssembly
         {
             throw Error(path, failure.LoaderExceptions.FirstOrDefault()?.Message ?? failure.Message);
         }
-        var found = Array.FindAll(types, static type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDeviceHandlers)));
+        var found = Array.FindAll(
+            types, static type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDeviceHandlers)));
         return found switch
         {
             [var only] => only,
             [] => throw Error(path, $"no class in it implements {typeof(IDeviceHandlers)}"),
-            _ => throw Error(path, $"several classes in it implement {nameof(IDeviceHandlers)}: {string.Join(", ", found.Select(static t => t.Name))}"),
+            _ => throw Error(
+                path, $"several classes in it implement {nameof(IDeviceHandlers)}: {string.Join(", ", found.Select(static t => t.Name))}"),
         };
     }
 

@@ -29,7 +29,14 @@ internal sealed class PassthruDevice : IDisposable
     /// <param name="multiFunction">The slot holds other functions, too.</param>
     /// <param name="log">Where limitations are told.</param>
     public PassthruDevice(
-        SlotOption slot, HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, IGuestAddressMap map, bool multiFunction, ILogger log)
+        SlotOption slot,
+        HostDevice host,
+        IommuSpace space,
+        KvmVm vm,
+        InterruptRoutes routes,
+        IGuestAddressMap map,
+        bool multiFunction,
+        ILogger log)
     {
         Slot = slot;
         _handlers = new RegisterHandlers(slot, host.Address, log);

@@ -31,7 +31,9 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         catch (Exception failure)
 #pragma warning restore CA1031
         {
-            end.Fail($"an access of the guest was answered wrongly, which is a fault of Hatchway's: {failure.GetType().Name}, {failure.Message}");
+            end.Fail(
+                $"an access of the guest was answered wrongly, which is a fault of Hatchway's: "
+                + $"{failure.GetType().Name}, {failure.Message}");
         }
     }
 

@@ -51,6 +51,8 @@ internal sealed class VirtualMachine : IDisposable
             if (!options.StrictMsrs)
                 Vm.HandOverUnknownMsrs();
             var ram = Own(new GuestRam(Vm, layout.Ram, options.MemoryLocked, options.MemoryInCore));
+            var space = JoinIommu(hosts, ram, log);
+            layout = layout.Within(space?.LastAddress ?? ulong.MaxValue);
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
                 ClockOffset = options.ClockInLocalTime ? TimeProvider.System.GetLocalNow().Offset : TimeSpan.Zero,
@@ -59,9 +61,12 @@ internal sealed class VirtualMachine : IDisposable
             if (options.StrictPorts)
                 _pc.Ports.Map(0, _pc.Ports.Length, new UnclaimedPorts(_end), int.MinValue);
             AddEmulated(options);
-            AddPassthru(options, hosts, ram, log);
-            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
-                log.BarWithoutRoom(failure);
+            // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
+            var routes = new InterruptRoutes(Vm);
+            if (space is not null)
+                AddPassthru(options, hosts, space, routes, log);
+            foreach (var line in new BarAllocator(layout.Windows).Assign([.. _devices.Select(NameOf)]))
+                log.BarWithoutRoom(line);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
@@ -120,7 +125,9 @@ internal sealed class VirtualMachine : IDisposable
         }
         catch (Exception failure) when (failure is OutOfMemoryException or ThreadStartException)
         {
-            _end.Fail($"only {threads.Count} of {_vcpus.Count} CPUs can have a thread: see 'ulimit -u' and the limit on pids of its control group");
+            _end.Fail(
+                $"only {threads.Count} of {_vcpus.Count} CPUs can have a thread: "
+                + "see 'ulimit -u' and the limit on pids of its control group");
         }
         finally
         {
@@ -193,7 +200,8 @@ internal sealed class VirtualMachine : IDisposable
         var most = MemoryLayout.MaximumRam(addressBits);
         return bytes <= most
             ? MemoryLayout.For(bytes, addressBits)
-            : throw new UserException($"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
+            : throw new UserException(
+                $"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
     }
 
     private static bool IsMultiFunction(RunOptions options, SlotOption slot) =>
@@ -210,13 +218,20 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
+    private static NamedFunction NameOf(PassthruDevice device) => new(device.Host.Address.ToString(), device.Guest);
+
+    private IommuSpace? JoinIommu(IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
     {
-        // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
-        var routes = new InterruptRoutes(Vm);
         if (hosts.Count == 0)
-            return;
+            return null;
         var space = Own(new IommuSpace(Vm, ram.ForDma, log));
+        space.Join([.. hosts.Select(static entry => entry.Host)]);
+        return space;
+    }
+
+    private void AddPassthru(
+        RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, IommuSpace space, InterruptRoutes routes, ILogger log)
+    {
         foreach (var (slot, host) in hosts)
         {
             var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, IsMultiFunction(options, slot), log));
@@ -233,7 +248,8 @@ internal sealed class VirtualMachine : IDisposable
         {
             using var kernel = File.OpenRead(options.Kernel);
             using var initrd = options.Initrd is null ? null : File.OpenRead(options.Initrd);
-            return KernelLoader.Load(new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp), ram, layout);
+            var request = new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp);
+            return KernelLoader.Load(request, ram, layout);
         }
         catch (BootException failure)
         {

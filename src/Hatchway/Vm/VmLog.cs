@@ -27,6 +27,9 @@ internal static partial class VmLog
     [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, but it can't be let go ({Reason}): end this guest")]
     public static partial void NotGivenBack(this ILogger log, PciAddress device, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "{Device} reports an uncorrectable error: 'dmesg' of the host says which; what the guest does with the device may fail until its driver resets it")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Device} reports an uncorrectable error: 'dmesg' of the host says which; "
+        + "what the guest does with the device may fail until its driver resets it")]
     public static partial void UncorrectableError(this ILogger log, PciAddress device);
 }

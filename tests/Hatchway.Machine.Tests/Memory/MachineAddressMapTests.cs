@@ -48,29 +48,58 @@ public sealed class MachineAddressMapTests
     }
 
     [Fact]
-    public void A_page_is_given_to_who_is_alone_in_it_and_taken_back_when_somebody_comes()
+    public void A_page_is_lost_when_somebody_comes_beside_its_owner_and_regained_when_that_one_goes()
     {
         const ulong Page = 0xC000_0000;
         var first = new ConstantTarget(1);
         var second = new ConstantTarget(2);
-        var third = new ConstantTarget(3);
-        var given = 0;
+        var claimant = new Claimant();
         _map.TryMap(AddressSpaceKind.Memory, Page, 0x100, first);
-        _map.TryMap(AddressSpaceKind.Memory, Page + 0x1000, 0x1000, second);
+        _map.TryMap(AddressSpaceKind.Memory, Page + 0x1000, 0x1000, new ConstantTarget(3));
 
-        Assert.True(_map.TryClaimPage(Page, first, () => given++));
-        _map.TryMap(AddressSpaceKind.Memory, Page + 0xF00, 0x100, third);
-        Assert.Equal(1, given);
+        _map.ClaimPages(Page, 0x1000, first, claimant);
+        Assert.Equal("", claimant.Told);
+        _map.TryMap(AddressSpaceKind.Memory, Page + 0xF00, 0x100, second);
+        Assert.Equal("lose ", claimant.Told);
+        _map.Unmap(AddressSpaceKind.Memory, second);
+        Assert.Equal("lose gain ", claimant.Told);
 
-        // Still shared, so it is not given again; alone once more, it is, and given up once only.
-        Assert.False(_map.TryClaimPage(Page, first, () => given++));
-        _map.Unmap(AddressSpaceKind.Memory, third);
-        Assert.True(_map.TryClaimPage(Page, first, () => given++));
+        // With its owner the claim is gone.
         _map.Unmap(AddressSpaceKind.Memory, first);
-        _map.TryMap(AddressSpaceKind.Memory, Page, 0x1000, third);
-        Assert.Equal(1, given);
+        _map.TryMap(AddressSpaceKind.Memory, Page, 0x1000, second);
+        Assert.Equal("lose gain ", claimant.Told);
+    }
+
+    [Fact]
+    public void Of_two_at_one_place_the_first_answers_and_has_the_pages_until_it_goes()
+    {
+        const ulong Place = 64ul << 30;
+        var first = new ConstantTarget(1);
+        var second = new ConstantTarget(2);
+        var firstClaimant = new Claimant();
+        var secondClaimant = new Claimant();
+        _map.TryMap(AddressSpaceKind.Memory, Place, 0x4000, first);
+        _map.ClaimPages(Place, 0x4000, first, firstClaimant);
+        _map.TryMap(AddressSpaceKind.Memory, Place, 0x4000, second);
+        _map.ClaimPages(Place, 0x4000, second, secondClaimant);
+
+        Assert.Equal(1ul, Read(AddressSpaceKind.Memory, Place));
+        Assert.Equal(("", "lose "), (firstClaimant.Told, secondClaimant.Told));
+
+        _map.Unmap(AddressSpaceKind.Memory, first);
+        Assert.Equal(2ul, Read(AddressSpaceKind.Memory, Place));
+        Assert.Equal(("", "lose gain "), (firstClaimant.Told, secondClaimant.Told));
     }
 
     private ulong Read(AddressSpaceKind kind, ulong address) =>
         (kind == AddressSpaceKind.Port ? _ports : _memory).Read(address, AccessWidth.Byte);
+
+    private sealed class Claimant : IPageClaimant
+    {
+        public string Told { get; private set; } = "";
+
+        public void Lose() => Told += "lose ";
+
+        public void Gain() => Told += "gain ";
+    }
 }

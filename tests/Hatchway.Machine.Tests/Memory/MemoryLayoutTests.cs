@@ -23,14 +23,14 @@ public sealed class MemoryLayoutTests
             MemoryLayout.For(ram, 40).Ram);
 
     [Theory]
-    [InlineData(256 * MiB, 36, 32, 64)]
-    [InlineData(3 * GiB + 512 * MiB, 36, 32, 64)]
-    [InlineData(256 * MiB, 40, 64, 1024)]
-    [InlineData(3 * GiB, 40, 64, 1024)]
-    [InlineData(64 * GiB, 40, 128, 1024)]
-    [InlineData(64 * GiB, 48, 128, 256 * 1024)]
-    [InlineData(256 * MiB, 52, 64, 256 * 1024)]
-    [InlineData(40 * GiB, 36, 48, 64)]
+    [InlineData(256 * MiB, 36, 4, 64)]
+    [InlineData(3 * GiB + 512 * MiB, 36, 5, 64)]
+    [InlineData(256 * MiB, 40, 4, 1024)]
+    [InlineData(3 * GiB, 40, 4, 1024)]
+    [InlineData(64 * GiB, 40, 65, 1024)]
+    [InlineData(64 * GiB, 48, 65, 256 * 1024)]
+    [InlineData(256 * MiB, 52, 4, 256 * 1024)]
+    [InlineData(40 * GiB, 36, 41, 64)]
     public void The_64_bit_window_lies_above_RAM_and_ends_with_the_address_space(ulong ram, int bits, int startGiB, int endGiB)
     {
         var window = MemoryLayout.For(ram, bits).Mmio64;
@@ -47,14 +47,21 @@ public sealed class MemoryLayoutTests
     }
 
     [Theory]
-    [InlineData(40)]
-    [InlineData(48)]
-    public void From_40_bits_on_a_64_GiB_BAR_finds_its_place_beside_64_GiB_of_RAM(int bits)
+    [InlineData(39, 4, 512)]
+    [InlineData(36, 4, 64)]
+    [InlineData(48, 4, 1024)]
+    [InlineData(64, 4, 1024)]
+    public void The_64_bit_window_ends_where_the_IOMMU_ends_when_that_is_before_the_CPUs_end(int iommuBits, int startGiB, int endGiB)
     {
-        var window = MemoryLayout.For(64 * GiB, bits).Mmio64;
-        Assert.Equal(0ul, window.Start % (64 * GiB));
-        Assert.True(window.Length >= 64 * GiB);
+        var layout = MemoryLayout.For(2 * GiB, 40);
+        var within = layout.Within(iommuBits == 64 ? ulong.MaxValue : (1ul << iommuBits) - 1);
+        Assert.Equal(new BridgeWindow((ulong)startGiB * GiB, (ulong)(endGiB - startGiB) * GiB), within.Mmio64);
+        Assert.Equal(layout.Ram, within.Ram);
     }
+
+    [Fact]
+    public void An_IOMMU_that_ends_below_RAMs_end_leaves_no_64_bit_window() =>
+        Assert.Equal(0ul, MemoryLayout.For(64 * GiB, 40).Within((1ul << 36) - 1).Mmio64.Length);
 
     [Theory]
     [InlineData(36)]

@@ -155,6 +155,28 @@ public sealed class PreconditionsTests : IDisposable
         Preconditions.CheckDevice(Address);
     }
 
+    [Fact]
+    public void A_member_of_the_group_that_is_no_pci_device_is_named_with_its_bus_and_the_command_that_frees_it()
+    {
+        _tree.WithIommu().WithFunction(Function, "vfio-pci", Group).WithForeign("AMDI0010:00", "platform", "i2c_designware", Group);
+
+        Assert.Equal(
+            "0000:3b:00.0 shares IOMMU group 17 with AMDI0010:00 (platform, i2c_designware), no PCI device, which the host uses: "
+            + "if the host can do without it, 'echo AMDI0010:00 > /sys/bus/platform/drivers/i2c_designware/unbind'",
+            Refusal());
+    }
+
+    [Theory]
+    [InlineData("platform", null)]
+    [InlineData("platform", "vfio-platform")]
+    [InlineData("fsl-mc", "vfio-fsl-mc")]
+    public void A_member_on_another_bus_that_the_host_does_not_use_does_not_matter(string bus, string? driver)
+    {
+        _tree.WithIommu().WithFunction(Function, "vfio-pci", Group).WithForeign("fd000000.dma-controller", bus, driver, Group);
+
+        Preconditions.CheckDevice(Address);
+    }
+
     private string Refusal()
     {
         var refusal = Assert.Throws<PassthroughException>(() => Preconditions.CheckDevice(Address));

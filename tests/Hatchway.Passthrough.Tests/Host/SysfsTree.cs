@@ -66,6 +66,22 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
+    /// <summary>A device on another bus than PCI, in an IOMMU group.</summary>
+    public SysfsTree WithForeign(string name, string bus, string? driver, int group)
+    {
+        Folder($"devices/{bus}/{name}");
+        Folder($"kernel/iommu_groups/{group}/devices");
+        Folder($"bus/{bus}/drivers");
+        Link($"devices/{bus}/{name}/subsystem", $"../../../bus/{bus}");
+        Link($"kernel/iommu_groups/{group}/devices/{name}", $"../../../../devices/{bus}/{name}");
+        if (driver is not null)
+        {
+            Folder($"bus/{bus}/drivers/{driver}");
+            Link($"devices/{bus}/{name}/driver", $"../../../bus/{bus}/drivers/{driver}");
+        }
+        return this;
+    }
+
     /// <summary>A PCI Express port or another PCI-to-PCI bridge.</summary>
     public SysfsTree WithBridge(string address, string? driver = null, int? group = null) =>
         WithFunction(address, driver, group, classCode: 0x06_04_00, headerType: 1);

@@ -14,7 +14,7 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
 
     private readonly List<(AddressSpaceKind Kind, ulong First, ulong Last, IAddressTarget Target)> _targets = [];
 
-    private readonly Dictionary<ulong, (IAddressTarget Owner, Action GiveUp)> _claims = [];
+    private readonly PageClaims _claims = new();
 
     public int Count => _targets.Count;
 
@@ -27,31 +27,23 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
             return false;
         _targets.Add((kind, start, last, target));
         log.Add($"map.add {kind} {start:x} {length:x}");
-        foreach (var page in _claims.Keys.Where(page => start < page + 0x1000 && page <= last).ToList())
-        {
-            _claims.Remove(page, out var claim);
-            claim.GiveUp();
-        }
+        if (kind == AddressSpaceKind.Memory)
+            _claims.Add(start, length, target);
         return true;
     }
 
-    public bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp)
+    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
-        Assert.Equal(0ul, page & 0xFFF);
+        Assert.Equal(0ul, (start | length) & 0xFFF);
         Assert.Contains(_targets, entry => ReferenceEquals(entry.Target, owner));
-        if (_targets.Exists(entry => entry.Kind == AddressSpaceKind.Memory && !ReferenceEquals(entry.Target, owner)
-            && entry.First < page + 0x1000 && page <= entry.Last))
-            return false;
-        _claims.Add(page, (owner, giveUp));
-        return true;
+        _claims.Ask(start, length, owner, claimant);
     }
 
     public void Unmap(AddressSpaceKind kind, IAddressTarget target)
     {
         if (_targets.RemoveAll(entry => entry.Kind == kind && ReferenceEquals(entry.Target, target)) > 0)
             log.Add($"map.remove {kind}");
-        foreach (var page in _claims.Where(claim => ReferenceEquals(claim.Value.Owner, target)).Select(static claim => claim.Key).ToList())
-            _claims.Remove(page);
+        _claims.Remove(target);
     }
 
     /// <summary>A guest's read: all ones where nothing answers.</summary>

@@ -11,11 +11,9 @@ namespace Hatchway.Pci.Tests.Fakes;
 internal sealed class FakeHostFunction : IHostFunction
 {
     private readonly Dictionary<BarIndex, FakeRegion> _regions = [];
-    private readonly CallLog _log;
 
     public FakeHostFunction(RecordedFunction recorded, CallLog log)
     {
-        _log = log;
         Config = new FakeConfigSpace((byte[])recorded.Config.Clone(), log);
         foreach (var (index, size) in recorded.Regions)
         {
@@ -29,11 +27,15 @@ internal sealed class FakeHostFunction : IHostFunction
         if (chains.Find(CapabilityId.Msi) is { } msi)
             Msi = new FakeMessageInterrupts("msi", 1 << ((Word(msi.Offset + Spec.Msi.Control) >> 1) & 7), log);
         if (chains.Find(CapabilityId.MsiX) is { } msix)
+        {
             MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
+            if (msix.Length < Spec.MsiX.Length)
+                return;
+            var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray) | ((uint)Word(msix.Offset + Spec.MsiX.PendingBitArray + 2) << 16);
+            if (_regions.TryGetValue(new BarIndex((byte)(pending & Spec.MsiX.BarMask)), out var region))
+                region.Pending = (pending & ~Spec.MsiX.BarMask, new byte[(MsiX.Count + 63) / 64 * 8]);
+        }
     }
-
-    /// <summary>The device has a reset: it wakes up and forgets its command register.</summary>
-    public bool CanReset { get; set; } = true;
 
     public FakeConfigSpace Config { get; }
 
@@ -58,17 +60,6 @@ internal sealed class FakeHostFunction : IHostFunction
     public IHostRegion? Region(BarIndex bar) => _regions.GetValueOrDefault(bar);
 
     public void Replace(int bar, FakeRegion region) => _regions[new BarIndex((byte)bar)] = region;
-
-    public bool TryReset()
-    {
-        _log.Add("reset");
-        if (!CanReset)
-            return false;
-        Config.Bytes[Header.Command] = Config.Bytes[Header.Command + 1] = 0;
-        if (Config.PowerControl != 0)
-            Config.Bytes[Config.PowerControl] &= 0xFC;
-        return true;
-    }
 
     private ushort Word(int at) => (ushort)(Config.Bytes[at] | (Config.Bytes[at + 1] << 8));
 }

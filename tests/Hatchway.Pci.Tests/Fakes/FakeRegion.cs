@@ -15,6 +15,9 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
 
     public List<FakeMapping> Mapped { get; } = [];
 
+    /// <summary>Registers that read as what they are set to: MSI-X's pending bits. Elsewhere is the pattern.</summary>
+    public (ulong Offset, byte[] Bytes) Pending { get; set; } = (0, []);
+
     /// <summary>The device does not answer.</summary>
     public bool Gone { get; set; }
 
@@ -35,10 +38,20 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
     {
         if (offset + (uint)width > size)
             Assert.Fail("a read beyond the region");
-        value = Gone ? width.AllOnes() : Pattern(offset, width);
+        value = Gone ? width.AllOnes() : Value(offset, width);
         if (Recording)
             log.Add($"{name}.read {offset:x} {(int)width}");
         return !Gone;
+    }
+
+    private ulong Value(ulong offset, AccessWidth width)
+    {
+        if (offset < Pending.Offset || offset + (uint)width > Pending.Offset + (ulong)Pending.Bytes.Length)
+            return Pattern(offset, width);
+        var value = 0ul;
+        for (var i = (int)width - 1; i >= 0; i--)
+            value = (value << 8) | Pending.Bytes[(int)(offset - Pending.Offset) + i];
+        return value;
     }
 
     public bool TryWrite(ulong offset, AccessWidth width, ulong value)

@@ -1,0 +1,33 @@
+using Hatchway.Linux;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>A member of an IOMMU group that is no PCI function: a platform device, for one.</summary>
+/// <param name="Name">As its bus names it.</param>
+/// <param name="Bus">Its bus in /sys/bus, or "unknown".</param>
+/// <param name="Driver">The driver bound to it, or null.</param>
+/// <param name="IsBoundToVfio">True when its driver gives it to user space, as vfio-platform does.</param>
+internal sealed record ForeignMember(string Name, string Bus, string? Driver, bool IsBoundToVfio)
+{
+    /// <summary>Those of a group, in order of name.</summary>
+    public static IReadOnlyList<ForeignMember> InGroup(Sysfs sysfs, int group)
+    {
+        var members = new List<ForeignMember>();
+        foreach (var name in sysfs.List($"kernel/iommu_groups/{group}/devices"))
+        {
+            if (PciAddress.TryParse(name, null, out _))
+                continue;
+            // A link to the device's folder, in which its bus and its driver are links, too.
+            var path = $"kernel/iommu_groups/{group}/devices/{name}";
+            var driver = sysfs.ReadLinkName($"{path}/driver");
+            members.Add(new ForeignMember(
+                name,
+                sysfs.ReadLinkName($"{path}/subsystem") ?? "unknown",
+                driver,
+                // All of VFIO's own drivers are called so; others show by the folder, since Linux 6.1 (drivers/vfio/vfio_main.c).
+                driver?.StartsWith("vfio-", StringComparison.Ordinal) == true || sysfs.Exists($"{path}/vfio-dev")));
+        }
+        return members;
+    }
+}

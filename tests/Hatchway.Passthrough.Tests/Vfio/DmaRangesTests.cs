@@ -1,0 +1,46 @@
+using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Vfio;
+
+namespace Hatchway.Passthrough.Tests.Vfio;
+
+/// <summary>RAM is mapped around what an IOMMU keeps to itself and not beyond its end.</summary>
+public sealed class DmaRangesTests
+{
+    private const ulong GiB = 1ul << 30;
+    private static readonly nint Here = unchecked((nint)0x7F00_0000_0000);
+
+    // A PC's, with 39 address bits: all but the addresses of messages.
+    private static readonly IovaRange[] Pc = [new(0, 0xFEDF_FFFF), new(0xFEF0_0000, (1ul << 39) - 1)];
+
+    [Fact]
+    public void Ram_in_one_range_is_one_mapping() =>
+        Assert.Equal([new(4 * GiB, Here, 8 * GiB)], DmaRanges.Mappable(new(4 * GiB, Here, 8 * GiB), Pc));
+
+    [Fact]
+    public void When_the_kernel_does_not_say_all_is_tried() =>
+        Assert.Equal([new(0, Here, 3 * GiB)], DmaRanges.Mappable(new(0, Here, 3 * GiB), []));
+
+    [Fact]
+    public void Ram_over_a_reserved_range_is_mapped_on_both_sides_of_it() =>
+        Assert.Equal(
+            [new(0, Here, 0xFEE0_0000), new(0xFEF0_0000, Here + unchecked((nint)0xFEF0_0000), 5 * GiB - 0xFEF0_0000)],
+            DmaRanges.Mappable(new(0, Here, 5 * GiB), Pc));
+
+    [Fact]
+    public void Ram_beyond_the_last_address_is_left_out()
+    {
+        Assert.Equal([new(510 * GiB, Here, 2 * GiB)], DmaRanges.Mappable(new(510 * GiB, Here, 4 * GiB), Pc));
+        Assert.Empty(DmaRanges.Mappable(new(512 * GiB, Here, GiB), Pc));
+    }
+
+    [Fact]
+    public void Only_whole_pages_are_mapped() =>
+        Assert.Equal([new(0x2000, Here + 0x1000, 0x3000)], DmaRanges.Mappable(new(0x1000, Here, 0x9000), [new(0x1800, 0x57FF)]));
+
+    [Fact]
+    public void Ranges_at_the_end_of_64_bits_do_not_wrap()
+    {
+        Assert.Equal([new(0, Here, GiB)], DmaRanges.Mappable(new(0, Here, GiB), [new(0, ulong.MaxValue)]));
+        Assert.Empty(DmaRanges.Mappable(new(0, Here, GiB), [new(ulong.MaxValue - 0xFF, ulong.MaxValue)]));
+    }
+}
