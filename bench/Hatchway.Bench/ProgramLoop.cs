@@ -41,7 +41,7 @@ internal sealed class ProgramLoop : IDisposable
     {
         using var end = new GuestEnd();
         Device.EndAfter(exits, end);
-        new VcpuLoop(_vcpu, Memory, _ports, end).Run();
+        new VcpuLoop(_vcpu, Memory, _ports, end, new PauseGate(1)).Run();
         if (end.Reason != EndReason.PowerOff)
             throw new InvalidOperationException($"the guest ended otherwise: {end.Reason}, {end.Failure}");
     }

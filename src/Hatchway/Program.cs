@@ -1,5 +1,6 @@
 using System.Reflection;
 using Hatchway.CommandLine;
+using Hatchway.Control;
 using Hatchway.Linux;
 using Hatchway.Logging;
 using Hatchway.Passthrough;
@@ -36,6 +37,8 @@ internal static class Program
                 return Print(Help.Program);
             case ["run", .. var rest]:
                 return Run(rest);
+            case ["ps" or "stop" or "kill" or "pause" or "resume" or "stats", .. var rest]:
+                return ControlCommands.Execute(args[0], rest);
             case ["-s" or "-l", "help", ..]:
                 return Run(args);
             default:

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Hatchway.CommandLine;
+using Hatchway.Control;
 using Hatchway.Linux;
 using Hatchway.Logging;
 using Hatchway.Passthrough.Host;
@@ -23,20 +23,25 @@ internal static class RunCommand
         CheckPins(options);
         var hosts = CheckHost(options);
         using var statistics = OpenStatistics(options.StatisticsFile);
-        using var machine = new VirtualMachine(options, hosts, log);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, machine.PressPowerButton));
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Handle(context, machine.Stop));
-        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Handle(context, machine.Stop));
-        var clock = Stopwatch.StartNew();
-        var end = machine.Run();
-        if (statistics is not null)
-            Statistics.Write(statistics, machine, end, clock.Elapsed);
-        return end switch
+        using var guest = new GuestLife(options, hosts, log);
+        using var control = OpenControl(options.Name, guest, log);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, guest.PressPowerButton));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Handle(context, guest.Stop));
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Handle(context, guest.Stop));
+        return guest.Run(statistics) switch
         {
             EndReason.Reboot => ExitStatus.Rebooted,
             EndReason.TripleFault => ExitStatus.TripleFault,
             _ => ExitStatus.PoweredOff,
         };
+    }
+
+    private static ControlServer? OpenControl(string name, GuestLife guest, StandardErrorLogger log)
+    {
+        if (ControlFolder.OfUser() is { } folder)
+            return new ControlServer(folder, name, guest);
+        log.NoControl();
+        return null;
     }
 
     private static void Handle(PosixSignalContext context, Action action)

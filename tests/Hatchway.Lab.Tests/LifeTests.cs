@@ -35,7 +35,7 @@ public sealed class RestlessHost : IDisposable
 }
 
 /// <summary>Devices that are taken back, fail, or are wanted twice: the guest and the host live.</summary>
-public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHost>, IDisposable
+public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<RestlessHost>, IDisposable
 {
     private const string Nvme = "0000:00:06.0";
     private const string Nic = "0000:00:07.0";
@@ -130,11 +130,11 @@ public sealed class LifeTests(RestlessHost restless) : IClassFixture<RestlessHos
     public void A_device_of_another_guest_is_refused_and_that_guest_goes_on()
     {
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
-        var command = $"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 --kernel {kernel} tiny";
-        StartGuest(command);
+        var command = $"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 --kernel {kernel}";
+        StartGuest($"{command} first");
         Await($"{Edu} has ");
 
-        var second = _host.Run(command);
+        var second = _host.Run($"{command} second");
 
         Assert.True(second.Status == 4, second.Output);
         Assert.Contains($"{Edu}: IOMMU group", Assert.Single(second.Output.Trim().Split('\n')), StringComparison.Ordinal);

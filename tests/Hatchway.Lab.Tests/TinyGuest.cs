@@ -103,6 +103,40 @@ internal static partial class TinyGuest
         PowerOff(a);
     });
 
+    /// <summary>
+    /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed; then writes
+    /// another value there and resets the machine.
+    /// </summary>
+    /// <param name="registers">Device number on bus 0, offset in BAR0, the first value, and what to write.</param>
+    public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, uint Value)[] registers) => Build(a =>
+    {
+        foreach (var (slot, offset, first, value) in registers)
+        {
+            var known = a.CreateLabel();
+            WriteConfig(a, slot, 4, 2);
+            ReadConfig(a, slot, 0x10);
+            a.and(eax, -16);
+            a.mov(ebx, eax);
+            a.mov(ecx, '0');
+            a.cmp(__dword_ptr[ebx + offset], first);
+            a.je(known);
+            a.mov(ecx, '1');
+            a.Label(ref known);
+            a.mov(__dword_ptr[ebx + offset], value);
+            Say(a, cl);
+        }
+        a.mov(ecx, '\n');
+        Say(a, cl);
+        Reset(a);
+    });
+
+    private static void Say(Assembler a, AssemblerRegister8 character)
+    {
+        a.mov(dx, 0x3F8);
+        a.mov(al, character);
+        a.@out(dx, al);
+    }
+
     /// <summary>Powers off by ACPI and does nothing else.</summary>
     public static byte[] PoweringOff() => Build(PowerOff);
 

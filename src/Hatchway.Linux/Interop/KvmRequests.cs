@@ -26,6 +26,7 @@ internal static class KvmRequests
     public static readonly uint KVM_SIGNAL_MSI = Iow<kvm_msi>(KVMIO, 0xA5);
     public static readonly uint KVM_CREATE_DEVICE = Iowr<kvm_create_device>(KVMIO, 0xE0);
     public static readonly uint KVM_SET_DEVICE_ATTR = Iow<kvm_device_attr>(KVMIO, 0xE1);
+    public static readonly uint KVM_KVMCLOCK_CTRL = Io(KVMIO, 0xAD);
     public static readonly uint KVM_GET_STATS_FD = Io(KVMIO, 0xCE);
 
     public static readonly uint KVM_RUN = Io(KVMIO, 0x80);

@@ -18,6 +18,8 @@ public sealed class BarWindow : IAddressTarget
 
     private readonly List<DirectPages> _direct = [];
     private ulong? _placed;
+    private long _reads;
+    private long _writes;
     private long _failures;
 
     /// <summary>Makes a window for a BAR; it answers once it is placed.</summary>
@@ -47,6 +49,12 @@ public sealed class BarWindow : IAddressTarget
     /// <summary>Where it answers now, or null.</summary>
     public ulong? Placed => _placed;
 
+    /// <summary>Reads that were trapped.</summary>
+    public long Reads => Volatile.Read(ref _reads);
+
+    /// <summary>Writes that were trapped.</summary>
+    public long Writes => Volatile.Read(ref _writes);
+
     /// <summary>Accesses that a handler or the device failed to answer.</summary>
     public long Failures => Volatile.Read(ref _failures);
 
@@ -56,6 +64,7 @@ public sealed class BarWindow : IAddressTarget
     /// <inheritdoc/>
     public ulong Read(ulong offset, AccessWidth width)
     {
+        Interlocked.Increment(ref _reads);
         var owner = _handlers.Find(Bar.Index, offset, out var until);
         return offset + (uint)width <= until ? ReadPiece(owner, offset, width) : ReadSplit(offset, width);
     }
@@ -63,6 +72,7 @@ public sealed class BarWindow : IAddressTarget
     /// <inheritdoc/>
     public void Write(ulong offset, AccessWidth width, ulong value)
     {
+        Interlocked.Increment(ref _writes);
         var owner = _handlers.Find(Bar.Index, offset, out var until);
         if (offset + (uint)width <= until)
             WritePiece(owner, offset, width, value);

@@ -34,6 +34,9 @@ internal sealed record RunOptions
     public required string? StatisticsFile { get; init; }
     public required bool Verbose { get; init; }
 
+    /// <summary>A guest that reboots is started again by this process, which else ends with that status.</summary>
+    public required bool RestartOnReboot { get; init; }
+
     /// <summary>The whole configuration, for what reads its own part of it.</summary>
     public required ConfigurationTree Settings { get; init; }
 
@@ -77,6 +80,7 @@ internal sealed record RunOptions
             CommandLine = root.Text("hatchway.cmdline") ?? "",
             StatisticsFile = root.Text("hatchway.stats"),
             Verbose = root.Flag("hatchway.verbose", false),
+            RestartOnReboot = Restarts(root),
             Settings = tree,
             Notes = [.. KnownVariables.WithoutEffect(tree)],
             Warnings = [.. Warn(tree, pins, topology)],
@@ -107,6 +111,13 @@ internal sealed record RunOptions
         if (root.Text("uuid") is { } text && !Guid.TryParseExact(text, "D", out _))
             throw new UserException($"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
     }
+
+    private static bool Restarts(ConfigurationNode root) => root.Text("reboot") switch
+    {
+        null or "exit" => false,
+        "restart" => true,
+        var other => throw new UserException($"{root.Origin("reboot")}: '{other}' is neither: write reboot=restart or reboot=exit"),
+    };
 
     private static string KernelFile(ConfigurationNode root)
     {

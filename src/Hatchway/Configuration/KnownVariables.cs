@@ -20,6 +20,7 @@ internal static class KnownVariables
         ("memory.wired", null),
         ("memory.guest_in_core", null),
         ("config.dump", null),
+        ("reboot", null),
         ("rtc.use_localtime", null),
         ("virtio_msix", null),
         ("x86.x2apic", null),

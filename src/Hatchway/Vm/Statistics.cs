@@ -1,16 +1,22 @@
 using System.Text.Json;
 using Hatchway.Linux.Kvm;
+using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Vm;
 
 /// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, and the devices that it had.</summary>
 internal static class Statistics
 {
-    public static void Write(Stream stream, VirtualMachine machine, EndReason end, TimeSpan ran)
+    /// <summary>Writes them as one object. Any thread, while the machine is not disposed.</summary>
+    /// <param name="json">Where.</param>
+    /// <param name="machine">The guest.</param>
+    /// <param name="end">Why it ended; <see cref="EndReason.None"/> while it runs.</param>
+    /// <param name="ran">How long it has run.</param>
+    public static void Write(Utf8JsonWriter json, VirtualMachine machine, EndReason end, TimeSpan ran)
     {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
         json.WriteStartObject();
-        json.WriteString("end", end.ToString());
+        if (end != EndReason.None)
+            json.WriteString("end", end.ToString());
         json.WriteNumber("seconds", Math.Round(ran.TotalSeconds, 3));
         json.WritePropertyName("vm");
         using (var statistics = machine.Vm.OpenStatistics())
@@ -42,13 +48,16 @@ internal static class Statistics
         json.WriteStartObject();
         json.WriteString("host", device.Host.Address.ToString());
         json.WriteString("guest", $"0:{device.Slot.Slot}:{device.Slot.Function}");
-        json.WriteString("interrupts", device.Guest.InterruptKind);
+        json.WriteString("interruptKind", device.Guest.InterruptKind);
+        json.WriteNumber("interrupts", HostInterrupts.Count(device.Host.Address));
         json.WriteStartArray("bars");
         foreach (var window in device.Guest.Windows)
         {
             json.WriteStartObject();
             json.WriteString("name", window.Bar.Index.ToString());
             json.WriteNumber("bytes", window.Bar.Size);
+            json.WriteNumber("reads", window.Reads);
+            json.WriteNumber("writes", window.Writes);
             json.WriteNumber("failures", window.Failures);
             json.WriteStartArray("segments");
             foreach (var segment in window.Segments)

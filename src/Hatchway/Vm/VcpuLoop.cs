@@ -6,11 +6,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Vm;
 
-/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, and ends when the guest's end is
-/// requested.</summary>
+/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, stands still while the guest is paused, and ends when
+/// the guest's end is requested.</summary>
 /// <remarks>In steady state nothing is allocated, no lock is taken here and nothing is thrown: a collection would stop every
 /// vCPU.</remarks>
-internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace ports, GuestEnd end)
+internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace ports, GuestEnd end, PauseGate pause)
 {
     /// <summary>Runs on the calling thread until the end. A failure is the end, too.</summary>
     public void Run()
@@ -19,7 +19,12 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         {
             using var attached = vcpu.Attach();
             while (!end.IsRequested)
-                Answer(vcpu.Run());
+            {
+                if (pause.IsClosed)
+                    StandStill();
+                else
+                    Answer(vcpu.Run());
+            }
             // What the guest was answered last reaches its registers, and the device that it ended by sees a finished access.
             vcpu.CompleteAccess();
         }
@@ -35,6 +40,15 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
                 $"an access of the guest was answered wrongly, which is a fault of Hatchway's: "
                 + $"{failure.GetType().Name}, {failure.Message}");
         }
+    }
+
+    private void StandStill()
+    {
+        // An instruction that makes several accesses is finished first: its registers are whole then.
+        for (var exit = vcpu.CompleteAccess(); exit != KvmExit.Interrupted; exit = vcpu.CompleteAccess())
+            Answer(exit);
+        pause.Wait();
+        vcpu.NotePause();
     }
 
     private void Answer(KvmExit exit)

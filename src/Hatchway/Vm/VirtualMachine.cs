@@ -27,6 +27,7 @@ internal sealed class VirtualMachine : IDisposable
     private readonly Pc _pc;
     private readonly List<(ISerialPeer Peer, Uart16550 Port)> _serialPorts = [];
     private readonly IReadOnlyDictionary<int, IReadOnlyList<int>> _pins;
+    private readonly PauseGate _pause;
     private readonly List<KvmVcpu> _vcpus = [];
     private readonly List<PassthruDevice> _devices = [];
 
@@ -40,6 +41,7 @@ internal sealed class VirtualMachine : IDisposable
         {
             _pins = options.Pins;
             _end = Own(new GuestEnd());
+            _pause = new PauseGate(options.Cpus);
             var kvm = Own(KvmSystem.Open());
             var supported = kvm.GetSupportedCpuid();
             var addressBits = GuestCpu.PhysicalAddressBits(supported);
@@ -92,14 +94,24 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>The host's functions in it.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
 
-    /// <summary>Presses the power button; pressed again, the guest is switched off. Any thread.</summary>
-    public void PressPowerButton()
+    /// <summary>Presses the power button. Any thread.</summary>
+    public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();
+
+    /// <summary>Lets the CPUs stand still; devices go on with what they were told. Any thread.</summary>
+    /// <returns>False when a CPU does not come to a stop within seconds, since a handler has it; it will when that returns.</returns>
+    public bool Pause()
     {
-        if (Interlocked.Increment(ref _presses) == 1)
-            _pc.PowerManagement.PressPowerButton();
-        else
-            Stop();
+        _pause.Close();
+        foreach (var vcpu in _vcpus)
+            vcpu.Kick();
+        return _pause.WaitForAll(HandlerBound);
     }
+
+    /// <summary>Lets the CPUs go on. Any thread.</summary>
+    public void Resume() => _pause.Open();
+
+    /// <summary>True from <see cref="Pause"/> to <see cref="Resume"/>.</summary>
+    public bool IsPaused => _pause.IsClosed;
 
     /// <summary>Switches the guest off. Any thread.</summary>
     public void Stop() => _end.Request(EndReason.Stopped);
@@ -115,7 +127,7 @@ internal sealed class VirtualMachine : IDisposable
         {
             foreach (var vcpu in _vcpus)
             {
-                var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end);
+                var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end, _pause);
                 var pins = _pins.GetValueOrDefault(threads.Count);
                 var thread = new Thread(() => RunOn(pins, loop)) { Name = $"vcpu {threads.Count}", IsBackground = true };
                 thread.Start();
@@ -133,6 +145,7 @@ internal sealed class VirtualMachine : IDisposable
         {
             // Whatever happened: nothing is let go while a vCPU may run.
             Stop();
+            _pause.Open();
             StopVcpus(threads);
         }
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
@@ -186,7 +199,6 @@ internal sealed class VirtualMachine : IDisposable
     }
 
     private bool _isStuck;
-    private int _presses;
 
     private T Own<T>(T part)
         where T : IDisposable

@@ -32,4 +32,10 @@ internal static partial class VmLog
         "{Device} reports an uncorrectable error: 'dmesg' of the host says which; "
         + "what the guest does with the device may fail until its driver resets it")]
     public static partial void UncorrectableError(this ILogger log, PciAddress device);
+
+    [LoggerMessage(LogLevel.Warning, "the guest has not powered off within {Seconds} s: it is switched off")]
+    public static partial void PowerOffTookTooLong(this ILogger log, int seconds);
+
+    [LoggerMessage(LogLevel.Warning, "there is no XDG_RUNTIME_DIR for a control socket: 'hatchway ps' won't find this guest, 'stop' and others can't reach it")]
+    public static partial void NoControl(this ILogger log);
 }

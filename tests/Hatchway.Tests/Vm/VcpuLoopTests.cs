@@ -16,6 +16,8 @@ public sealed class VcpuLoopTests : IDisposable
     private readonly AddressSpace _memory = new(1ul << 40);
     private readonly AddressSpace _ports = new(0x1_0000);
     private readonly GuestEnd _end = new();
+    private readonly PauseGate _pause = new(1);
+    private KvmVcpu? _vcpu;
     private readonly Registers _registers;
     private readonly EndPort _endPort;
 
@@ -84,6 +86,42 @@ public sealed class VcpuLoopTests : IDisposable
     }
 
     [KvmFact]
+    public void A_paused_guest_makes_no_access_and_goes_on_after_it()
+    {
+        _memory.Map(DeviceAt, 0x1000, _registers);
+        var paused = new[] { -1, -2 };
+        var control = new Thread(() =>
+        {
+            _registers.Begun.Wait();
+            _pause.Close();
+            _vcpu!.Kick();
+            Assert.True(_pause.WaitForAll(TimeSpan.FromSeconds(30)));
+            paused[0] = _registers.Accesses;
+            // Room for accesses that must not come: the bound of a wait for one.
+            Assert.False(SpinWait.SpinUntil(() => _registers.Accesses != paused[0], TimeSpan.FromMilliseconds(100)));
+            paused[1] = _registers.Accesses;
+            _registers.EndAfter = paused[1] + 1000;
+            _pause.Open();
+        });
+        control.Start();
+
+        Run(static a =>
+        {
+            var again = a.CreateLabel();
+            a.mov(ax, (short)(DeviceAt >> 4));
+            a.mov(ds, ax);
+            a.Label(ref again);
+            a.mov(eax, __dword_ptr[8]);
+            a.jmp(again);
+        });
+
+        control.Join();
+        Assert.Equal(EndReason.PowerOff, _end.Reason);
+        Assert.Equal(paused[0], paused[1]);
+        Assert.InRange(_registers.Accesses, paused[1] + 1000, paused[1] + 1001);
+    }
+
+    [KvmFact]
     public void What_nobody_answers_reads_as_all_ones()
     {
         Run(static a =>
@@ -114,9 +152,10 @@ public sealed class VcpuLoopTests : IDisposable
         assembler.Assemble(new StreamCodeWriter(stream), CodeAt);
         stream.ToArray().CopyTo(ram.Slice(CodeAt, 0x1000));
         using var vcpu = vm.CreateVcpu(0);
+        _vcpu = vcpu;
         vcpu.SetRealMode();
         vcpu.SetRegisters(new GeneralRegisters { Rip = CodeAt, Rsp = 0x8000 });
-        var loop = new VcpuLoop(vcpu, _memory, _ports, _end);
+        var loop = new VcpuLoop(vcpu, _memory, _ports, _end, _pause);
         loop.Run();
         return _registers.Allocated;
     }
@@ -131,6 +170,8 @@ public sealed class VcpuLoopTests : IDisposable
         private int _collectionsBefore;
 
         public int EndAfter { get; set; } = int.MaxValue;
+
+        public ManualResetEventSlim Begun { get; } = new();
 
         public int Accesses { get; private set; }
 
@@ -149,6 +190,8 @@ public sealed class VcpuLoopTests : IDisposable
         private void Note()
         {
             Accesses++;
+            if (Accesses == 1)
+                Begun.Set();
             if (Accesses == WarmUp)
             {
                 _allocatedBefore = GC.GetAllocatedBytesForCurrentThread();

@@ -1,0 +1,88 @@
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Hatchway.Control;
+
+/// <summary>Asks running guests (<see cref="ControlServer"/>).</summary>
+internal sealed class ControlClient(ControlFolder folder)
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
+    /// <summary>Asks a guest for something.</summary>
+    /// <returns>Its answer, or null when no guest of that name runs.</returns>
+    /// <exception cref="UserException">It can't be asked, or could not do it.</exception>
+    public JsonElement? TryAsk(string name, string request)
+    {
+        using var connection = Connect(name);
+        return connection is null ? null : Ask(connection, name, request);
+    }
+
+    /// <summary>Asks a guest to end, and waits until it has.</summary>
+    /// <returns>False when no guest of that name runs.</returns>
+    /// <exception cref="UserException">It can't be asked, or could not do it.</exception>
+    public bool TryEnd(string name, string request)
+    {
+        using var connection = Connect(name);
+        if (connection is null)
+            return false;
+        Ask(connection, name, request);
+        connection.ReceiveTimeout = 0;
+        try
+        {
+            Span<byte> nothing = stackalloc byte[1];
+            while (connection.Receive(nothing) > 0)
+            {
+            }
+        }
+        catch (SocketException)
+        {
+            // A reset is the end, too.
+        }
+        return true;
+    }
+
+    private Socket? Connect(string name)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+        {
+            ReceiveTimeout = (int)Bound.TotalMilliseconds,
+            SendTimeout = (int)Bound.TotalMilliseconds,
+        };
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(folder.SocketOf(name)));
+            return socket;
+        }
+        // Refused: the process was killed, and its socket is still there. AddressNotAvailable: there is none.
+        catch (SocketException failure) when (failure.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable)
+        {
+            socket.Dispose();
+            return null;
+        }
+        catch (SocketException failure)
+        {
+            socket.Dispose();
+            throw new UserException($"the guest '{name}' can't be asked: {failure.Message}");
+        }
+    }
+
+    private static JsonElement Ask(Socket connection, string name, string request)
+    {
+        try
+        {
+            connection.Send(Encoding.UTF8.GetBytes(request + "\n"));
+            using var stream = new NetworkStream(connection, ownsSocket: false);
+            using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, leaveOpen: true);
+            var line = reader.ReadLine() ?? throw new UserException($"the guest '{name}' ended before it answered");
+            var answer = JsonElement.Parse(line);
+            return answer.TryGetProperty("error", out var error)
+                ? throw new UserException($"the guest '{name}': {error.GetString()}")
+                : answer;
+        }
+        catch (Exception failure) when (failure is SocketException or IOException or JsonException)
+        {
+            throw new UserException($"the guest '{name}' does not answer: {failure.Message}");
+        }
+    }
+}

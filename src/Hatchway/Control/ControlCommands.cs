@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Hatchway.CommandLine;
+
+namespace Hatchway.Control;
+
+/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c> and <c>stats</c>: running guests, asked over their control
+/// sockets.</summary>
+internal static class ControlCommands
+{
+    /// <summary>The commands, for the help: what each does.</summary>
+    public static readonly IReadOnlyList<(string Name, string Usage, string Help)> Known =
+    [
+        ("ps", "ps [--json]", "list running guests"),
+        ("stop", "stop NAME...", "press a guest's power button and wait for its end"),
+        ("kill", "kill NAME...", "end a guest at once"),
+        ("pause", "pause NAME...", "let a guest's CPUs stand still"),
+        ("resume", "resume NAME...", "let them go on"),
+        ("stats", "stats NAME [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices"),
+    ];
+
+    private static readonly Option Json = new("json", null, "print JSON");
+    private static readonly Option Help = new("help", null, "this text");
+
+    private static readonly (string Header, int Width)[] Columns = [("NAME", 20), ("PID", 8), ("STATE", 9), ("CPUS", 5), ("MEMORY", 9), ("UP", 10)];
+
+    /// <summary>Runs one of them.</summary>
+    /// <returns>Success, or an error when a guest of that name does not run.</returns>
+    public static ExitStatus Execute(string command, ReadOnlySpan<string> words)
+    {
+        var (_, usage, help) = Known.First(known => known.Name == command);
+        // As getopt of the GNU library does: options may follow operands.
+        var sorted = words.ToArray().OrderBy(static word => !word.StartsWith("--", StringComparison.Ordinal)).ToArray();
+        var arguments = Getopt.Parse(command, sorted, command is "ps" or "stats" ? [Json, Help] : [Help]);
+        if (arguments.Options.Any(static given => given.Option == Help))
+        {
+            Console.Out.WriteLine($"usage: hatchway {usage}\n\nTo {help}.");
+            return ExitStatus.Rebooted;
+        }
+        var isJson = arguments.Options.Any(static given => given.Option == Json);
+        var folder = ControlFolder.OfUser()
+            ?? throw new UserException("there is no XDG_RUNTIME_DIR to look for guests in: log in so that there is one, or run this as the guest's user");
+        var client = new ControlClient(folder);
+        if (command == "ps")
+            return List(folder, client, isJson);
+        if (arguments.Operands.Count == 0)
+            throw new UserException($"which guest? Write hatchway {usage}; 'hatchway ps' lists them");
+        foreach (var name in arguments.Operands)
+            Ask(client, command, name, isJson);
+        return ExitStatus.Rebooted;
+    }
+
+    private static void Ask(ControlClient client, string command, string name, bool isJson)
+    {
+        if (command is "stop" or "kill")
+        {
+            if (!client.TryEnd(name, command))
+                throw Unknown(name);
+            return;
+        }
+        var answer = client.TryAsk(name, command) ?? throw Unknown(name);
+        if (command == "stats")
+            Console.Out.WriteLine(isJson ? answer.GetRawText() : Flatten(answer));
+    }
+
+    private static UserException Unknown(string name) => new($"no guest called '{name}' runs: 'hatchway ps' lists those of this user");
+
+    private static ExitStatus List(ControlFolder folder, ControlClient client, bool isJson)
+    {
+        var guests = folder.Names().Select(name => client.TryAsk(name, "status")).OfType<JsonElement>().ToArray();
+        if (isJson)
+        {
+            Console.Out.WriteLine($"[{string.Join(",", guests.Select(static guest => guest.GetRawText()))}]");
+            return ExitStatus.Rebooted;
+        }
+        var table = new StringBuilder();
+        foreach (var (header, width) in Columns)
+            table.Append(header.PadRight(width)).Append(' ');
+        table.AppendLine("DEVICES");
+        foreach (var guest in guests)
+        {
+            string[] cells =
+            [
+                guest.GetProperty("name").GetString()!,
+                guest.GetProperty("pid").GetRawText(),
+                guest.GetProperty("state").GetString()!,
+                guest.GetProperty("cpus").GetRawText(),
+                MemorySize.Format(guest.GetProperty("memory").GetUInt64()),
+                TimeSpan.FromSeconds(Math.Floor(guest.GetProperty("seconds").GetDouble())).ToString("c", CultureInfo.InvariantCulture),
+            ];
+            for (var i = 0; i < cells.Length; i++)
+                table.Append(cells[i].PadRight(Columns[i].Width)).Append(' ');
+            table.AppendJoin(' ', guest.GetProperty("devices").EnumerateArray().Select(static device => device.GetString())).AppendLine();
+        }
+        Console.Out.Write(table);
+        return ExitStatus.Rebooted;
+    }
+
+    // A line for each number that is not zero: "vcpus.0.mmio_exits 12".
+    private static string Flatten(JsonElement element)
+    {
+        var lines = new List<string>();
+        Flatten("", element, lines);
+        return string.Join('\n', lines);
+    }
+
+    private static void Flatten(string path, JsonElement element, List<string> lines)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                    Flatten(path.Length == 0 ? property.Name : $"{path}.{property.Name}", property.Value, lines);
+                break;
+            case JsonValueKind.Array:
+                var at = 0;
+                foreach (var item in element.EnumerateArray())
+                    Flatten(string.Create(CultureInfo.InvariantCulture, $"{path}.{at++}"), item, lines);
+                break;
+            case JsonValueKind.Number when element.GetRawText() == "0":
+                break;
+            default:
+                lines.Add($"{path} {element}");
+                break;
+        }
+    }
+}

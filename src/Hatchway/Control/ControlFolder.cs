@@ -1,0 +1,68 @@
+using System.Text;
+using Hatchway.Linux;
+
+namespace Hatchway.Control;
+
+/// <summary>Where running guests can be found: a socket for each, by name, in a folder of the user's.</summary>
+/// <param name="path">The folder.</param>
+internal sealed class ControlFolder(string path)
+{
+    // struct sockaddr_un of linux/un.h: 108 bytes, the last of them zero.
+    private const int MaximumSocketPath = 107;
+    private const string SocketSuffix = ".sock";
+    private const string LockSuffix = ".lock";
+
+    /// <summary>The folder of the user who runs this program: /run/hatchway, or hatchway in XDG_RUNTIME_DIR; null when there is
+    /// neither.</summary>
+    public static ControlFolder? OfUser()
+    {
+        if (Environment.IsPrivilegedProcess)
+            return new ControlFolder("/run/hatchway");
+        return Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime
+            ? new ControlFolder(Path.Combine(runtime, "hatchway"))
+            : null;
+    }
+
+    /// <summary>The socket of a guest.</summary>
+    /// <exception cref="UserException">The name can't be one of a file, or is too long.</exception>
+    public string SocketOf(string name)
+    {
+        if (name.Length == 0 || name[0] == '.' || name.Contains('/', StringComparison.Ordinal) || name.Any(char.IsControl))
+            throw new UserException($"the guest's name '{name}' can't be a file's: leave out '/' and a '.' at the beginning");
+        var socket = Path.Combine(path, name + SocketSuffix);
+        return Encoding.UTF8.GetByteCount(socket) <= MaximumSocketPath
+            ? socket
+            : throw new UserException($"the guest's name '{name}' is too long: '{socket}' must be {MaximumSocketPath} bytes at most");
+    }
+
+    /// <summary>Names of guests that have a socket, sorted. One whose process was killed may be among them.</summary>
+    public IReadOnlyList<string> Names()
+    {
+        if (!Directory.Exists(path))
+            return [];
+        var names = Directory.EnumerateFiles(path, "*" + SocketSuffix).Select(static file => Path.GetFileNameWithoutExtension(file)).ToArray();
+        Array.Sort(names, StringComparer.Ordinal);
+        return names;
+    }
+
+    /// <summary>Takes a name: until the result is disposed no other process has it. A killed process's is free again.</summary>
+    /// <exception cref="UserException">A guest of that name runs, or the folder can't be made.</exception>
+    public IDisposable Take(string name)
+    {
+        var file = Path.ChangeExtension(SocketOf(name), null) + LockSuffix;
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            // Which is flock(2) on Linux: the kernel lets go of it when the process ends, however it ends.
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException failure) when (failure.HResult == (int)Errno.EAGAIN)
+        {
+            throw new UserException($"a guest called '{name}' is running: give this one another name, or end that one with 'hatchway stop {name}'");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{path} can't be used for the guest's control socket: {failure.Message}");
+        }
+    }
+}

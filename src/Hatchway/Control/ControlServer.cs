@@ -1,0 +1,169 @@
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Hatchway.Control;
+
+/// <summary>
+/// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it when the
+/// request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended.
+/// </summary>
+/// <remarks>Only the user who runs the guest can connect: the folder and the socket are theirs alone.</remarks>
+internal sealed class ControlServer : IDisposable
+{
+    private const int MaximumRequest = 64;
+    private static readonly TimeSpan RequestBound = TimeSpan.FromSeconds(10);
+    private readonly IDisposable _name;
+    private readonly string _path;
+    private readonly IGuestControl _guest;
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Thread _thread;
+
+    /// <param name="folder">Where guests are found.</param>
+    /// <param name="name">The guest's name.</param>
+    /// <param name="guest">Who does what is asked.</param>
+    /// <exception cref="UserException">A guest of that name runs, or the socket can't be made.</exception>
+    public ControlServer(ControlFolder folder, string name, IGuestControl guest)
+    {
+        _guest = guest;
+        _path = folder.SocketOf(name);
+        _name = folder.Take(name);
+        try
+        {
+            // What a killed process of that name has left.
+            File.Delete(_path);
+            _listener.Bind(new UnixDomainSocketEndPoint(_path));
+            File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            _listener.Listen();
+        }
+        catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
+        {
+            Close();
+            throw new UserException($"{_path}: the guest's control socket can't be made: {failure.Message}");
+        }
+        _thread = new Thread(Accept) { Name = "control", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Closes the socket and gives the name up. Requests that are being answered are left to the process's end.</summary>
+    public void Dispose()
+    {
+        File.Delete(_path);
+        Close();
+        _thread.Join();
+    }
+
+    private void Close()
+    {
+        _listener.Dispose();
+        _name.Dispose();
+    }
+
+    private void Accept()
+    {
+        while (true)
+        {
+            Socket client;
+            try
+            {
+                client = _listener.Accept();
+            }
+            catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+            // A client that is slow to ask keeps nobody else waiting.
+            ThreadPool.UnsafeQueueUserWorkItem(Serve, client, preferLocal: false);
+        }
+    }
+
+    private void Serve(Socket client)
+    {
+        try
+        {
+            using (client)
+            {
+                client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
+                var request = ReadRequest(client);
+                client.Send(Answer(request));
+                if (request is "stop" or "kill")
+                    WaitForTheEnd(client);
+            }
+        }
+        catch (SocketException)
+        {
+            // The client has gone, or does not read: nobody is there to be told.
+        }
+    }
+
+    // The process's end closes the connection; the client's, too.
+    private static void WaitForTheEnd(Socket client)
+    {
+        client.ReceiveTimeout = 0;
+        Span<byte> nothing = stackalloc byte[1];
+        while (client.Receive(nothing) > 0)
+        {
+        }
+    }
+
+    private static string ReadRequest(Socket client)
+    {
+        Span<byte> request = stackalloc byte[MaximumRequest];
+        var length = 0;
+        while (length < request.Length)
+        {
+            var count = client.Receive(request[length..]);
+            if (count == 0)
+                break;
+            length += count;
+            if (request[..length].IndexOf((byte)'\n') is var end and >= 0)
+                return Encoding.UTF8.GetString(request[..end]);
+        }
+        return Encoding.UTF8.GetString(request[..length]);
+    }
+
+    private byte[] Answer(string request)
+    {
+        using var answer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(answer))
+        {
+            switch (request)
+            {
+                case "status":
+                    _guest.WriteStatus(json);
+                    break;
+                case "stats":
+                    _guest.WriteStatistics(json);
+                    break;
+                default:
+                    json.WriteStartObject();
+                    if (Do(request) is { } error)
+                        json.WriteString("error", error);
+                    json.WriteEndObject();
+                    break;
+            }
+        }
+        answer.WriteByte((byte)'\n');
+        return answer.ToArray();
+    }
+
+    private string? Do(string request)
+    {
+        switch (request)
+        {
+            case "stop":
+                _guest.PressPowerButton();
+                return null;
+            case "kill":
+                _guest.Stop();
+                return null;
+            case "pause":
+                return _guest.Pause();
+            case "resume":
+                _guest.Resume();
+                return null;
+            default:
+                return $"unknown request '{request}': status, stats, stop, kill, pause or resume";
+        }
+    }
+}

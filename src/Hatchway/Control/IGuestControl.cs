@@ -1,0 +1,26 @@
+using System.Text.Json;
+
+namespace Hatchway.Control;
+
+/// <summary>What can be done with a running guest from outside. Any thread may call.</summary>
+internal interface IGuestControl
+{
+    /// <summary>Presses the guest's power button; pressed again, or when the guest takes too long, it is switched off.</summary>
+    void PressPowerButton();
+
+    /// <summary>Switches it off.</summary>
+    void Stop();
+
+    /// <summary>Lets its CPUs stand still.</summary>
+    /// <returns>Null, or why not all of them do.</returns>
+    string? Pause();
+
+    /// <summary>Lets them go on.</summary>
+    void Resume();
+
+    /// <summary>Writes what it is, as one object: <c>state</c>, <c>cpus</c>, <c>memory</c> in bytes, <c>seconds</c>, <c>devices</c>.</summary>
+    void WriteStatus(Utf8JsonWriter json);
+
+    /// <summary>Writes what is counted of it, as one object.</summary>
+    void WriteStatistics(Utf8JsonWriter json);
+}

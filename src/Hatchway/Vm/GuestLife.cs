@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Hatchway.CommandLine;
+using Hatchway.Control;
+using Hatchway.Passthrough.Host;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>A guest over its reboots: each is a new machine, all of whose parts so have their first state, and its devices a reset.</summary>
+/// <remarks>One thread runs it; any thread may ask it for something.</remarks>
+internal sealed class GuestLife : IGuestControl, IDisposable
+{
+    private static readonly TimeSpan PowerOffBound = TimeSpan.FromSeconds(30);
+
+    private readonly RunOptions _options;
+    private readonly IReadOnlyList<(SlotOption Slot, HostDevice Host)> _hosts;
+    private readonly ILogger _log;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly Timer _powerOffLimit;
+
+    // Guards what follows: between two machines there is none, and a request to end must not get lost there. Taken before any lock of the machine's.
+    private readonly Lock _gate = new();
+    private VirtualMachine? _machine;
+    private bool _isPressed;
+    private bool _isStopped;
+
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="hosts">The host's functions that it gets, found fit.</param>
+    /// <param name="log">Where limitations are told.</param>
+    public GuestLife(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
+    {
+        (_options, _hosts, _log) = (options, hosts, log);
+        _powerOffLimit = new Timer(_ => SwitchOff());
+    }
+
+    /// <summary>Runs the guest to its last end.</summary>
+    /// <param name="statistics">Where the last machine's counters go, or null.</param>
+    /// <exception cref="UserException">It could not be made, or not be run on.</exception>
+    public EndReason Run(Stream? statistics)
+    {
+        while (true)
+        {
+            using var machine = new VirtualMachine(_options, _hosts, _log);
+            if (!Begin(machine))
+                return EndReason.Stopped;
+            try
+            {
+                var end = machine.Run();
+                if (end == EndReason.Reboot && _options.RestartOnReboot && !IsStopped)
+                    continue;
+                if (statistics is not null)
+                {
+                    using var json = new Utf8JsonWriter(statistics, new JsonWriterOptions { Indented = true });
+                    Statistics.Write(json, machine, end, _clock.Elapsed);
+                }
+                return end;
+            }
+            finally
+            {
+                lock (_gate)
+                    _machine = null;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void PressPowerButton()
+    {
+        lock (_gate)
+        {
+            if (_isPressed || _machine is null)
+            {
+                Stop();
+                return;
+            }
+            _isPressed = true;
+            // A guest that stands still can't hear it.
+            _machine.Resume();
+            _machine.PressPowerButton();
+            _powerOffLimit.Change(PowerOffBound, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopped = true;
+            _machine?.Stop();
+        }
+    }
+
+    /// <inheritdoc/>
+    public string? Pause()
+    {
+        lock (_gate)
+        {
+            if (_machine is null)
+                return "the guest is just restarting: ask again";
+            return _machine.Pause() ? null : "not all of its CPUs stand still: a register handler has one, which will when the handler returns";
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Resume()
+    {
+        lock (_gate)
+            _machine?.Resume();
+    }
+
+    /// <inheritdoc/>
+    public void WriteStatus(Utf8JsonWriter json)
+    {
+        lock (_gate)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", _options.Name);
+            json.WriteNumber("pid", Environment.ProcessId);
+            json.WriteString("state", _machine switch { null => "starting", { IsPaused: true } => "paused", _ => _isPressed ? "stopping" : "running" });
+            json.WriteNumber("cpus", _options.Cpus);
+            json.WriteNumber("memory", _options.MemoryBytes);
+            json.WriteNumber("seconds", Math.Round(_clock.Elapsed.TotalSeconds, 3));
+            json.WriteStartArray("devices");
+            foreach (var (_, host) in _hosts)
+                json.WriteStringValue(host.Address.ToString());
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WriteStatistics(Utf8JsonWriter json)
+    {
+        lock (_gate)
+        {
+            if (_machine is { } machine)
+            {
+                Statistics.Write(json, machine, EndReason.None, _clock.Elapsed);
+                return;
+            }
+            json.WriteStartObject();
+            json.WriteString("error", "the guest is just restarting: ask again");
+            json.WriteEndObject();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _powerOffLimit.Dispose();
+
+    private bool IsStopped
+    {
+        get
+        {
+            lock (_gate)
+                return _isStopped;
+        }
+    }
+
+    private bool Begin(VirtualMachine machine)
+    {
+        lock (_gate)
+        {
+            if (_isStopped)
+                return false;
+            _machine = machine;
+            return true;
+        }
+    }
+
+    private void SwitchOff()
+    {
+        _log.PowerOffTookTooLong((int)PowerOffBound.TotalSeconds);
+        Stop();
+    }
+}

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Hatchway.Lab.Tests;
+
+// A running guest is listed, counted, paused, ended and restarted.
+public sealed partial class LifeTests
+{
+    private const string Sockets = "/run/hatchway";
+
+    [Fact]
+    public void A_guest_is_listed_counted_paused_and_ended_by_its_name()
+    {
+        var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
+        StartGuest($"{Repository.Program} run --verbose -m 64M -s 4:0,passthru,0/9/0,subpage=trap --kernel {kernel} runner");
+        Await($"{Edu} has ");
+
+        var guest = Assert.Single(Json("ps --json").EnumerateArray());
+        Assert.Equal("runner", guest.GetProperty("name").GetString());
+        Assert.Equal("running", guest.GetProperty("state").GetString());
+        Assert.Equal(64 << 20, guest.GetProperty("memory").GetInt64());
+        Assert.Equal(Edu, Assert.Single(guest.GetProperty("devices").EnumerateArray()).GetString());
+        Assert.Matches(@"(?m)^runner +\d+ +running +1 +64 MiB +00:\d\d:\d\d +0000:00:09\.0$", Hatchway("ps"));
+
+        Hatchway("pause runner");
+        Assert.Equal("paused", Assert.Single(Json("ps --json").EnumerateArray()).GetProperty("state").GetString());
+        var paused = Entries();
+        Assert.Equal(paused, Entries());
+        Hatchway("resume runner");
+        Assert.True(Entries() > 0);
+        Assert.True(WaitForEntriesAfter(paused), "the guest did not go on");
+
+        Assert.Contains("vcpus.0.exits ", Hatchway("stats runner"), StringComparison.Ordinal);
+        var nobody = _host.Run($"{Repository.Program} pause nobody");
+        Assert.Equal(4, nobody.Status);
+        Assert.Equal("hatchway: no guest called 'nobody' runs: 'hatchway ps' lists those of this user", nobody.Output.Trim());
+        var namesake = _host.Run($"{Repository.Program} run --kernel {kernel} runner");
+        Assert.Equal(4, namesake.Status);
+        Assert.Contains("a guest called 'runner' is running", namesake.Output, StringComparison.Ordinal);
+
+        Hatchway("kill runner");
+        Assert.Equal("[]", Hatchway("ps --json"));
+        Assert.Equal("1", _host.Check($"timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null; cat {GuestStatus}"));
+        Assert.Equal("", _host.Run($"ls {Sockets}/*.sock 2> /dev/null").Output.Trim());
+        Guests.AssertNothingLeft(_host);
+    }
+
+    [Fact]
+    public void The_name_of_a_guest_that_was_killed_is_free_again()
+    {
+        var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
+        var command = $"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 --kernel {kernel} runner";
+        StartGuest(command);
+        Await($"{Edu} has ");
+        _host.Check($"kill -9 $(pidof hatchway) && timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null; ls {Sockets}/runner.sock");
+        Assert.Equal("[]", Hatchway("ps --json"));
+
+        StartGuest(command);
+        Await($"{Edu} has ");
+
+        Assert.Single(Json("ps --json").EnumerateArray());
+        Hatchway("kill runner");
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_power_off_is_switched_off_after_30_seconds_or_at_a_second_request()
+    {
+        var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
+        var command = $"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 --kernel {kernel} runner";
+        StartGuest(command);
+        Await($"{Edu} has ");
+        var before = Now();
+
+        Hatchway("stop runner");
+
+        Assert.InRange(Now() - before, 29, 60);
+        Assert.Contains("has not powered off within 30 s", _host.Check($"cat {GuestOutput}"), StringComparison.Ordinal);
+
+        StartGuest(command);
+        Await($"{Edu} has ");
+        before = Now();
+        _host.Check("kill $(pidof hatchway); kill $(pidof hatchway)");
+        _host.Check($"timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null");
+        Assert.InRange(Now() - before, 0, 25);
+        Assert.Equal("1", _host.Check($"cat {GuestStatus}"));
+    }
+
+    [Fact]
+    public void A_guest_that_reboots_is_restarted_in_the_same_process_with_its_devices_reset()
+    {
+        // NVMe 2.0 §3.1.4.8, the admin queue's attributes: zero after a reset. Edu has no reset, and keeps what was written to its liveness register.
+        const int Attributes = 0x24;
+        const int Liveness = 4;
+        var kernel = Save("restart.elf", TinyGuest.ReportingAndResetting((4, Attributes, 0, 0x001F_001F), (5, Liveness, 0, 5)));
+        StartGuest(
+            $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 --kernel {kernel} runner");
+        for (var turn = 0; turn < 10; turn++)
+            AwaitLine("0", "+1");
+
+        Hatchway("kill runner");
+
+        var reports = _host.Check($"cat {GuestOutput}").Split('\n').Select(static line => line.TrimEnd('\r')).Where(static line => line.Length == 2).ToArray();
+        Assert.True(reports.Length >= 3, string.Join('\n', reports));
+        Assert.All(reports, static report => Assert.Equal('0', report[0]));
+        Assert.All(reports.Skip(1), static report => Assert.Equal('1', report[1]));
+        Guests.AssertNothingLeft(_host);
+    }
+
+    private long Now() => long.Parse(_host.Check("cut -d . -f 1 /proc/uptime"), CultureInfo.InvariantCulture);
+
+    private string Hatchway(string command) => _host.Check($"{Repository.Program} {command}", Guests.Bound);
+
+    private JsonElement Json(string command) => JsonElement.Parse(Hatchway(command));
+
+    private long Entries() => Json("stats runner --json").GetProperty("vcpus")[0].GetProperty("exits").GetInt64();
+
+    // Each look takes the lab a good part of a second.
+    private bool WaitForEntriesAfter(long before)
+    {
+        for (var look = 0; look < 100; look++)
+        {
+            if (Entries() > before)
+                return true;
+        }
+        return false;
+    }
+}
