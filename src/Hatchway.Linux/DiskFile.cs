@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
@@ -18,6 +19,10 @@ public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool S
 public sealed class DiskFile : FileDescriptor
 {
     private const int MostParts = 256;
+    private const int ZeroBytes = 64 << 10;
+
+    // SAFETY: never freed; as aligned as any storage wants that is gone to past the page cache.
+    private static readonly unsafe void* Zeroes = AllocateZeroes();
 
     private DiskFile(int fd)
         : base(fd)
@@ -87,16 +92,36 @@ public sealed class DiskFile : FileDescriptor
             : Libc.fallocate(use.Fd, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) == 0;
     }
 
-    /// <summary>Makes a range zeroes, without writing them where the storage has a shorter way.</summary>
+    /// <summary>Makes a range zeroes: without writing them where the storage has a shorter way, else by writing.</summary>
     /// <param name="offset">The first byte.</param>
     /// <param name="length">Bytes.</param>
-    /// <returns>False when there is no such way.</returns>
     public bool TryZero(long offset, long length)
     {
         using var use = Use();
-        return IsBlockDevice
+        var isDone = IsBlockDevice
             ? TryRange(use.Fd, BlockRequests.BLKZEROOUT, offset, length)
             : Libc.fallocate(use.Fd, Libc.FALLOC_FL_ZERO_RANGE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) == 0;
+        return isDone || TryWriteZeroes(offset, length);
+    }
+
+    private unsafe bool TryWriteZeroes(long offset, long length)
+    {
+        for (var left = length; left > 0;)
+        {
+            var piece = new HostRange((nint)Zeroes, (nuint)Math.Min(left, ZeroBytes));
+            if (!TryTransfer(offset, [piece], isWrite: true))
+                return false;
+            offset += (long)piece.Length;
+            left -= (long)piece.Length;
+        }
+        return true;
+    }
+
+    private static unsafe void* AllocateZeroes()
+    {
+        var start = NativeMemory.AlignedAlloc(ZeroBytes, 4096);
+        NativeMemory.Clear(start, ZeroBytes);
+        return start;
     }
 
     private static unsafe bool TryAsk(int fd, uint request, out uint value)

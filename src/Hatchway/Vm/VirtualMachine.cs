@@ -1,4 +1,5 @@
 using Hatchway.CommandLine;
+using Hatchway.Devices;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
@@ -50,8 +51,12 @@ internal sealed class VirtualMachine : IDisposable
             var ram = Own(new GuestRam(Vm, layout.Ram));
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System));
             AddEmulated(options);
-            AddPassthru(options, hosts, ram, log);
-            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
+            // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
+            var routes = new InterruptRoutes(Vm);
+            AddPassthru(options, hosts, ram, routes, log);
+            var software = Own(new SoftwareDevices(options, _pc, Vm, routes, ram, _end, log));
+            var functions = _devices.Select(static d => d.Guest).Concat(software.Guests);
+            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. functions]))
                 log.BarWithoutRoom(failure);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)
@@ -180,10 +185,8 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
+    private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, InterruptRoutes routes, ILogger log)
     {
-        // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
-        var routes = new InterruptRoutes(Vm);
         if (hosts.Count == 0)
             return;
         var space = Own(new IommuSpace(Vm, ram.ForDma, log));
