@@ -15,6 +15,7 @@ internal sealed class CommonConfiguration
     private readonly VirtioInterrupts _interrupts;
     private readonly QueueMemory _memory;
     private readonly ulong _offered;
+    private readonly int _vectors;
     private readonly VirtioQueue[] _queues;
     private readonly Setup[] _setups;
     private uint _deviceFeatureSelect;
@@ -26,8 +27,10 @@ internal sealed class CommonConfiguration
     private volatile bool _needsReset;
     private volatile ushort _configurationVector = VirtioPci.NoVector;
 
-    public CommonConfiguration(IVirtioDevice device, IVirtioHost host, VirtioInterrupts interrupts, QueueMemory memory, ulong offered)
+    public CommonConfiguration(
+        IVirtioDevice device, IVirtioHost host, VirtioInterrupts interrupts, QueueMemory memory, ulong offered, int vectors)
     {
+        _vectors = vectors;
         (_device, _host, _interrupts, _memory, _offered) = (device, host, interrupts, memory, offered);
         _setups = new Setup[device.QueueSizes.Count];
         _queues = new VirtioQueue[_setups.Length];
@@ -204,7 +207,7 @@ internal sealed class CommonConfiguration
     }
 
     // A vector that there is not can't be had, and reads as none (§4.1.5.1.2.1).
-    private ushort Vector(ulong value) => value < (ulong)_host.Messages.Count ? (ushort)value : VirtioPci.NoVector;
+    private ushort Vector(ulong value) => value < (ulong)_vectors ? (ushort)value : VirtioPci.NoVector;
 
     private void SetStatus(DeviceStatus value)
     {

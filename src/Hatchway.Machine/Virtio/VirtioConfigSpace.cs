@@ -42,15 +42,18 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         SetWord(Header.SubsystemVendorId, VirtioPci.Vendor);
         SetWord(Header.SubsystemVendorId + 2, (ushort)(VirtioPci.FirstDevice + device.DeviceType));
         _bytes[Header.InterruptPin] = 1;
-        _bytes[Header.CapabilitiesPointer] = MsixAt;
-        AddMsix(vectors, CommonAt);
+        _bytes[Header.CapabilitiesPointer] = vectors > 0 ? (byte)MsixAt : (byte)CommonAt;
+        if (vectors > 0)
+            AddMsix(vectors, CommonAt);
         AddStructure(CommonAt, NotifyAt, VirtioCapability.Common, VirtioRegion.CommonAt, CommonRegister.Bytes);
         AddStructure(NotifyAt, IsrAt, VirtioCapability.Notify, VirtioRegion.NotifyAt,
             device.QueueSizes.Count * VirtioRegion.DoorbellBytes, VirtioCapability.LongBytes);
         SetDword(NotifyAt + VirtioCapability.More, VirtioRegion.DoorbellBytes);
-        AddStructure(IsrAt, DeviceAt, VirtioCapability.Isr, VirtioRegion.IsrAt, 1);
-        // A device without configuration has no structure to show; an empty one would say the same (§4.1.4.6).
-        AddStructure(DeviceAt, AccessAt, VirtioCapability.Device, VirtioRegion.DeviceAt, device.ConfigurationBytes);
+        // A device without configuration has no structure for it (§4.1.4.6), and Linux complains of an empty one.
+        var hasConfiguration = device.ConfigurationBytes > 0;
+        AddStructure(IsrAt, (byte)(hasConfiguration ? DeviceAt : AccessAt), VirtioCapability.Isr, VirtioRegion.IsrAt, 1);
+        if (hasConfiguration)
+            AddStructure(DeviceAt, AccessAt, VirtioCapability.Device, VirtioRegion.DeviceAt, device.ConfigurationBytes);
         AddStructure(AccessAt, 0, VirtioCapability.ConfigAccess, 0, 0, VirtioCapability.LongBytes);
     }
 

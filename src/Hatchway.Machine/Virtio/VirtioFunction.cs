@@ -8,6 +8,11 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Virtio;
 
+/// <summary>What a virtio function offers, where there is a choice.</summary>
+/// <param name="Packed">The packed layout of queues is offered to drivers, beside the split one.</param>
+/// <param name="MsiX">It has MSI-X; else its interrupt pin only.</param>
+public sealed record VirtioFunctionOptions(bool Packed, bool MsiX);
+
 /// <summary>A virtio device as a PCI function (VIRTIO 1.2 §4.1): a function in software behind an <see cref="AssignedFunction"/>.</summary>
 /// <remarks>
 /// vCPUs come by config space and the BAR; the device's workers by <see cref="Serve"/>. What a driver does wrong with a queue ends in the
@@ -29,17 +34,20 @@ public sealed class VirtioFunction : IHostFunction
     /// <param name="device">The device.</param>
     /// <param name="host">What it needs; it has <see cref="VectorsOf"/> vectors.</param>
     /// <param name="memory">The guest's RAM.</param>
-    /// <param name="packed">The packed layout is offered to drivers beside the split one.</param>
-    public VirtioFunction(IVirtioDevice device, IVirtioHost host, IGuestMemory memory, bool packed)
+    /// <param name="options">What is offered.</param>
+    public VirtioFunction(IVirtioDevice device, IVirtioHost host, IGuestMemory memory, VirtioFunctionOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(host);
+        ArgumentNullException.ThrowIfNull(options);
         _device = device;
         _host = host;
         _interrupts = new VirtioInterrupts(host);
+        MsiX = options.MsiX ? host.Messages : null;
+        var vectors = MsiX?.Count ?? 0;
         _common = new CommonConfiguration(
-            device, host, _interrupts, new QueueMemory(memory), device.Features | Offered | (packed ? Feature.PackedRing : 0));
-        _config = new VirtioConfigSpace(device, host.Messages.Count, _interrupts, _common.SetBusMaster);
+            device, host, _interrupts, new QueueMemory(memory), device.Features | Offered | (options.Packed ? Feature.PackedRing : 0), vectors);
+        _config = new VirtioConfigSpace(device, vectors, _interrupts, _common.SetBusMaster);
         _region = new VirtioRegion(_common, device, _interrupts, host);
         _config.SetWindow(_region);
         _buffers = new DescriptorChain[device.Workers];
@@ -64,7 +72,7 @@ public sealed class VirtioFunction : IHostFunction
     public IMessageInterrupts? Msi => null;
 
     /// <inheritdoc/>
-    public IMessageInterrupts? MsiX => _host.Messages;
+    public IMessageInterrupts? MsiX { get; }
 
     /// <summary>The driver has broken a queue and must reset the device (§2.1).</summary>
     public bool NeedsReset => _common.NeedsReset;

@@ -37,19 +37,19 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
     public bool CanDiscard { get; }
 
     /// <summary>Opens what the user named.</summary>
-    /// <param name="slot">The option, for messages.</param>
+    /// <param name="origin">What the user typed, for messages.</param>
     /// <param name="options">What the user asked for.</param>
     /// <param name="ram">The guest's RAM.</param>
     /// <exception cref="UserException">It can't be opened so, or is no disk.</exception>
-    public static DiskStorage Open(string slot, VirtioBlockOptions options, GuestRam ram)
+    public static DiskStorage Open(string origin, VirtioBlockOptions options, GuestRam ram)
     {
-        var file = OpenFile(slot, options);
+        var file = OpenFile(origin, options);
         var storage = new DiskStorage(file, ram, options);
         if (file.Length > 0 && file.Length % storage.LogicalBlock == 0)
             return storage;
         file.Dispose();
         throw new UserException(
-            $"-s {slot}: {options.Path} has {file.Length} bytes, and a disk is a number of whole blocks of {storage.LogicalBlock}: "
+            $"{origin}: {options.Path} has {file.Length} bytes, and a disk is a number of whole blocks of {storage.LogicalBlock}: "
             + $"'truncate -s %{storage.LogicalBlock} {options.Path}' fills it up");
     }
 
@@ -81,7 +81,7 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static DiskFile OpenFile(string slot, VirtioBlockOptions options)
+    private static DiskFile OpenFile(string origin, VirtioBlockOptions options)
     {
         try
         {
@@ -89,15 +89,15 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
         }
         catch (LinuxException failure) when (failure.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS && !options.ReadOnly)
         {
-            throw new UserException($"-s {slot}: {options.Path} can't be written ({failure.Errno}): give yourself the right to, or add ',ro'");
+            throw new UserException($"{origin}: {options.Path} can't be written ({failure.Errno}): give yourself the right to, or add ',ro'");
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EINVAL && options.NoCache)
         {
-            throw new UserException($"-s {slot}: the file system of {options.Path} can't go past the page cache: leave ',nocache' away");
+            throw new UserException($"{origin}: the file system of {options.Path} can't go past the page cache: leave ',nocache' away");
         }
         catch (LinuxException failure)
         {
-            throw new UserException($"-s {slot}: {failure.Message}");
+            throw new UserException($"{origin}: {failure.Message}");
         }
     }
 

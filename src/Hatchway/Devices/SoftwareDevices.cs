@@ -25,20 +25,23 @@ internal sealed class SoftwareDevices : IDisposable
     /// <exception cref="UserException">A device can't be made.</exception>
     public SoftwareDevices(RunOptions options, Pc pc, KvmVm vm, InterruptRoutes routes, GuestRam ram, GuestEnd end, ILogger log)
     {
+        // bhyve's -W asks for MSI without X, which virtio does not have (VIRTIO 1.2 §4.1.4.5): the pin is left.
+        var msix = options.Settings.Root.Flag("virtio_msix", true);
         var lines = new SharedLines(gsi => new KvmInterruptLine(vm, gsi));
         try
         {
             foreach (var slot in options.Slots)
             {
-                if (slot.Emulation is not (VirtioBlockSlot or VirtioEntropySlot))
+                if (slot.Emulation is not DeviceSlot device)
                     continue;
                 // INTA, as the function's interrupt pin register says.
                 var gsi = IntxRouting.Gsi(slot.Slot, 1);
                 var shared = options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
-                var device = Make(slot, ram, new VirtioSlotDevice.Parts(
-                    $"{slot.Slot}:{slot.Function}", vm, routes, ram, pc.PciMap, lines.Connect(gsi), (byte)gsi, shared, end.Fail, log));
-                _devices.Add(device);
-                pc.Bus.Add(slot.Slot, slot.Function, device.Guest);
+                var made = Make(device, ram, new VirtioSlotDevice.Parts(
+                    $"{slot.Slot}:{slot.Function}", vm, routes, ram, pc.PciMap, lines.Connect(gsi), (byte)gsi, shared,
+                    new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
+                _devices.Add(made);
+                pc.Bus.Add(slot.Slot, slot.Function, made.Guest);
             }
         }
         catch
@@ -58,16 +61,17 @@ internal sealed class SoftwareDevices : IDisposable
             device.Dispose();
     }
 
-    private static VirtioSlotDevice Make(SlotOption slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    private static VirtioSlotDevice Make(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
         var memory = new QueueMemory(ram);
-        if (slot.Emulation is not VirtioBlockSlot { Options: var block })
-            return new VirtioSlotDevice(parts, new VirtioEntropy(memory, new KernelEntropy()), null, ((VirtioEntropySlot)slot.Emulation).Packed);
-        var storage = DiskStorage.Open($"{parts.Name},virtio-blk", block, ram);
+        if (slot.Model == "virtio-rnd")
+            return new VirtioSlotDevice(parts, new VirtioEntropy(memory, new KernelEntropy()), null);
+        var options = VirtioBlockOptions.From(slot.Settings);
+        var storage = DiskStorage.Open(slot.Settings.Origin(), options, ram);
         try
         {
-            var identity = block.Serial ?? $"HATCHWAY-{slot.Slot}-{slot.Function}";
-            return new VirtioSlotDevice(parts, new VirtioBlock(memory, storage, identity, block.Threads), storage, block.Packed);
+            var identity = options.Serial ?? $"HATCHWAY-{parts.Name}";
+            return new VirtioSlotDevice(parts, new VirtioBlock(memory, storage, identity, options.Threads), storage);
         }
         catch
         {

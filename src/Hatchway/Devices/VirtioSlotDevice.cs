@@ -34,8 +34,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     /// <param name="parts">What it is made of.</param>
     /// <param name="device">What it is.</param>
     /// <param name="storage">Disposed after the last request.</param>
-    /// <param name="packed">The packed layout is offered.</param>
-    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage, bool packed)
+    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage)
     {
         _vm = parts.Vm;
         _failed = parts.Failed;
@@ -45,7 +44,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         _doorbells = new EventFd[device.QueueSizes.Count];
         for (var i = 0; i < _doorbells.Length; i++)
             _doorbells[i] = EventFd.Create();
-        _function = new VirtioFunction(device, this, parts.Ram, packed);
+        _function = new VirtioFunction(device, this, parts.Ram, parts.Options);
         Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), new AssignedOptions { MultiFunction = parts.MultiFunction });
         Guest.SetInterruptLine(parts.InterruptLine);
         _threads = new Thread[device.Workers];
@@ -66,6 +65,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     /// <param name="Line">The wire of the interrupt pin.</param>
     /// <param name="InterruptLine">What firmware writes to the interrupt line register.</param>
     /// <param name="MultiFunction">The slot holds other functions, too.</param>
+    /// <param name="Options">What is offered to the guest.</param>
     /// <param name="Failed">Ends the guest, for a mistake of ours.</param>
     /// <param name="Log">Where limitations are told.</param>
     public sealed record Parts(
@@ -77,6 +77,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         IInterruptLine Line,
         byte InterruptLine,
         bool MultiFunction,
+        VirtioFunctionOptions Options,
         Action<string> Failed,
         ILogger Log);
 

@@ -22,11 +22,11 @@ internal sealed class Driver : IDisposable
 
     private readonly Dictionary<int, int> _structures = [];
 
-    public Driver(Func<QueueMemory, IVirtioDevice> make, bool packed = true)
+    public Driver(Func<QueueMemory, IVirtioDevice> make, bool msix = true)
     {
         var device = make(new QueueMemory(Memory));
         Host = new FakeHost(VirtioFunction.VectorsOf(device));
-        Virtio = new VirtioFunction(device, Host, Memory, packed);
+        Virtio = new VirtioFunction(device, Host, Memory, new VirtioFunctionOptions(Packed: true, msix));
         Function = new AssignedFunction(Virtio, Host, new BarHandlerList(), new AssignedOptions());
         SetConfig(Header.Bar0, AccessWidth.Dword, unchecked((uint)Bar));
         SetConfig(Header.Command, AccessWidth.Word, (uint)(CommandBits.Memory | CommandBits.BusMaster));

@@ -119,6 +119,20 @@ public sealed class TransportTests : IDisposable
     }
 
     [Fact]
+    public void A_function_may_have_no_msix_at_all()
+    {
+        using var driver = new Driver(static memory => new EchoDevice(memory), msix: false);
+        driver.Start(new DriverOptions(MsiX: false));
+        Assert.NotEqual((uint)CapabilityId.MsiX, driver.GetConfig((int)driver.GetConfig(Header.CapabilitiesPointer, AccessWidth.Byte), AccessWidth.Byte));
+        Assert.Equal(0xFFFFul, driver.Common(0x1A, AccessWidth.Word));
+        driver.Ring.WantInterrupt(after: 0);
+        driver.Ring.Offer(false, new Piece(Data, 8, true));
+        driver.Notify();
+
+        Assert.Equal(1, driver.Host.LineInterrupts);
+    }
+
+    [Fact]
     public void The_command_register_holds_the_pin_back()
     {
         _driver.Start(new DriverOptions(MsiX: false));
