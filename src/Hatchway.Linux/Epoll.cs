@@ -7,6 +7,7 @@ namespace Hatchway.Linux;
 public sealed class Epoll : FileDescriptor
 {
     private const uint EPOLLIN = 1;
+    private const uint EPOLLEXCLUSIVE = 1u << 28;
 
     private Epoll(int fd)
         : base(fd)
@@ -20,14 +21,15 @@ public sealed class Epoll : FileDescriptor
     /// <summary>Watches a file.</summary>
     /// <param name="file">A pipe, terminal, socket or eventfd.</param>
     /// <param name="token">What <see cref="Wait"/> calls it.</param>
+    /// <param name="exclusive">Of several that watch the file alike, not all are woken by one event, but at least one.</param>
     /// <returns>False for a regular file, which is always readable and can't be watched.</returns>
     /// <exception cref="LinuxException">It is watched already, or a limit is reached.</exception>
-    public unsafe bool TryAdd(FileDescriptor file, int token)
+    public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         using var use = Use();
         using var watched = file.Use();
-        var entry = new epoll_event { events = EPOLLIN, data = (uint)token };
+        var entry = new epoll_event { events = exclusive ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, data = (uint)token };
         // SAFETY: one structure, on the stack; the kernel copies it.
         if (Libc.epoll_ctl(use.Fd, Libc.EPOLL_CTL_ADD, watched.Fd, &entry) == 0)
             return true;

@@ -48,4 +48,7 @@ public enum Errno
 
     /// <summary>Not a terminal, or a request that the device does not know.</summary>
     ENOTTY = 25,
+
+    /// <summary>Read-only file system.</summary>
+    EROFS = 30,
 }

@@ -2,14 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2).</summary>
+/// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
+/// pwritev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2).</summary>
 internal static unsafe partial class Libc
 {
     public const int O_RDONLY = 0;
     public const int O_RDWR = 2;
     public const int O_NOCTTY = 0x100;
     public const int O_NONBLOCK = 0x800;
+    public const int O_DIRECT = 0x4000;
+    public const int O_SYNC = 0x101000;
     public const int O_CLOEXEC = 0x80000;
+    public const int SEEK_END = 2;
+    public const int FALLOC_FL_KEEP_SIZE = 1;
+    public const int FALLOC_FL_PUNCH_HOLE = 2;
+    public const int FALLOC_FL_ZERO_RANGE = 16;
     public const int EFD_CLOEXEC = 0x80000;
     public const int EFD_NONBLOCK = 0x800;
     public const int EPOLL_CLOEXEC = 0x80000;
@@ -61,6 +68,24 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     public static partial int isatty(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint preadv(int fd, iovec* parts, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint pwritev(int fd, iovec* parts, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fdatasync(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fallocate(int fd, int mode, long offset, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial long lseek(int fd, long offset, int whence);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint getrandom(void* buffer, nuint length, uint flags);
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -77,4 +102,11 @@ internal struct epoll_event
 {
     public uint events;
     public ulong data;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct iovec
+{
+    public void* iov_base;
+    public nuint iov_len;
 }

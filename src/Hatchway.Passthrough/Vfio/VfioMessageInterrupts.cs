@@ -11,9 +11,7 @@ namespace Hatchway.Passthrough.Vfio;
 /// space.</summary>
 /// <remarks>
 /// <para>
-/// A vector's eventfd belongs to the device from the moment the vector is first unmasked until the kind of interrupt is switched off. What
-/// masking takes away is KVM's end: an interrupt that comes meanwhile stays counted in the eventfd, which is the pending bit; binding the
-/// irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once).
+/// A vector's eventfd belongs to the device from the moment the vector is first unmasked until the kind of interrupt is switched off.
 /// </para>
 /// <para>
 /// The device is switched on with all its vectors and no eventfd: up to Linux 6.4 vectors can't be added to one that is on
@@ -30,7 +28,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     private readonly KvmVm _vm;
     private readonly InterruptRoutes _routes;
     private readonly ILogger _log;
-    private readonly Vector[] _vectors;
+    private readonly IrqfdVector[] _vectors;
 
     // Vectors that the host has given; 0 while switched off.
     private int _enabled;
@@ -38,7 +36,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         (_name, _device, _index, _vm, _routes, _log) = (name, device, index, vm, routes, log);
-        _vectors = new Vector[count];
+        _vectors = new IrqfdVector[count];
     }
 
     public int Count => _vectors.Length;
@@ -92,9 +90,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         ref var state = ref _vectors[vector];
         try
         {
-            if (state.Gsi is { } known)
-                _routes.Change(known, message);
-            else if ((state.Gsi = _routes.Add(message)) is null)
+            if (!state.TryRoute(_routes, message))
             {
                 LogNoRoute(_name, Kind, vector, _routes.Count);
                 return false;
@@ -103,7 +99,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             if (state.Trigger is null)
                 Wire(ref state, vector);
             else
-                Bind(ref state);
+                state.Bind(_vm);
             return true;
         }
         catch (LinuxException failure)
@@ -113,43 +109,27 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         }
     }
 
-    public void Mask(int vector)
-    {
-        ref var state = ref _vectors[vector];
-        if (!state.Bound)
-            return;
-        _vm.DeassignIrqfd(state.Trigger!, state.Gsi!.Value);
-        state.Bound = false;
-    }
+    public void Mask(int vector) => _vectors[vector].Unbind(_vm);
 
-    public bool IsPending(int vector) => _vectors[vector] is { Bound: false, Trigger: { } trigger } && trigger.IsSignalled;
+    public bool IsPending(int vector) => _vectors[vector].IsPending;
 
     public void Dispose() => Disable();
 
     private string Kind => _index == VfioPciIndex.MsixIrq ? "MSI-X" : "MSI";
 
-    private void Bind(ref Vector state)
-    {
-        if (state.Bound)
-            return;
-        _vm.AssignIrqfd(state.Trigger!, state.Gsi!.Value);
-        state.Bound = true;
-    }
-
     // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again.
-    private void Wire(ref Vector state, int vector)
+    private void Wire(ref IrqfdVector state, int vector)
     {
         var trigger = EventFd.Create();
         state.Trigger = trigger;
         try
         {
-            Bind(ref state);
+            state.Bind(_vm);
             _device.SetIrqEventFds(_index, vector, [trigger]);
         }
         catch (LinuxException)
         {
-            if (state.Bound)
-                Mask(vector);
+            state.Unbind(_vm);
             state.Trigger = null;
             trigger.Dispose();
             throw;
@@ -161,20 +141,13 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         var gsis = new List<uint>();
         foreach (ref var state in _vectors.AsSpan())
         {
-            if (state.Gsi is { } gsi)
+            if (state.TakeRoute() is { } gsi)
                 gsis.Add(gsi);
             state.Trigger?.Dispose();
             state = default;
         }
         if (gsis.Count > 0)
             _routes.Remove(gsis);
-    }
-
-    private struct Vector
-    {
-        public EventFd? Trigger;
-        public uint? Gsi;
-        public bool Bound;
     }
 
     [LoggerMessage(

@@ -93,6 +93,11 @@ public sealed class BarWindow : IAddressTarget
             if (segment.Kind == SegmentKind.Direct && ((address + segment.Offset) & (PageSize - 1)) == 0)
                 MapSegment(map, segment, address + segment.Offset);
         }
+        if (Bar.Kind is BarKind.Memory32 or BarKind.Memory64 && _region.TryWireDoorbells(address) is { } doorbells)
+        {
+            lock (_mappingsGate)
+                _mappings.Add(doorbells);
+        }
         return true;
     }
 

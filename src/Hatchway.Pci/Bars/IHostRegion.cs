@@ -34,4 +34,12 @@ public interface IHostRegion
     /// are then trapped instead.
     /// </returns>
     IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical);
+
+    /// <summary>
+    /// Lets the guest's writes to registers that only signal reach who waits for them, without an exit. Called when the region is placed;
+    /// a write that comes to <see cref="TryWrite"/> all the same must do as much.
+    /// </summary>
+    /// <param name="guestPhysical">Where the region begins in guest-physical memory.</param>
+    /// <returns>Disposed when the region is taken away; null when there is nothing to wire.</returns>
+    IDisposable? TryWireDoorbells(ulong guestPhysical) => null;
 }

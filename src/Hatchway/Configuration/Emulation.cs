@@ -34,10 +34,10 @@ internal sealed record Emulation(
             ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "handler.*", "mirror.*", "bootindex"], null),
         new(
             "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
-            [.. BlockVariables, "ser"], NotYet),
+            [.. BlockVariables, "ser", "threads", "ring"], null),
         new(
             "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network interface", DeviceConf.Network, NetworkVariables, NotYet),
-        new("virtio-rnd", "virtio-rnd", "-", "source of random numbers", static conf => conf.Pairs(), [], NotYet),
+        new("virtio-rnd", "virtio-rnd", "-", "source of random numbers", static conf => conf.Pairs(), ["ring"], null),
         new(
             "virtio-console", "virtio-console", "name=path[,name=path]...", "character devices on sockets", DeviceConf.Console,
             ["port.*.name", "port.*.path"], NotYet),

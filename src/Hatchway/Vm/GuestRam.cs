@@ -11,6 +11,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     private readonly MemoryFile _file;
     private readonly MemoryMapping _mapping;
     private readonly List<IDisposable> _slots = [];
+    private readonly RamRange[] _ranges;
 
     /// <param name="vm">The VM.</param>
     /// <param name="ranges">Where RAM is.</param>
@@ -18,7 +19,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     /// <param name="inCore">It is in a core file of this process's.</param>
     public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, bool locked, bool inCore)
     {
-        Ranges = ranges;
+        _ranges = [.. ranges];
         _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length);
         _mapping = _file.Map();
         if (!inCore)
@@ -29,22 +30,17 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
             _slots.Add(vm.MapMemory(range.GuestPhysical, HostAddress(range), range.Length));
     }
 
-    public IReadOnlyList<RamRange> Ranges { get; }
+    public IReadOnlyList<RamRange> Ranges => _ranges;
 
     /// <summary>The same ranges, as an IOMMU is told of them.</summary>
     public IReadOnlyList<GuestRamRange> ForDma =>
         [.. Ranges.Select(range => new GuestRamRange(range.GuestPhysical, HostAddress(range), range.Length))];
 
-    public Span<byte> Slice(ulong guestPhysical, int length)
-    {
-        foreach (var range in Ranges)
-        {
-            if (guestPhysical >= range.GuestPhysical && guestPhysical - range.GuestPhysical <= range.Length
-                && (ulong)length <= range.Length - (guestPhysical - range.GuestPhysical))
-                return _mapping.Slice(range.Offset + (guestPhysical - range.GuestPhysical), length);
-        }
-        throw new ArgumentOutOfRangeException(nameof(guestPhysical), $"{length} bytes at {guestPhysical:x}h are not RAM");
-    }
+    public Span<byte> Slice(ulong guestPhysical, int length) => _mapping.Slice(Offset(guestPhysical, (ulong)length), length);
+
+    /// <summary>Where bytes of the guest are in this process, for system calls that go there straight.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">They do not lie wholly inside one range of RAM.</exception>
+    public HostRange Locate(ulong guestPhysical, uint length) => new(_mapping.Address + (nint)Offset(guestPhysical, length), length);
 
     public void Dispose()
     {
@@ -52,6 +48,18 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
             slot.Dispose();
         _mapping.Dispose();
         _file.Dispose();
+    }
+
+    // Devices' threads come here for each access: nothing is allocated.
+    private ulong Offset(ulong guestPhysical, ulong length)
+    {
+        foreach (ref readonly var range in _ranges.AsSpan())
+        {
+            if (guestPhysical >= range.GuestPhysical && guestPhysical - range.GuestPhysical <= range.Length
+                && length <= range.Length - (guestPhysical - range.GuestPhysical))
+                return range.Offset + (guestPhysical - range.GuestPhysical);
+        }
+        throw new ArgumentOutOfRangeException(nameof(guestPhysical), $"{length} bytes at {guestPhysical:x}h are not RAM");
     }
 
     private nint HostAddress(RamRange range) => _mapping.Address + (nint)range.Offset;

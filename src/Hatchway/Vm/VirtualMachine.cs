@@ -1,4 +1,5 @@
 using Hatchway.CommandLine;
+using Hatchway.Devices;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
@@ -67,7 +68,8 @@ internal sealed class VirtualMachine : IDisposable
             var routes = new InterruptRoutes(Vm);
             if (space is not null)
                 AddPassthru(options, hosts, space, routes, log);
-            foreach (var line in new BarAllocator(layout.Windows).Assign([.. _devices.Select(NameOf)]))
+            var software = Own(new SoftwareDevices(options, _pc, Vm, routes, ram, _end, log));
+            foreach (var line in new BarAllocator(layout.Windows).Assign([.. _devices.Select(NameOf), .. software.Guests]))
                 log.BarWithoutRoom(line);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)

@@ -1,0 +1,170 @@
+using System.Runtime.InteropServices;
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A part of this process's memory.</summary>
+/// <param name="Address">The first byte.</param>
+/// <param name="Length">Bytes.</param>
+public readonly record struct HostRange(nint Address, nuint Length);
+
+/// <summary>How a <see cref="DiskFile"/> is opened.</summary>
+/// <param name="ReadOnly">For reading only.</param>
+/// <param name="Direct">Past the host's page cache (O_DIRECT): offsets, lengths and memory must then be aligned.</param>
+/// <param name="Synchronous">A write ends when it is on the storage (O_SYNC).</param>
+public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool Synchronous);
+
+/// <summary>A file or a block device that holds a disk's content.</summary>
+/// <remarks>Any thread may call. Nothing here is allocated but when it is opened; a failure is an answer, not an exception.</remarks>
+public sealed class DiskFile : FileDescriptor
+{
+    private const int MostParts = 256;
+    private const int ZeroBytes = 64 << 10;
+
+    // SAFETY: never freed; as aligned as any storage wants that is gone to past the page cache.
+    private static readonly unsafe void* Zeroes = AllocateZeroes();
+
+    private DiskFile(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>Bytes, when it was opened.</summary>
+    public ulong Length { get; private init; }
+
+    /// <summary>A block device, not a file.</summary>
+    public bool IsBlockDevice { get; private init; }
+
+    /// <summary>Bytes of a block device's logical block; 512 for a file.</summary>
+    public uint LogicalBlock { get; private init; }
+
+    /// <summary>Bytes of a block device's physical block; 512 for a file.</summary>
+    public uint PhysicalBlock { get; private init; }
+
+    /// <summary>Opens a file or block device.</summary>
+    /// <exception cref="LinuxException">It can't be opened so.</exception>
+    public static DiskFile Open(string path, DiskFileOptions options)
+    {
+        var flags = (options.ReadOnly ? Libc.O_RDONLY : Libc.O_RDWR)
+            | (options.Direct ? Libc.O_DIRECT : 0) | (options.Synchronous ? Libc.O_SYNC : 0);
+        var fd = OpenPath(path, flags);
+        var length = Libc.lseek(fd, 0, Libc.SEEK_END);
+        if (length < 0)
+        {
+            var failure = new LinuxException($"lseek {path}", LinuxException.Last);
+            _ = Libc.close(fd);
+            throw failure;
+        }
+        var isDevice = TryAsk(fd, BlockRequests.BLKSSZGET, out var logical);
+        return new DiskFile(fd)
+        {
+            Length = (ulong)length,
+            IsBlockDevice = isDevice,
+            LogicalBlock = isDevice ? logical : 512,
+            PhysicalBlock = isDevice && TryAsk(fd, BlockRequests.BLKPBSZGET, out var physical) ? Math.Max(physical, logical) : 512,
+        };
+    }
+
+    /// <summary>Reads at an offset into several parts of memory, and all of it.</summary>
+    /// <returns>False when the file ends before, or can't be read.</returns>
+    public bool TryReadAt(long offset, ReadOnlySpan<HostRange> target) => TryTransfer(offset, target, isWrite: false);
+
+    /// <summary>Writes at an offset from several parts of memory, and all of it.</summary>
+    public bool TryWriteAt(long offset, ReadOnlySpan<HostRange> source) => TryTransfer(offset, source, isWrite: true);
+
+    /// <summary>Returns when what was written is on the storage (fdatasync(2)).</summary>
+    /// <returns>False when the kernel could not write it.</returns>
+    public bool TryFlush()
+    {
+        using var use = Use();
+        return Libc.fdatasync(use.Fd) == 0;
+    }
+
+    /// <summary>Gives a range back: a hole in a file, BLKDISCARD on a device.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="length">Bytes.</param>
+    /// <returns>False when it can't be; nothing has changed then.</returns>
+    public bool TryDiscard(long offset, long length)
+    {
+        using var use = Use();
+        return IsBlockDevice
+            ? TryRange(use.Fd, BlockRequests.BLKDISCARD, offset, length)
+            : Libc.fallocate(use.Fd, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) == 0;
+    }
+
+    /// <summary>Makes a range zeroes: without writing them where the storage has a shorter way, else by writing.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="length">Bytes.</param>
+    public bool TryZero(long offset, long length)
+    {
+        using var use = Use();
+        var isDone = IsBlockDevice
+            ? TryRange(use.Fd, BlockRequests.BLKZEROOUT, offset, length)
+            : Libc.fallocate(use.Fd, Libc.FALLOC_FL_ZERO_RANGE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) == 0;
+        return isDone || TryWriteZeroes(offset, length);
+    }
+
+    private unsafe bool TryWriteZeroes(long offset, long length)
+    {
+        for (var left = length; left > 0;)
+        {
+            var piece = new HostRange((nint)Zeroes, (nuint)Math.Min(left, ZeroBytes));
+            if (!TryTransfer(offset, [piece], isWrite: true))
+                return false;
+            offset += (long)piece.Length;
+            left -= (long)piece.Length;
+        }
+        return true;
+    }
+
+    private static unsafe void* AllocateZeroes()
+    {
+        var start = NativeMemory.AlignedAlloc(ZeroBytes, 4096);
+        NativeMemory.Clear(start, ZeroBytes);
+        return start;
+    }
+
+    private static unsafe bool TryAsk(int fd, uint request, out uint value)
+    {
+        var answer = 0u;
+        // SAFETY: four bytes, on the stack.
+        var done = Ioctl.ioctl(fd, request, &answer) == 0;
+        value = answer;
+        return done;
+    }
+
+    private static unsafe bool TryRange(int fd, uint request, long offset, long length)
+    {
+        var range = stackalloc ulong[] { (ulong)offset, (ulong)length };
+        // SAFETY: two numbers, on the stack.
+        return Ioctl.ioctl(fd, request, range) == 0;
+    }
+
+    private unsafe bool TryTransfer(long offset, ReadOnlySpan<HostRange> parts, bool isWrite)
+    {
+        using var use = Use();
+        var vector = stackalloc iovec[MostParts];
+        var first = 0;
+        var skip = (nuint)0;
+        while (first < parts.Length)
+        {
+            var count = Math.Min(parts.Length - first, MostParts);
+            for (var i = 0; i < count; i++)
+                vector[i] = new iovec { iov_base = (void*)parts[first + i].Address, iov_len = parts[first + i].Length };
+            vector[0].iov_base = (byte*)vector[0].iov_base + skip;
+            vector[0].iov_len -= skip;
+            // SAFETY: as many entries as the kernel is told; that the memory they name is there is the caller's promise.
+            var done = isWrite ? Libc.pwritev(use.Fd, vector, count, offset) : Libc.preadv(use.Fd, vector, count, offset);
+            if (done < 0 && LinuxException.Last == Errno.EINTR)
+                continue;
+            if (done <= 0)
+                return false;
+            offset += done;
+            // The kernel may stop within a part, as at 2 GiB.
+            skip += (nuint)done;
+            while (first < parts.Length && skip >= parts[first].Length)
+                skip -= parts[first++].Length;
+        }
+        return true;
+    }
+}

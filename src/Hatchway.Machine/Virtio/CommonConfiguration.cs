@@ -1,0 +1,300 @@
+using Hatchway.Machine.Virtio.Spec;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine.Virtio;
+
+/// <summary>The common configuration (VIRTIO 1.2 §4.1.4.3) and what its registers set going: negotiation, queues, reset (§3.1).</summary>
+/// <remarks>
+/// <c>_gate</c> serialises vCPUs. It is held while a reset waits for the buffers in workers' hands; a worker takes it never.
+/// </remarks>
+internal sealed class CommonConfiguration
+{
+    private readonly Lock _gate = new();
+    private readonly IVirtioDevice _device;
+    private readonly IVirtioHost _host;
+    private readonly VirtioInterrupts _interrupts;
+    private readonly QueueMemory _memory;
+    private readonly ulong _offered;
+    private readonly int _vectors;
+    private readonly VirtioQueue[] _queues;
+    private readonly Setup[] _setups;
+    private uint _deviceFeatureSelect;
+    private uint _driverFeatureSelect;
+    private ulong _driverFeatures;
+    private ushort _queueSelect;
+    private DeviceStatus _status;
+    private bool _isBusMaster;
+    private volatile bool _needsReset;
+    private volatile ushort _configurationVector = VirtioPci.NoVector;
+
+    public CommonConfiguration(
+        IVirtioDevice device, IVirtioHost host, VirtioInterrupts interrupts, QueueMemory memory, ulong offered, int vectors)
+    {
+        _vectors = vectors;
+        (_device, _host, _interrupts, _memory, _offered) = (device, host, interrupts, memory, offered);
+        _setups = new Setup[device.QueueSizes.Count];
+        _queues = new VirtioQueue[_setups.Length];
+        for (var i = 0; i < _queues.Length; i++)
+            _queues[i] = new VirtioQueue(interrupts, device.Workers, NeedReset);
+        ForgetDriver();
+    }
+
+    public VirtioQueue Queue(int index) => _queues[index];
+
+    public bool NeedsReset => _needsReset;
+
+    // Each field is accessed at its own width, and one of 64 bits as two of 32 (§4.1.3.1); the offset tells how wide a field is.
+    public bool TryRead(int offset, AccessWidth width, out ulong value)
+    {
+        lock (_gate)
+        {
+            var found = Read(offset, WidthOf(offset));
+            value = found is { } there && width == WidthOf(offset) ? there : width.AllOnes();
+            return found is not null && width == WidthOf(offset);
+        }
+    }
+
+    public bool TryWrite(int offset, AccessWidth width, ulong value)
+    {
+        if (width != WidthOf(offset) || offset >= CommonRegister.Bytes)
+            return false;
+        lock (_gate)
+        {
+            switch (offset)
+            {
+                case CommonRegister.DeviceFeatureSelect:
+                    _deviceFeatureSelect = (uint)value;
+                    return true;
+                case CommonRegister.DriverFeatureSelect:
+                    _driverFeatureSelect = (uint)value;
+                    return true;
+                case CommonRegister.DriverFeature:
+                    SetDriverFeatures((uint)value);
+                    return true;
+                case CommonRegister.ConfigMsixVector:
+                    _configurationVector = Vector(value);
+                    return true;
+                case CommonRegister.DeviceStatus:
+                    SetStatus((DeviceStatus)value);
+                    return true;
+                case CommonRegister.QueueSelect:
+                    _queueSelect = (ushort)value;
+                    return true;
+                default:
+                    return _queueSelect < _setups.Length && TryWriteQueue(offset, value);
+            }
+        }
+    }
+
+    /// <summary>PCI's command register lets the function access memory, or no longer.</summary>
+    public void SetBusMaster(bool isBusMaster)
+    {
+        lock (_gate)
+        {
+            if (isBusMaster == _isBusMaster)
+                return;
+            _isBusMaster = isBusMaster;
+            if (!isBusMaster)
+                StopQueues();
+            else if ((_status & DeviceStatus.DriverOk) != 0 && !_needsReset)
+                StartQueues();
+        }
+    }
+
+    /// <summary>The state after power-on. When it returns, nothing of the guest's memory is touched any more.</summary>
+    private void Reset()
+    {
+        lock (_gate)
+        {
+            StopQueues();
+            ForgetDriver();
+            _interrupts.TakeStatus();
+        }
+    }
+
+    private static AccessWidth WidthOf(int offset) => offset switch
+    {
+        CommonRegister.DeviceStatus or CommonRegister.ConfigGeneration => AccessWidth.Byte,
+        < CommonRegister.ConfigMsixVector => AccessWidth.Dword,
+        >= CommonRegister.QueueDescriptors and < CommonRegister.QueueNotifyData => AccessWidth.Dword,
+        _ => AccessWidth.Word,
+    };
+
+    private ulong? Read(int offset, AccessWidth width) => offset switch
+    {
+        CommonRegister.DeviceFeatureSelect => _deviceFeatureSelect,
+        CommonRegister.DeviceFeature => Half(_offered, _deviceFeatureSelect),
+        CommonRegister.DriverFeatureSelect => _driverFeatureSelect,
+        CommonRegister.DriverFeature => Half(_driverFeatures, _driverFeatureSelect),
+        CommonRegister.ConfigMsixVector => _configurationVector,
+        CommonRegister.QueueCount => (ulong)_setups.Length,
+        CommonRegister.DeviceStatus => (ulong)(_needsReset ? _status | DeviceStatus.NeedsReset : _status),
+        CommonRegister.ConfigGeneration => 0,
+        CommonRegister.QueueSelect => _queueSelect,
+        >= CommonRegister.Bytes => null,
+        // A queue that there is not has size 0 (§4.1.5.1.3).
+        _ => _queueSelect < _setups.Length ? ReadQueue(offset, _setups[_queueSelect]) : offset % (int)width == 0 ? 0 : null,
+    };
+
+    private ulong? ReadQueue(int offset, in Setup setup) => offset switch
+    {
+        CommonRegister.QueueSize => setup.Size,
+        CommonRegister.QueueMsixVector => _queues[_queueSelect].Vector,
+        CommonRegister.QueueEnable => setup.IsEnabled ? 1u : 0u,
+        CommonRegister.QueueNotifyOffset or CommonRegister.QueueNotifyData => _queueSelect,
+        CommonRegister.QueueDescriptors => (uint)setup.Descriptors,
+        CommonRegister.QueueDescriptors + 4 => setup.Descriptors >> 32,
+        CommonRegister.QueueDriver => (uint)setup.Driver,
+        CommonRegister.QueueDriver + 4 => setup.Driver >> 32,
+        CommonRegister.QueueDevice => (uint)setup.Device,
+        CommonRegister.QueueDevice + 4 => setup.Device >> 32,
+        CommonRegister.QueueReset => 0,
+        _ => null,
+    };
+
+    private bool TryWriteQueue(int offset, ulong value)
+    {
+        ref var setup = ref _setups[_queueSelect];
+        if (offset == CommonRegister.QueueMsixVector)
+        {
+            _queues[_queueSelect].Vector = Vector(value);
+            return true;
+        }
+        // A queue that is on stays as it is until the device is reset (§4.1.4.3.2).
+        if (setup.IsEnabled)
+            return false;
+        switch (offset)
+        {
+            case CommonRegister.QueueSize when value > 0 && value <= _device.QueueSizes[_queueSelect]:
+                setup.Size = (ushort)value;
+                return true;
+            case CommonRegister.QueueEnable when value == 1:
+                setup.IsEnabled = true;
+                return true;
+            case CommonRegister.QueueDescriptors:
+                setup.Descriptors = (setup.Descriptors & ~(ulong)uint.MaxValue) | value;
+                return true;
+            case CommonRegister.QueueDescriptors + 4:
+                setup.Descriptors = (uint)setup.Descriptors | (value << 32);
+                return true;
+            case CommonRegister.QueueDriver:
+                setup.Driver = (setup.Driver & ~(ulong)uint.MaxValue) | value;
+                return true;
+            case CommonRegister.QueueDriver + 4:
+                setup.Driver = (uint)setup.Driver | (value << 32);
+                return true;
+            case CommonRegister.QueueDevice:
+                setup.Device = (setup.Device & ~(ulong)uint.MaxValue) | value;
+                return true;
+            case CommonRegister.QueueDevice + 4:
+                setup.Device = (uint)setup.Device | (value << 32);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    // Features beyond 63 there are none of.
+    private static ulong Half(ulong features, uint select) => select > 1 ? 0 : (uint)(features >> (int)(32 * select));
+
+    private void SetDriverFeatures(uint value)
+    {
+        // Negotiated is negotiated (§3.1.1).
+        if (_driverFeatureSelect > 1 || (_status & DeviceStatus.FeaturesOk) != 0)
+            return;
+        var shift = (int)(32 * _driverFeatureSelect);
+        _driverFeatures = (_driverFeatures & ~((ulong)uint.MaxValue << shift)) | ((ulong)value << shift);
+    }
+
+    // A vector that there is not can't be had, and reads as none (§4.1.5.1.2.1).
+    private ushort Vector(ulong value) => value < (ulong)_vectors ? (ushort)value : VirtioPci.NoVector;
+
+    private void SetStatus(DeviceStatus value)
+    {
+        if (value == DeviceStatus.None)
+        {
+            Reset();
+            return;
+        }
+        // A driver sets bits and clears none but by a reset (§2.1.1).
+        var added = value & ~_status & ~DeviceStatus.NeedsReset;
+        if ((added & DeviceStatus.FeaturesOk) != 0
+            && ((_driverFeatures & ~_offered) != 0 || (_driverFeatures & Feature.Version1) == 0))
+            added &= ~DeviceStatus.FeaturesOk;
+        // Nothing runs before features are agreed upon (§3.1.1).
+        if (((_status | added) & DeviceStatus.FeaturesOk) == 0)
+            added &= ~DeviceStatus.DriverOk;
+        _status |= added;
+        if ((added & DeviceStatus.DriverOk) == 0)
+            return;
+        _device.Start(_driverFeatures);
+        MakeRings();
+        if (_isBusMaster && !_needsReset)
+            StartQueues();
+    }
+
+    private void MakeRings()
+    {
+        foreach (ref var setup in _setups.AsSpan())
+        {
+            if (!setup.IsEnabled)
+                continue;
+            var settings = new QueueSettings(setup.Size, setup.Descriptors, setup.Driver, setup.Device, _driverFeatures);
+            setup.Ring = (_driverFeatures & Feature.PackedRing) != 0
+                ? PackedQueue.TryCreate(_memory, settings)
+                : SplitQueue.TryCreate(_memory, settings);
+            if (setup.Ring is null)
+                NeedReset();
+        }
+    }
+
+    private void StartQueues()
+    {
+        for (var i = 0; i < _queues.Length; i++)
+        {
+            if (_setups[i].Ring is not { } ring)
+                continue;
+            _queues[i].Start(ring);
+            // What was offered before has had no notification that counted.
+            _host.Ring(i);
+        }
+    }
+
+    private void StopQueues()
+    {
+        foreach (var queue in _queues)
+            queue.Stop();
+    }
+
+    private void ForgetDriver()
+    {
+        _deviceFeatureSelect = _driverFeatureSelect = 0;
+        _driverFeatures = 0;
+        _queueSelect = 0;
+        _status = DeviceStatus.None;
+        _needsReset = false;
+        _configurationVector = VirtioPci.NoVector;
+        for (var i = 0; i < _setups.Length; i++)
+        {
+            _setups[i] = new Setup { Size = _device.QueueSizes[i] };
+            _queues[i].Vector = VirtioPci.NoVector;
+        }
+    }
+
+    // Called by workers with a queue's lock, too: nothing is waited for. The driver is told as of a change of configuration (§2.1.2).
+    private void NeedReset()
+    {
+        _needsReset = true;
+        _interrupts.Raise(_configurationVector, VirtioPci.IsrConfiguration);
+    }
+
+    private struct Setup
+    {
+        public ushort Size;
+        public ulong Descriptors;
+        public ulong Driver;
+        public ulong Device;
+        public bool IsEnabled;
+        public IVirtQueue? Ring;
+    }
+}

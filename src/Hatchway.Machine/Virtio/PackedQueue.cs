@@ -1,0 +1,157 @@
+using System.Runtime.InteropServices;
+using Hatchway.Machine.Virtio.Spec;
+using static Hatchway.Machine.Virtio.Spec.PackedLayout;
+
+namespace Hatchway.Machine.Virtio;
+
+/// <summary>A queue of one ring, whose descriptors go to the device and come back in place (VIRTIO 1.2 §2.8).</summary>
+internal sealed class PackedQueue : IVirtQueue
+{
+    private readonly QueueMemory _memory;
+    private readonly QueueSettings _settings;
+    private readonly bool _indirect;
+    private readonly bool _eventIndex;
+    private Place _available;
+    private Place _used;
+    private Place _signalled;
+
+    private PackedQueue(QueueMemory memory, in QueueSettings settings)
+    {
+        _memory = memory;
+        _settings = settings;
+        _indirect = (settings.Features & Feature.IndirectDescriptors) != 0;
+        _eventIndex = (settings.Features & Feature.EventIndex) != 0;
+        _available = _used = _signalled = new Place(0, true);
+    }
+
+    /// <summary>Makes the device's end of a queue, or null when no driver may set one up so.</summary>
+    public static PackedQueue? TryCreate(QueueMemory memory, in QueueSettings settings)
+    {
+        var fits = settings.Size is > 0 and <= DescriptorChain.MaximumSegments
+            && settings.Descriptors % DescriptorAlignment == 0
+            && settings.Driver % EventAlignment == 0
+            && settings.Device % EventAlignment == 0
+            && memory.Contains(settings.Descriptors, (ulong)settings.Size * DescriptorBytes)
+            && memory.Contains(settings.Driver, EventBytes)
+            && memory.Contains(settings.Device, EventBytes);
+        return fits ? new PackedQueue(memory, settings) : null;
+    }
+
+    private bool HasMore
+    {
+        get
+        {
+            // Acquire: the driver writes the first descriptor's flags last, and all else of the buffer before (§2.8.21.1).
+            var flags = _memory.ReadAcquire(At(_available.Index) + DescriptorFlags);
+            return ((flags & DescriptorFlag.Available) != 0) == _available.Wrap && ((flags & DescriptorFlag.Used) != 0) != _available.Wrap;
+        }
+    }
+
+    public TakeResult TryTake(DescriptorChain chain)
+    {
+        if (!HasMore)
+            return TakeResult.Empty;
+        chain.Clear();
+        if (!TryFill(chain))
+            return TakeResult.Broken;
+        _available = _available.Advance(chain.RingEntries, _settings.Size);
+        return TakeResult.Taken;
+    }
+
+    public void Complete(DescriptorChain chain, uint written)
+    {
+        var at = At(_used.Index);
+        _memory.Write(at + DescriptorLength, written);
+        _memory.Write(at + DescriptorId, chain.Id);
+        var flags = _used.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
+        // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The length counts with the write flag only.
+        _memory.WriteRelease(at + DescriptorFlags, (ushort)(written > 0 ? flags | DescriptorFlag.Write : flags));
+        _used = _used.Advance(chain.RingEntries, _settings.Size);
+    }
+
+    public bool NeedsInterrupt()
+    {
+        // As in the split layout: ours is written before the driver's wish is read, and the driver does the reverse (§2.8.21.3.1).
+        Interlocked.MemoryBarrier();
+        var before = _signalled;
+        _signalled = _used;
+        if (before == _used)
+            return false;
+        var flags = _memory.ReadAcquire(_settings.Driver + EventFlags);
+        if (!_eventIndex || flags != TellAtDescriptor)
+            return flags != TellNever;
+        var wish = _memory.ReadAcquire(_settings.Driver + EventDescriptor);
+        var wanted = new Place(wish & ((1 << EventWrapBit) - 1), wish >> EventWrapBit != 0);
+        // Told when the place `wanted` is among those from `before` on.
+        return wanted.Since(before, _settings.Size) < _used.Since(before, _settings.Size);
+    }
+
+    public void SuppressNotifications() => _memory.WriteRelease(_settings.Device + EventFlags, TellNever);
+
+    public bool ResumeNotifications()
+    {
+        if (_eventIndex)
+            _memory.WriteRelease(_settings.Device + EventDescriptor, (ushort)(_available.Index | (_available.Wrap ? 1 << EventWrapBit : 0)));
+        _memory.WriteRelease(_settings.Device + EventFlags, _eventIndex ? TellAtDescriptor : TellAlways);
+        Interlocked.MemoryBarrier();
+        return HasMore;
+    }
+
+    private ulong At(int index) => _settings.Descriptors + ((ulong)index * DescriptorBytes);
+
+    // A buffer's descriptors follow one another in the ring; its id is in the last (§2.8.6). A buffer is one indirect descriptor, or all
+    // of its descriptors are direct (§2.8.19).
+    private bool TryFill(DescriptorChain chain)
+    {
+        var place = _available;
+        for (var count = 1; count <= _settings.Size; count++)
+        {
+            var descriptor = _memory.Read<Descriptor>(At(place.Index));
+            if ((descriptor.Flags & DescriptorFlag.Indirect) != 0)
+            {
+                (chain.Id, chain.RingEntries) = (descriptor.Id, 1);
+                return count == 1 && _indirect && (descriptor.Flags & DescriptorFlag.Next) == 0 && TryFillIndirect(chain, descriptor);
+            }
+            if (!chain.TryAdd(_memory, descriptor.Address, descriptor.Length, (descriptor.Flags & DescriptorFlag.Write) != 0))
+                return false;
+            if ((descriptor.Flags & DescriptorFlag.Next) == 0)
+            {
+                (chain.Id, chain.RingEntries) = (descriptor.Id, count);
+                return true;
+            }
+            place = place.Advance(1, _settings.Size);
+        }
+        return false;
+    }
+
+    // All of an indirect table is the buffer, in order; but for the write flag its flags mean nothing (§2.8.8).
+    private bool TryFillIndirect(DescriptorChain chain, in Descriptor table)
+    {
+        if (table.Length is 0 || table.Length % DescriptorBytes != 0 || !_memory.Contains(table.Address, table.Length))
+            return false;
+        for (var at = 0ul; at < table.Length; at += DescriptorBytes)
+        {
+            var descriptor = _memory.Read<Descriptor>(table.Address + at);
+            if (!chain.TryAdd(_memory, descriptor.Address, descriptor.Length, (descriptor.Flags & DescriptorFlag.Write) != 0))
+                return false;
+        }
+        return true;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly record struct Descriptor(ulong Address, uint Length, ushort Id, ushort Flags);
+
+    /// <summary>A place in the ring and the turn it is of.</summary>
+    private readonly record struct Place(int Index, bool Wrap)
+    {
+        public Place Advance(int entries, int size) =>
+            Index + entries < size ? this with { Index = Index + entries } : new Place(Index + entries - size, !Wrap);
+
+        // Two turns of the ring are a circle of twice its size, on which each place is found once.
+        public int Since(Place before, int size)
+        {
+            var distance = Index - before.Index + (Wrap == before.Wrap ? 0 : size);
+            return ((distance % (2 * size)) + (2 * size)) % (2 * size);
+        }
+    }
+}

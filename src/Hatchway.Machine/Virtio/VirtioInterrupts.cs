@@ -1,0 +1,93 @@
+using Hatchway.Machine.Virtio.Spec;
+using Hatchway.Pci.Interrupts;
+
+namespace Hatchway.Machine.Virtio;
+
+/// <summary>Tells a driver of used buffers and changes: by a vector while MSI-X is on, else by ISR status and the pin.</summary>
+/// <remarks>Any thread may call. <c>_gate</c> guards ISR status and the line's level, and is a leaf but for the line.</remarks>
+internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
+{
+    private readonly Lock _gate = new();
+    private bool _isLineInUse;
+    private bool _isDisabled;
+    private bool _isAsserted;
+    private byte _isr;
+
+    /// <summary>True while the pin would be asserted: the bit of PCI's status register, whatever the command register says.</summary>
+    public bool IsPending
+    {
+        get
+        {
+            lock (_gate)
+                return _isr != 0;
+        }
+    }
+
+    /// <summary>The function's command register holds the pin back.</summary>
+    public void Disable(bool disabled)
+    {
+        lock (_gate)
+        {
+            _isDisabled = disabled;
+            Drive();
+        }
+    }
+
+    /// <summary>Interrupts the driver.</summary>
+    /// <param name="vector">The vector that it has chosen for this.</param>
+    /// <param name="cause">The bit of ISR status.</param>
+    public void Raise(ushort vector, byte cause)
+    {
+        lock (_gate)
+        {
+            if (_isLineInUse)
+            {
+                _isr |= cause;
+                Drive();
+                return;
+            }
+        }
+        if (vector != VirtioPci.NoVector)
+            host.Signal(vector);
+    }
+
+    /// <summary>Reads ISR status, which clears it and lowers the line (§4.1.4.5).</summary>
+    public byte TakeStatus()
+    {
+        lock (_gate)
+        {
+            var status = _isr;
+            _isr = 0;
+            Drive();
+            return status;
+        }
+    }
+
+    public bool TryEnable()
+    {
+        lock (_gate)
+        {
+            _isLineInUse = true;
+            Drive();
+        }
+        return true;
+    }
+
+    public void Disable()
+    {
+        lock (_gate)
+        {
+            _isLineInUse = false;
+            Drive();
+        }
+    }
+
+    private void Drive()
+    {
+        var asserted = _isr != 0 && _isLineInUse && !_isDisabled;
+        if (asserted == _isAsserted)
+            return;
+        _isAsserted = asserted;
+        host.Line.Set(asserted);
+    }
+}

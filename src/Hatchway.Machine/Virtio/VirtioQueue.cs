@@ -1,0 +1,127 @@
+using Hatchway.Machine.Virtio.Spec;
+
+namespace Hatchway.Machine.Virtio;
+
+/// <summary>A queue while it is served: by several threads, until the driver or a mistake of the driver's ends it.</summary>
+/// <remarks>
+/// <c>_gate</c> guards the ring and the counts; a leaf, but for the eventfd that an interrupt is. It is held while a buffer is taken or
+/// given back, and never while one is handled.
+/// </remarks>
+internal sealed class VirtioQueue
+{
+    private readonly object _gate = new();
+    private readonly VirtioInterrupts _interrupts;
+    private readonly Action _broken;
+    private readonly int _workers;
+    private IVirtQueue? _ring;
+    private int _busy;
+    private bool _isStopping;
+    private bool _isSuppressed;
+    private int _vector = VirtioPci.NoVector;
+
+    internal VirtioQueue(VirtioInterrupts interrupts, int workers, Action broken)
+    {
+        _interrupts = interrupts;
+        _workers = workers;
+        _broken = broken;
+    }
+
+    /// <summary>The vector that the driver has chosen for the queue.</summary>
+    internal ushort Vector
+    {
+        get => (ushort)Volatile.Read(ref _vector);
+        set => Volatile.Write(ref _vector, value);
+    }
+
+    internal void Start(IVirtQueue ring)
+    {
+        lock (_gate)
+        {
+            _ring = ring;
+            _isStopping = _isSuppressed = false;
+            ring.ResumeNotifications();
+        }
+    }
+
+    /// <summary>Ends serving: when it returns, no buffer is in a worker's hands and none will be.</summary>
+    internal void Stop()
+    {
+        lock (_gate)
+        {
+            _isStopping = true;
+            while (_busy > 0)
+                Monitor.Wait(_gate);
+            _ring = null;
+        }
+    }
+
+    /// <summary>Takes a buffer for the calling thread, which handles it and gives it back by <see cref="Complete"/>.</summary>
+    /// <param name="buffer">Filled.</param>
+    /// <param name="wake">True when there is more, and a thread that could take it: wake one.</param>
+    /// <returns>False when there is nothing to do; the driver notifies when there is again.</returns>
+    public bool TryTake(DescriptorChain buffer, out bool wake)
+    {
+        ArgumentNullException.ThrowIfNull(buffer);
+        wake = false;
+        lock (_gate)
+        {
+            while (_ring is { } ring && !_isStopping)
+            {
+                switch (ring.TryTake(buffer))
+                {
+                    case TakeResult.Taken:
+                        _busy++;
+                        wake = Share(ring);
+                        return true;
+                    case TakeResult.Broken:
+                        _ring = null;
+                        _broken();
+                        return false;
+                    case TakeResult.Empty when !_isSuppressed:
+                        return false;
+                    default:
+                        _isSuppressed = false;
+                        if (!ring.ResumeNotifications())
+                            return false;
+                        break;
+                }
+            }
+            return false;
+        }
+    }
+
+    /// <summary>Gives a buffer back and tells the driver, if it wants to be told.</summary>
+    /// <param name="buffer">The buffer.</param>
+    /// <param name="written">Bytes written to it, from the start of its writable part.</param>
+    public void Complete(DescriptorChain buffer, uint written)
+    {
+        ArgumentNullException.ThrowIfNull(buffer);
+        var tell = false;
+        lock (_gate)
+        {
+            if (_ring is { } ring)
+            {
+                ring.Complete(buffer, written);
+                tell = ring.NeedsInterrupt();
+            }
+            if (--_busy == 0 && _isStopping)
+                Monitor.PulseAll(_gate);
+        }
+        if (tell)
+            _interrupts.Raise(Vector, VirtioPci.IsrQueue);
+    }
+
+    // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy
+    // it would only cost: they look for more themselves.
+    private bool Share(IVirtQueue ring)
+    {
+        if (_busy < _workers)
+            return ring.ResumeNotifications();
+        if (!_isSuppressed)
+        {
+            _isSuppressed = true;
+            ring.SuppressNotifications();
+        }
+        return false;
+    }
+}

@@ -1,0 +1,159 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
+using Hatchway.Machine.Virtio;
+using Hatchway.Passthrough.Kvm;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Interrupts;
+using Hatchway.Pci.Topology;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Devices;
+
+/// <summary>A virtio device at its place on the guest's bus, with threads of its own.</summary>
+/// <remarks>
+/// A queue's doorbell is an eventfd, which KVM signals when the guest writes there: no vCPU leaves the guest. Each worker waits for all
+/// doorbells and the wish to stop, and one doorbell wakes one of them, or few.
+/// </remarks>
+internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
+{
+    private const int StopToken = -1;
+
+    private readonly KvmVm _vm;
+    private readonly Action<string> _failed;
+    private readonly SoftwareMessageInterrupts _messages;
+    private readonly EventFd[] _doorbells;
+    private readonly EventFd _stop = EventFd.Create();
+    private readonly VirtioFunction _function;
+    private readonly IDisposable? _storage;
+    private readonly Thread[] _threads;
+    private bool _isDisposed;
+
+    /// <param name="parts">What it is made of.</param>
+    /// <param name="device">What it is.</param>
+    /// <param name="storage">Disposed after the last request.</param>
+    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage)
+    {
+        _vm = parts.Vm;
+        _failed = parts.Failed;
+        _storage = storage;
+        Line = parts.Line;
+        Name = parts.Name;
+        _messages = new SoftwareMessageInterrupts(parts.Name, VirtioFunction.VectorsOf(device), parts.Vm, parts.Routes, parts.Log);
+        _doorbells = new EventFd[device.QueueSizes.Count];
+        for (var i = 0; i < _doorbells.Length; i++)
+            _doorbells[i] = EventFd.Create();
+        _function = new VirtioFunction(device, this, parts.Ram, parts.Options);
+        Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), new AssignedOptions { MultiFunction = parts.MultiFunction });
+        Guest.SetInterruptLine(parts.InterruptLine);
+        _threads = new Thread[device.Workers];
+        for (var i = 0; i < _threads.Length; i++)
+        {
+            var worker = i;
+            _threads[i] = new Thread(() => Work(worker)) { Name = $"{parts.Name} {i}", IsBackground = true };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>What a device needs of the machine.</summary>
+    /// <param name="Name">For people.</param>
+    /// <param name="Vm">The VM.</param>
+    /// <param name="Routes">Its interrupt routes.</param>
+    /// <param name="Ram">Its RAM.</param>
+    /// <param name="Map">Its address spaces.</param>
+    /// <param name="Line">The wire of the interrupt pin.</param>
+    /// <param name="InterruptLine">What firmware writes to the interrupt line register.</param>
+    /// <param name="MultiFunction">The slot holds other functions, too.</param>
+    /// <param name="Options">What is offered to the guest.</param>
+    /// <param name="Failed">Ends the guest, for a mistake of ours.</param>
+    /// <param name="Log">Where limitations are told.</param>
+    public sealed record Parts(
+        string Name,
+        KvmVm Vm,
+        InterruptRoutes Routes,
+        IGuestMemory Ram,
+        IGuestAddressMap Map,
+        IInterruptLine Line,
+        byte InterruptLine,
+        bool MultiFunction,
+        VirtioFunctionOptions Options,
+        Action<string> Failed,
+        ILogger Log);
+
+    /// <summary>For people.</summary>
+    public string Name { get; }
+
+    /// <summary>What the guest sees.</summary>
+    public AssignedFunction Guest { get; }
+
+    public IMessageInterrupts Messages => _messages;
+
+    public IInterruptLine Line { get; }
+
+    public void Signal(int vector) => _messages.Signal(vector);
+
+    public void Ring(int queue) => _doorbells[queue].Signal();
+
+    public IDisposable? TryWireDoorbell(int queue, ulong guestPhysical)
+    {
+        try
+        {
+            // A write of any width: the value is the queue's number, which the address says already (VIRTIO 1.2 §4.1.5.2).
+            return _vm.AssignIoEventFd(_doorbells[queue], guestPhysical, 0, isPort: false);
+        }
+        catch (LinuxException)
+        {
+            // The write then comes by an exit.
+            return null;
+        }
+    }
+
+    /// <summary>Takes it from the guest, lets requests in flight end, and closes it.</summary>
+    public void Dispose()
+    {
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
+        Guest.Dispose();
+        _stop.Signal();
+        foreach (var thread in _threads)
+            thread.Join();
+        _messages.Dispose();
+        foreach (var doorbell in _doorbells)
+            doorbell.Dispose();
+        _stop.Dispose();
+        _storage?.Dispose();
+    }
+
+    private void Work(int worker)
+    {
+        try
+        {
+            using var epoll = Epoll.Create();
+            epoll.TryAdd(_stop, StopToken);
+            for (var i = 0; i < _doorbells.Length; i++)
+                epoll.TryAdd(_doorbells[i], i, exclusive: true);
+            Span<int> tokens = stackalloc int[8];
+            while (true)
+            {
+                var count = epoll.Wait(tokens, Timeout.InfiniteTimeSpan);
+                foreach (var token in tokens[..count])
+                {
+                    if (token == StopToken)
+                        return;
+                    // Another worker may have been quicker.
+                    if (_doorbells[token].Take() > 0)
+                        _function.Serve(token, worker);
+                }
+            }
+        }
+#pragma warning disable CA1031 // A mistake of ours in one request: the guest ends with what went wrong.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            _failed($"a request to {Thread.CurrentThread.Name} was answered wrongly, which is a fault of Hatchway's: {failure.GetType().Name}, {failure.Message}");
+        }
+    }
+}
