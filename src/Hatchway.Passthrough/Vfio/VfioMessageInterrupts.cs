@@ -35,6 +35,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     // Vectors that the host has given; 0 while switched off.
     private int _enabled;
 
+    // The host's CPUs had no vector left for one of them, and it was told.
+    private bool _toldOfNone;
+
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         (_name, _device, _index, _vm, _routes, _log) = (name, device, index, vm, routes, log);
@@ -70,6 +73,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         if (_enabled == 0)
             return;
         _enabled = 0;
+        _toldOfNone = false;
         for (var vector = 0; vector < _vectors.Length; vector++)
             Mask(vector);
         try
@@ -106,6 +110,14 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
                 Bind(ref state);
             return true;
         }
+        catch (LinuxException failure) when (failure.Errno == Errno.ENOSPC)
+        {
+            // A guest may have thousands of vectors, of which one line tells as much as many.
+            if (!_toldOfNone)
+                LogNoVector(_name, Kind, vector);
+            _toldOfNone = true;
+            return false;
+        }
         catch (LinuxException failure)
         {
             LogUnmaskFailed(_name, Kind, vector, failure.Message);
@@ -136,7 +148,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         state.Bound = true;
     }
 
-    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again.
+    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till then
+    // its route is free for another.
     private void Wire(ref Vector state, int vector)
     {
         var trigger = EventFd.Create();
@@ -152,6 +165,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
                 Mask(vector);
             state.Trigger = null;
             trigger.Dispose();
+            _routes.Remove([state.Gsi!.Value]);
+            state.Gsi = null;
             throw;
         }
     }
@@ -188,6 +203,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
     private partial void LogNoRoute(string device, string kind, int vector, int routes);
+
+    [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent, as will others: the host's CPUs have no interrupt vector left: give the guest fewer devices, or the host more CPUs")]
+    private partial void LogNoVector(string device, string kind, int vector);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: {Reason}")]
     private partial void LogUnmaskFailed(string device, string kind, int vector, string reason);
