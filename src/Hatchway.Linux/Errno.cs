@@ -49,6 +49,9 @@ public enum Errno
     /// <summary>Not a terminal, or a request that the device does not know.</summary>
     ENOTTY = 25,
 
+    /// <summary>No space left: of a device's interrupts, no vector left on the CPUs.</summary>
+    ENOSPC = 28,
+
     /// <summary>Read-only file system.</summary>
     EROFS = 30,
 }

@@ -48,13 +48,17 @@ internal static partial class TinyGuest
         WriteIoApic(a, 0x10 + (2 * input), LevelTriggered | Vector);
     });
 
+    private static byte[] Interrupted(int slot, uint count, Action<Assembler> route) =>
+        BuildWithHandler((a, handlerAt) => Write(a, slot, count, route, handlerAt));
+
     // In 32-bit code a label is no operand: the first pass finds out where the handler is, and the second writes that into the table.
-    private static byte[] Interrupted(int slot, uint count, Action<Assembler> route)
+    private static byte[] BuildWithHandler(Func<Assembler, uint, Label> write)
     {
         var first = new Assembler(32);
-        var handler = Write(first, slot, count, route, 0);
+        var handler = write(first, 0);
         var result = first.Assemble(new StreamCodeWriter(Stream.Null), LoadAt, BlockEncoderOptions.ReturnNewInstructionOffsets);
-        return Build(a => Write(a, slot, count, route, (uint)result.GetLabelRIP(handler)));
+        var handlerAt = (uint)result.GetLabelRIP(handler);
+        return Build(a => write(a, handlerAt));
     }
 
     private static Label Write(Assembler a, int slot, uint count, Action<Assembler> route, uint handlerAt)

@@ -157,25 +157,25 @@ internal static partial class TinyGuest
         a.hlt();
     }
 
-    private static void WriteConfig(Assembler a, int slot, byte register, uint value)
+    private static void WriteConfig(Assembler a, int slot, byte register, uint value, int function = 0)
     {
-        SelectConfig(a, slot, register);
+        SelectConfig(a, slot, register, function);
         a.mov(dx, 0xCFC);
         a.mov(eax, value);
         a.@out(dx, eax);
     }
 
-    private static void ReadConfig(Assembler a, int slot, byte register)
+    private static void ReadConfig(Assembler a, int slot, byte register, int function = 0)
     {
-        SelectConfig(a, slot, register);
+        SelectConfig(a, slot, register, function);
         a.mov(dx, 0xCFC);
         a.@in(eax, dx);
     }
 
-    private static void SelectConfig(Assembler a, int slot, byte register)
+    private static void SelectConfig(Assembler a, int slot, byte register, int function)
     {
         a.mov(dx, 0xCF8);
-        a.mov(eax, 0x8000_0000u | ((uint)slot << 11) | register);
+        a.mov(eax, 0x8000_0000u | ((uint)slot << 11) | ((uint)function << 8) | register);
         a.@out(dx, eax);
     }
 

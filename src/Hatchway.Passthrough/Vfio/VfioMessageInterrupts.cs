@@ -33,6 +33,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     // Vectors that the host has given; 0 while switched off.
     private int _enabled;
 
+    // The host's CPUs had no vector left for one of them, and it was told.
+    private bool _toldOfNone;
+
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         (_name, _device, _index, _vm, _routes, _log) = (name, device, index, vm, routes, log);
@@ -68,6 +71,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         if (_enabled == 0)
             return;
         _enabled = 0;
+        _toldOfNone = false;
         for (var vector = 0; vector < _vectors.Length; vector++)
             Mask(vector);
         try
@@ -102,6 +106,14 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
                 state.Bind(_vm);
             return true;
         }
+        catch (LinuxException failure) when (failure.Errno == Errno.ENOSPC)
+        {
+            // A guest may have thousands of vectors, of which one line tells as much as many.
+            if (!_toldOfNone)
+                LogNoVector(_name, Kind, vector);
+            _toldOfNone = true;
+            return false;
+        }
         catch (LinuxException failure)
         {
             LogUnmaskFailed(_name, Kind, vector, failure.Message);
@@ -117,7 +129,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     private string Kind => _index == VfioPciIndex.MsixIrq ? "MSI-X" : "MSI";
 
-    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again.
+    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till then
+    // its route is free for another.
     private void Wire(ref IrqfdVector state, int vector)
     {
         var trigger = EventFd.Create();
@@ -132,6 +145,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             state.Unbind(_vm);
             state.Trigger = null;
             trigger.Dispose();
+            if (state.TakeRoute() is { } gsi)
+                _routes.Remove([gsi]);
             throw;
         }
     }
@@ -165,6 +180,12 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     [LoggerMessage(
         LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
     private partial void LogNoRoute(string device, string kind, int vector, int routes);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Device}: {Kind} vector {Vector} stays silent, as will others: the host's CPUs have no interrupt vector left: "
+        + "give the guest fewer devices, or the host more CPUs")]
+    private partial void LogNoVector(string device, string kind, int vector);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: {Reason}")]
     private partial void LogUnmaskFailed(string device, string kind, int vector, string reason);
