@@ -17,6 +17,7 @@ public sealed class BarWindow : IAddressTarget
     private readonly BarHandlerList _handlers;
 
     private readonly List<DirectPages> _direct = [];
+    private IDisposable? _doorbells;
     private ulong? _placed;
     private long _reads;
     private long _writes;
@@ -93,17 +94,16 @@ public sealed class BarWindow : IAddressTarget
             if (segment.Kind == SegmentKind.Direct && ((address + segment.Offset) & (PageSize - 1)) == 0)
                 MapSegment(map, segment, address + segment.Offset);
         }
-        if (Bar.Kind is BarKind.Memory32 or BarKind.Memory64 && _region.TryWireDoorbells(address) is { } doorbells)
-        {
-            lock (_mappingsGate)
-                _mappings.Add(doorbells);
-        }
+        if (Bar.Kind is BarKind.Memory32 or BarKind.Memory64)
+            _doorbells = _region.TryWireDoorbells(address);
         return true;
     }
 
     /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
     internal void Remove(IGuestAddressMap map)
     {
+        _doorbells?.Dispose();
+        _doorbells = null;
         foreach (var pages in _direct)
             pages.End();
         _direct.Clear();
