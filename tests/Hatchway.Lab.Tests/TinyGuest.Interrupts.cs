@@ -1,3 +1,4 @@
+using Hatchway.SmallGuests;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -53,7 +54,7 @@ internal static partial class TinyGuest
     {
         var first = new Assembler(32);
         var handler = Write(first, slot, count, route, 0);
-        var result = first.Assemble(new StreamCodeWriter(Stream.Null), LoadAt, BlockEncoderOptions.ReturnNewInstructionOffsets);
+        var result = first.Assemble(new StreamCodeWriter(Stream.Null), PvhKernel.LoadAt, BlockEncoderOptions.ReturnNewInstructionOffsets);
         return Build(a => Write(a, slot, count, route, (uint)result.GetLabelRIP(handler)));
     }
 
