@@ -1,3 +1,4 @@
+using Hatchway.SmallGuests;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -56,7 +57,7 @@ internal static partial class TinyGuest
     {
         var first = new Assembler(32);
         var handler = write(first, 0);
-        var result = first.Assemble(new StreamCodeWriter(Stream.Null), LoadAt, BlockEncoderOptions.ReturnNewInstructionOffsets);
+        var result = first.Assemble(new StreamCodeWriter(Stream.Null), PvhKernel.LoadAt, BlockEncoderOptions.ReturnNewInstructionOffsets);
         var handlerAt = (uint)result.GetLabelRIP(handler);
         return Build(a => write(a, handlerAt));
     }

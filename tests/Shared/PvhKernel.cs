@@ -6,7 +6,8 @@ namespace Hatchway.SmallGuests;
 /// <summary>A few instructions as an ELF file with a PVH entry, in 32-bit protected mode (xen/include/public/arch-x86/hvm/start_info.h).</summary>
 internal static class PvhKernel
 {
-    private const uint LoadAt = 0x10_0000;
+    /// <summary>Where its first instruction is.</summary>
+    public const uint LoadAt = 0x10_0000;
     private const int HeaderBytes = 64;
     private const int ProgramHeaderBytes = 56;
     private const int NoteBytes = 20;
