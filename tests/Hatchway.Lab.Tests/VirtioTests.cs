@@ -87,7 +87,8 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
         Assert.StartsWith("virtio_rng", run.Result("rng"), StringComparison.Ordinal);
         Assert.Equal("65536", run.Result("random.bytes"));
         Assert.NotEqual(run.Result("random.1"), run.Result("random.2"));
-        Assert.Contains(run.Section("interrupts"), static line => line.Contains("PCI-MSI", StringComparison.Ordinal) && line.EndsWith("virtio0-req.0", StringComparison.Ordinal));
+        Assert.Contains(run.Section("interrupts"), static line =>
+            line.Contains("PCI-MSI", StringComparison.Ordinal) && line.EndsWith("virtio0-req.0", StringComparison.Ordinal));
         Assert.DoesNotContain("WARNING", run.Output, StringComparison.Ordinal);
 
         // Each of these requests rang a doorbell. An exit for each would be more than all accesses of booting and of the script.

@@ -13,8 +13,8 @@ public sealed class KernelHeaderTests
 {
     private static readonly string[] Headers =
     [
-        "stddef.h", "stdio.h", "linux/kvm.h", "linux/vfio.h", "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h", "sys/uio.h",
-        "linux/fs.h",
+        "stddef.h", "stdio.h", "linux/kvm.h", "linux/vfio.h", "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h",
+        "sys/uio.h", "linux/fs.h",
     ];
 
     private static readonly Dictionary<string, int> Native = AskCompiler();

@@ -90,8 +90,9 @@ internal sealed class PackedQueue : IVirtQueue
 
     public bool ResumeNotifications()
     {
+        var wish = _available.Index | (_available.Wrap ? 1 << EventWrapBit : 0);
         if (_eventIndex)
-            _memory.WriteRelease(_settings.Device + EventDescriptor, (ushort)(_available.Index | (_available.Wrap ? 1 << EventWrapBit : 0)));
+            _memory.WriteRelease(_settings.Device + EventDescriptor, (ushort)wish);
         _memory.WriteRelease(_settings.Device + EventFlags, _eventIndex ? TellAtDescriptor : TellAlways);
         Interlocked.MemoryBarrier();
         return HasMore;

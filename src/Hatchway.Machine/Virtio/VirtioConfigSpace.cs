@@ -7,7 +7,8 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>The config space of a virtio function (VIRTIO 1.2 §4.1.2, §4.1.4): one 64-bit BAR, MSI-X, and where the structures are.</summary>
+/// <summary>The config space of a virtio function (VIRTIO 1.2 §4.1.2, §4.1.4): one 64-bit BAR, MSI-X, and where the structures
+/// are.</summary>
 /// <remarks>
 /// A guest gets here behind the mediator of an assigned function, which serialises writes, and has BARs, MSI-X and the interrupt
 /// registers itself. What is left is the command register and the window of the capability for configuration access.

@@ -45,8 +45,8 @@ public sealed class VirtioFunction : IHostFunction
         _interrupts = new VirtioInterrupts(host);
         MsiX = options.MsiX ? host.Messages : null;
         var vectors = MsiX?.Count ?? 0;
-        _common = new CommonConfiguration(
-            device, host, _interrupts, new QueueMemory(memory), device.Features | Offered | (options.Packed ? Feature.PackedRing : 0), vectors);
+        var offered = device.Features | Offered | (options.Packed ? Feature.PackedRing : 0);
+        _common = new CommonConfiguration(device, host, _interrupts, new QueueMemory(memory), offered, vectors);
         _config = new VirtioConfigSpace(device, vectors, _interrupts, _common.SetBusMaster);
         _region = new VirtioRegion(_common, device, _interrupts, host);
         _config.SetWindow(_region);

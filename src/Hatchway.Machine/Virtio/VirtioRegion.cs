@@ -4,7 +4,8 @@ using Hatchway.Pci.Bars;
 namespace Hatchway.Machine.Virtio;
 
 /// <summary>The BAR of a virtio function: each structure on a page of its own (VIRTIO 1.2 §4.1.4).</summary>
-internal sealed class VirtioRegion(CommonConfiguration common, IVirtioDevice device, VirtioInterrupts interrupts, IVirtioHost host) : IHostRegion
+internal sealed class VirtioRegion(
+    CommonConfiguration common, IVirtioDevice device, VirtioInterrupts interrupts, IVirtioHost host) : IHostRegion
 {
     public const uint CommonAt = 0x0000;
     public const uint IsrAt = 0x1000;

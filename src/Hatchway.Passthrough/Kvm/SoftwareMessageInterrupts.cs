@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Hatchway.Passthrough.Kvm;
 
 /// <summary>MSI-X of a device in software: its vectors are eventfds, which this process signals and KVM delivers.</summary>
-/// <remarks>The caller serialises calls, but for <see cref="Signal"/>, which any thread may call at any time until it is disposed.</remarks>
+/// <remarks>The caller serialises calls, but for <see cref="Signal"/>, which any thread may call until it is disposed.</remarks>
 public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDisposable
 {
     private readonly string _name;

@@ -15,7 +15,15 @@ namespace Hatchway.CommandLine;
 /// <param name="Serial">The name that the guest reads, or null.</param>
 /// <param name="Threads">Requests that are worked on at once.</param>
 internal sealed record VirtioBlockOptions(
-    string Path, bool ReadOnly, bool NoCache, bool Direct, bool NoDelete, uint? LogicalBlock, uint? PhysicalBlock, string? Serial, int Threads)
+    string Path,
+    bool ReadOnly,
+    bool NoCache,
+    bool Direct,
+    bool NoDelete,
+    uint? LogicalBlock,
+    uint? PhysicalBlock,
+    string? Serial,
+    int Threads)
 {
     private const int MostThreads = 16;
     private const int DefaultThreads = 4;
@@ -53,7 +61,7 @@ internal sealed record VirtioBlockOptions(
         if (sizes.Length > 2 || !TrySize(sizes[0], out var logical) || !TrySize(sizes[^1], out var physical) || physical < logical)
         {
             throw new UserException(
-                $"{node.Origin("sectorsize")}: '{text}': write LOGICAL[/PHYSICAL], powers of two from 512 to 65536, as sectorsize=512/4096");
+                $"{node.Origin("sectorsize")}: '{text}': write LOGICAL[/PHYSICAL], powers of two from 512 to 65536, as 512/4096");
         }
         return (logical, physical);
     }

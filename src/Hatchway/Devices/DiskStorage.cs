@@ -23,7 +23,8 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
         LogicalBlock = options.LogicalBlock ?? file.LogicalBlock;
         PhysicalBlock = Math.Max(LogicalBlock, options.PhysicalBlock ?? (file.IsBlockDevice ? file.PhysicalBlock : FilePhysicalBlock));
         // A hole behind the end changes nothing, and tells whether the file system has holes.
-        CanDiscard = options is { ReadOnly: false, NoDelete: false } && (file.IsBlockDevice || file.TryDiscard((long)file.Length, LogicalBlock));
+        CanDiscard = options is { ReadOnly: false, NoDelete: false }
+            && (file.IsBlockDevice || file.TryDiscard((long)file.Length, LogicalBlock));
     }
 
     public ulong Length => _file.Length;
@@ -89,7 +90,8 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
         }
         catch (LinuxException failure) when (failure.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS && !options.ReadOnly)
         {
-            throw new UserException($"{origin}: {options.Path} can't be written ({failure.Errno}): give yourself the right to, or add ',ro'");
+            throw new UserException(
+                $"{origin}: {options.Path} can't be written ({failure.Errno}): give yourself the right to, or add ',ro'");
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EINVAL && options.NoCache)
         {

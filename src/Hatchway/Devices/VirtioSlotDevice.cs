@@ -46,7 +46,8 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         for (var i = 0; i < _doorbells.Length; i++)
             _doorbells[i] = EventFd.Create();
         _function = new VirtioFunction(device, this, parts.Ram, parts.Options);
-        Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), new AssignedOptions { MultiFunction = parts.MultiFunction });
+        var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
+        Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
         Guest.SetInterruptLine(parts.InterruptLine);
         _threads = new Thread[device.Workers];
         for (var i = 0; i < _threads.Length; i++)
@@ -153,7 +154,9 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         catch (Exception failure)
 #pragma warning restore CA1031
         {
-            _failed($"a request to {Thread.CurrentThread.Name} was answered wrongly, which is a fault of Hatchway's: {failure.GetType().Name}, {failure.Message}");
+            _failed(
+                $"a request to the device at {Thread.CurrentThread.Name} was answered wrongly, which is a fault of Hatchway's: "
+                + $"{failure.GetType().Name}, {failure.Message}");
         }
     }
 }

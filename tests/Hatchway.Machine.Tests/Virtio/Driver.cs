@@ -8,7 +8,8 @@ using Hatchway.Pci.Topology;
 namespace Hatchway.Machine.Tests.Virtio;
 
 /// <summary>What a driver is to negotiate.</summary>
-internal sealed record DriverOptions(bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool MsiX = true);
+internal sealed record DriverOptions(
+    bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool MsiX = true);
 
 /// <summary>A guest's driver of a virtio function: finds the structures by the capabilities, negotiates, and sets one queue up.</summary>
 internal sealed class Driver : IDisposable

@@ -123,7 +123,8 @@ public sealed class TransportTests : IDisposable
     {
         using var driver = new Driver(static memory => new EchoDevice(memory), msix: false);
         driver.Start(new DriverOptions(MsiX: false));
-        Assert.NotEqual((uint)CapabilityId.MsiX, driver.GetConfig((int)driver.GetConfig(Header.CapabilitiesPointer, AccessWidth.Byte), AccessWidth.Byte));
+        var first = (int)driver.GetConfig(Header.CapabilitiesPointer, AccessWidth.Byte);
+        Assert.NotEqual((uint)CapabilityId.MsiX, driver.GetConfig(first, AccessWidth.Byte));
         Assert.Equal(0xFFFFul, driver.Common(0x1A, AccessWidth.Word));
         driver.Ring.WantInterrupt(after: 0);
         driver.Ring.Offer(false, new Piece(Data, 8, true));

@@ -166,7 +166,9 @@ public sealed class VirtioBlock : IVirtioDevice
             var bytes = (ulong)sectors * Block.SectorBytes;
             if (sectors > MaximumRangeSectors || !TryPlace(BinaryPrimitives.ReadUInt64LittleEndian(scratch), bytes, out var at))
                 return BlockStatus.Error;
-            if (sectors > 0 && !(type == BlockRequest.Discard ? _storage.TryDiscard(at, bytes) : _storage.TryWriteZeroes(at, bytes, flags != 0)))
+            if (sectors == 0)
+                continue;
+            if (!(type == BlockRequest.Discard ? _storage.TryDiscard(at, bytes) : _storage.TryWriteZeroes(at, bytes, flags != 0)))
                 return BlockStatus.Error;
         }
         return Result(!_isWriteThrough || _storage.TryFlush());
