@@ -56,7 +56,7 @@ internal static class RunCommand
         if (bytes > host)
             throw new UserException($"-m: {MemorySize.Format(bytes)} is more than this host has, {MemorySize.Format(host)}: give less");
         var limit = ResourceLimits.MemoryLock.Soft;
-        if (options.MemoryLocked && limit < bytes && !ResourceLimits.HasCapability(ResourceLimits.CapIpcLock))
+        if (options.MemoryLocked && limit < bytes && !ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock))
         {
             throw new UserException(
                 $"{options.Settings.Root.Origin("memory.wired")}: {bytes >> 10} KiB are to be locked, but this process may lock {limit >> 10} KiB: "

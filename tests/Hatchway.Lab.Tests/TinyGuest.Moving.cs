@@ -1,3 +1,4 @@
+using Hatchway.SmallGuests;
 using System.Buffers.Binary;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
@@ -212,12 +213,12 @@ internal static partial class TinyGuest
             0x66, 0xEA,                                     // jmp 10h:LoadAt
         ];
         code.CopyTo(bytes);
-        Write(bytes, code.Length, LoadAt, 4);
-        Write(bytes, code.Length + 4, CodeSelector, 2);
-        Write(bytes, TablePointer, 31, 2);
-        Write(bytes, TablePointer + 2, DescriptorsAt, 4);
-        Write(bytes, DescriptorsAt - TrampolineAt + CodeSelector, 0x00CF_9B00_0000_FFFF, 8);
-        Write(bytes, DescriptorsAt - TrampolineAt + DataSelector, 0x00CF_9300_0000_FFFF, 8);
+        PvhKernel.Write(bytes, code.Length, PvhKernel.LoadAt, 4);
+        PvhKernel.Write(bytes, code.Length + 4, CodeSelector, 2);
+        PvhKernel.Write(bytes, TablePointer, 31, 2);
+        PvhKernel.Write(bytes, TablePointer + 2, DescriptorsAt, 4);
+        PvhKernel.Write(bytes, DescriptorsAt - TrampolineAt + CodeSelector, 0x00CF_9B00_0000_FFFF, 8);
+        PvhKernel.Write(bytes, DescriptorsAt - TrampolineAt + DataSelector, 0x00CF_9300_0000_FFFF, 8);
         return bytes;
     }
 }

@@ -57,7 +57,8 @@ internal static class PvhKernel
         Write(file, at + 48, 4, 8);
     }
 
-    private static void Write(byte[] file, int at, ulong value, int bytes)
+    /// <summary>Puts a little-endian number of up to 8 bytes in place.</summary>
+    public static void Write(byte[] file, int at, ulong value, int bytes)
     {
         Span<byte> all = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(all, value);

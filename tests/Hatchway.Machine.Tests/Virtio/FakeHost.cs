@@ -67,7 +67,7 @@ internal sealed class FakeHost(int vectors) : IVirtioHost, IMessageInterrupts, I
 
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target) => true;
 
-    public bool TryClaimPage(ulong page, IAddressTarget owner, Action giveUp) => false;
+    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant) => claimant.Lose();
 
     public void Unmap(AddressSpaceKind kind, IAddressTarget target)
     {
