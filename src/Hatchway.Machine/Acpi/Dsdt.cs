@@ -45,6 +45,8 @@ internal static class Dsdt
         };
         if (description.HasCom1)
             children.Add(Com1());
+        if (description.HasFwCfg)
+            children.Add(FirmwareConfiguration());
         return Device("PCI0", [.. children]);
     }
 
@@ -106,6 +108,13 @@ internal static class Dsdt
         Name("_HID", EisaId("PNP0501")),
         Name("_UID", Integer(1)),
         Name("_CRS", Template(Io(0x3F8, 8), Irq(4))));
+
+    // QEMU docs/specs/fw_cfg.rst, "ACPI Interface".
+    private static AmlTerm FirmwareConfiguration() => Device(
+        "FWCF",
+        Name("_HID", String("QEMU0002")),
+        Name("_STA", Integer(0xB)),
+        Name("_CRS", Template(Io(FwCfg.FirstPort, FwCfg.PortCount))));
 
     // Systems trust the MCFG only where a motherboard resource claims the same range (PCI Firmware 3.3 §4.1.2).
     private static AmlTerm EcamReservation(MemoryLayout layout) => Device(

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
@@ -14,6 +15,12 @@ namespace Hatchway.Machine.Memory;
 /// 0xFEFF_C000            KVM's identity map page and TSS, 16 KiB
 /// 4 GiB                  the rest of RAM
 /// above RAM              64-bit PCI window, to the end of the physical address space
+/// </code>
+/// With firmware, which has its own idea of the windows (<see cref="ForFirmware"/>), it differs:
+/// <code>
+/// 0x8000_0000            32-bit PCI window; from 0xC000_0000 when there is RAM above 2 GiB
+/// 0xFC00_0000            ECAM of bus 0, 1 MiB
+/// 0xFF00_0000            flash, ending at 4 GiB
 /// </code>
 /// </remarks>
 public sealed class MemoryLayout
@@ -39,6 +46,7 @@ public sealed class MemoryLayout
     /// <summary>The fewest physical address bits a layout can be made for: what a processor without PAE has.</summary>
     public const int MinimumPhysicalAddressBits = 32;
 
+    private const ulong FirmwareWindowEnd = 0xFC00_0000;
     private const ulong PageSize = 4096;
     private const ulong SmallestRam = 1 << 20;
 
@@ -55,11 +63,17 @@ public sealed class MemoryLayout
         Mmio64 = mmio64;
     }
 
+    /// <summary>Where flash may begin; it ends at 4 GiB, below which a CPU finds its first instruction.</summary>
+    public const ulong FlashStart = 0xFF00_0000;
+
+    /// <summary>Where flash ends.</summary>
+    public const ulong FlashEnd = HighRamStart;
+
     /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
     public IReadOnlyList<RamRange> Ram { get; }
 
     /// <summary>The window for memory BARs below 4 GiB.</summary>
-    public BridgeWindow Mmio32 { get; } = new(LowRamEnd, 0x2000_0000);
+    public BridgeWindow Mmio32 { get; private init; } = new(LowRamEnd, 0x2000_0000);
 
     /// <summary>The window for memory BARs above RAM; its length is zero when the physical address space leaves no room.</summary>
     public BridgeWindow Mmio64 { get; }
@@ -68,7 +82,7 @@ public sealed class MemoryLayout
     public BridgeWindow Ports { get; } = new(0x1000, 0xF000);
 
     /// <summary>Where the config space of bus 0 is seen as memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
-    public ulong EcamStart { get; } = 0xE000_0000;
+    public ulong EcamStart { get; private init; } = 0xE000_0000;
 
     /// <summary>Makes the layout of a guest.</summary>
     /// <param name="ramBytes">Bytes of RAM: whole pages of 4 KiB, 1 MiB to <see cref="MaximumRam"/>.</param>
@@ -84,6 +98,26 @@ public sealed class MemoryLayout
             ? [new(0, 0, low)]
             : [new(0, 0, low), new(HighRamStart, low, ramBytes - low)];
         return new MemoryLayout(ram, WindowAbove(Math.Max(ram[^1].End, HighRamStart), PhysicalEnd(physicalAddressBits)));
+    }
+
+    /// <summary>Makes the layout of a guest that firmware starts, which places the BARs itself.</summary>
+    /// <remarks>
+    /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from there
+    /// to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does not
+    /// know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is forwarded.
+    /// </remarks>
+    /// <inheritdoc cref="For"/>
+    public static MemoryLayout ForFirmware(ulong ramBytes, int physicalAddressBits)
+    {
+        var layout = For(ramBytes, physicalAddressBits);
+        var window = HighRamStart - (1ul << BitOperations.Log2(HighRamStart - layout.Ram[0].End));
+        var high = (Math.Max(layout.Ram[^1].End, HighRamStart) + SmallestWindowAlignment - 1) & ~(SmallestWindowAlignment - 1);
+        var end = PhysicalEnd(physicalAddressBits);
+        return new MemoryLayout([.. layout.Ram], high < end ? new(high, end - high) : default)
+        {
+            Mmio32 = new(window, FirmwareWindowEnd - window),
+            EcamStart = FirmwareWindowEnd,
+        };
     }
 
     /// <summary>The most RAM that a guest can have: all of its physical addresses but the last GiB below 4 GiB.</summary>
