@@ -137,7 +137,7 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
                 Finish(Status.None);
                 break;
             case Mode.BufferCount:
-                StartBuffer(offset, value);
+                StartBuffer(value);
                 break;
             case Mode.BufferData:
                 AddToBuffer(offset, value);
@@ -203,17 +203,20 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
         return _memory.TryKeep(start, BlockSize) ? Status.None : Status.EraseError;
     }
 
-    private void StartBuffer(int offset, byte count)
+    private void StartBuffer(byte count)
     {
-        // The buffer is the block's bytes at which the first datum goes; it never crosses a block's end.
-        (_left, _bufferStart, _bufferEnd) = (count + 1, -1, offset | (BlockSize - 1));
+        (_left, _bufferStart) = (count + 1, -1);
         Enter(Mode.BufferData);
     }
 
     private void AddToBuffer(int offset, byte value)
     {
+        // The range begins where the first datum goes, and never crosses its block's end. What is not written in it stays as it is.
         if (_bufferStart < 0)
+        {
             (_bufferStart, _bufferEnd) = (offset, Math.Min(offset | (BlockSize - 1), offset + _left - 1));
+            _memory.Content[_bufferStart..(_bufferEnd + 1)].CopyTo(_buffer);
+        }
         // A datum outside the buffer's range belongs to nothing.
         if (offset >= _bufferStart && offset <= _bufferEnd)
             _buffer[offset - _bufferStart] = value;

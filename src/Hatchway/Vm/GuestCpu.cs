@@ -37,7 +37,7 @@ internal static class GuestCpu
     private const byte DataType = 0x3;
     private const byte BusyTaskType = 0xB;
 
-    // Set by firmware; without it Linux takes REP MOVSB and STOSB for slow.
+    // Set after a reset; without it Linux takes REP MOVSB and STOSB for slow.
     private const uint MiscellaneousEnable = 0x1A0;
     private const ulong FastStrings = 1 << 0;
 
@@ -80,10 +80,16 @@ internal static class GuestCpu
     }
 
     /// <summary>Brings a CPU into the state in which firmware would hand it to a kernel; the first also gets the kernel's own.</summary>
-    public static void Start(KvmVcpu vcpu, bool isFirst, BootState boot, int physicalAddressBits)
+    /// <param name="vcpu">The CPU, as KVM makes it: after a reset, at F000:FFF0.</param>
+    /// <param name="isFirst">It is the one that starts.</param>
+    /// <param name="boot">How it starts; null when there is firmware to bring it there, which wants it as it is.</param>
+    /// <param name="physicalAddressBits">Its physical address width.</param>
+    public static void Start(KvmVcpu vcpu, bool isFirst, BootState? boot, int physicalAddressBits)
     {
-        SetMemoryTypes(vcpu, physicalAddressBits);
         vcpu.SetMsrs([new(MiscellaneousEnable, FastStrings)]);
+        if (boot is null)
+            return;
+        SetMemoryTypes(vcpu, physicalAddressBits);
         if (!isFirst)
             return;
         vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);

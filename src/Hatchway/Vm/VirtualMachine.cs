@@ -1,4 +1,5 @@
 using Hatchway.CommandLine;
+using Hatchway.Firmware;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
@@ -10,6 +11,7 @@ using Hatchway.Passthrough.Host;
 using Hatchway.Passthrough.Kvm;
 using Hatchway.Passthrough.Vfio;
 using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
 using Hatchway.Terminal;
 using Microsoft.Extensions.Logging;
 
@@ -39,10 +41,11 @@ internal sealed class VirtualMachine : IDisposable
         try
         {
             _end = Own(new GuestEnd());
+            var firmware = options.Firmware is null ? null : Own(FirmwareFiles.Open(options.Firmware, options.Name));
             var kvm = Own(KvmSystem.Open());
             var supported = kvm.GetSupportedCpuid();
             var addressBits = GuestCpu.PhysicalAddressBits(supported);
-            var layout = Layout(options.MemoryBytes, addressBits);
+            var layout = Layout(options.MemoryBytes, addressBits, firmware is not null);
             Vm = Own(kvm.CreateVm());
             Vm.SetReservedPages(MemoryLayout.TssAddress, MemoryLayout.IdentityMapAddress);
             Vm.CreateInterruptControllers();
@@ -51,12 +54,15 @@ internal sealed class VirtualMachine : IDisposable
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System));
             AddEmulated(options);
             AddPassthru(options, hosts, ram, log);
-            foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
-                log.BarWithoutRoom(failure);
+            if (firmware is null)
+                PlaceBars(layout, log);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
-            var boot = Load(options, layout, ram);
+            var description = Describe(options, layout);
+            if (firmware is not null)
+                Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, Vm, _pc, ram, log));
+            var boot = firmware is null ? Load(options, description, ram) : null;
             AddVcpus(options.Cpus, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             if (options.SerialPorts.Count > 0)
             {
@@ -158,11 +164,11 @@ internal sealed class VirtualMachine : IDisposable
         return part;
     }
 
-    private static MemoryLayout Layout(ulong bytes, int addressBits)
+    private static MemoryLayout Layout(ulong bytes, int addressBits, bool hasFirmware)
     {
         var most = MemoryLayout.MaximumRam(addressBits);
         return bytes <= most
-            ? MemoryLayout.For(bytes, addressBits)
+            ? hasFirmware ? MemoryLayout.ForFirmware(bytes, addressBits) : MemoryLayout.For(bytes, addressBits)
             : throw new UserException($"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
     }
 
@@ -174,10 +180,20 @@ internal sealed class VirtualMachine : IDisposable
         foreach (var slot in options.Slots)
         {
             if (slot.Emulation is HostBridgeSlot)
-                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.HostBridge(IsMultiFunction(options, slot)));
+                _pc.Bus.Add(slot.Slot, slot.Function, HostBridge(options, IsMultiFunction(options, slot)));
             else if (slot.Emulation is LpcSlot)
                 _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(IsMultiFunction(options, slot)));
         }
+    }
+
+    private static IPciFunction HostBridge(RunOptions options, bool multiFunction) =>
+        options.Firmware is null ? Bridges.HostBridge(multiFunction) : Bridges.I440FxHostBridge(multiFunction);
+
+    // As firmware does where there is one.
+    private void PlaceBars(MemoryLayout layout, ILogger log)
+    {
+        foreach (var failure in new BarAllocator(layout.Ports, layout.Mmio32, layout.Mmio64).Assign([.. _devices.Select(static d => d.Guest)]))
+            log.BarWithoutRoom(failure);
     }
 
     private void AddPassthru(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, GuestRam ram, ILogger log)
@@ -195,15 +211,20 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private static BootState Load(RunOptions options, MemoryLayout layout, GuestRam ram)
+    private static AcpiDescription Describe(RunOptions options, MemoryLayout layout)
     {
         var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
-        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, options.SerialPorts.Count > 0, slots), ram);
+        return new AcpiDescription(options.Cpus, layout, options.SerialPorts.Count > 0, slots) { HasFwCfg = options.Firmware is not null };
+    }
+
+    private static BootState Load(RunOptions options, AcpiDescription description, GuestRam ram)
+    {
+        var rsdp = AcpiTables.Write(description, ram);
         try
         {
-            using var kernel = File.OpenRead(options.Kernel);
+            using var kernel = File.OpenRead(options.Kernel!);
             using var initrd = options.Initrd is null ? null : File.OpenRead(options.Initrd);
-            return KernelLoader.Load(new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp), ram, layout);
+            return KernelLoader.Load(new BootRequest(kernel, options.Kernel!, initrd, options.Initrd, options.CommandLine, rsdp), ram, description.Layout);
         }
         catch (BootException failure)
         {
@@ -215,7 +236,7 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddVcpus(int count, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState boot, int addressBits)
+    private void AddVcpus(int count, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState? boot, int addressBits)
     {
         for (var id = 0; id < count; id++)
         {

@@ -29,4 +29,10 @@ internal static partial class VmLog
 
     [LoggerMessage(LogLevel.Warning, "{Device} reports an uncorrectable error: 'dmesg' of the host says which; what the guest does with the device may fail until its driver resets it")]
     public static partial void UncorrectableError(this ILogger log, PciAddress device);
+
+    [LoggerMessage(LogLevel.Warning, "-l bootrom: no file for firmware's variables: what it or the guest keeps in them, as boot entries, is gone at the end")]
+    public static partial void NoVariables(this ILogger log);
+
+    [LoggerMessage(LogLevel.Warning, "firmware's variables can't be written to their file ({Reason}): what changes in them is gone at the end")]
+    public static partial void VariablesNotKept(this ILogger log, string reason);
 }
