@@ -30,7 +30,7 @@ public sealed class FirmwareTests : IDisposable
     public void A_guests_own_variables_are_copied_once_and_then_kept()
     {
         var fresh = Write("VARS.fd", 8192);
-        File.SetUnixFileMode(fresh, UnixFileMode.UserRead);
+        new FileInfo(fresh).IsReadOnly = true;
         var state = Path.Combine(_folder.FullName, "state/guest");
 
         var own = InstalledFirmware.OwnVariables(fresh, state);
