@@ -27,7 +27,8 @@ public static class Bridges
         Make(Piix.Vendor, Piix.HostBridgeDevice, HostBridgeClass, multiFunction);
 
     /// <summary>
-    /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that function's
+    /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that
+    /// function's
     /// two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a PIIX4 is there.
     /// </summary>
     public static IPciFunction PowerManagementRegisters()

@@ -13,7 +13,8 @@ namespace Hatchway.Machine.Devices;
 /// 0x511   1      data: the next byte of the selected item; it shares a port with the selector's upper half
 /// 0x514   8      DMA: the big-endian address of a request; writing the lower half starts it
 /// </code>
-/// <para>Every item is read-only to the guest. Items are added before the guest runs; then any thread, though selecting and reading are several
+/// <para>Every item is read-only to the guest. Items are added before the guest runs; then any thread, though selecting and reading are
+/// several
 /// accesses, which the guest has to serialise.</para>
 /// </remarks>
 public sealed class FwCfg : IAddressTarget

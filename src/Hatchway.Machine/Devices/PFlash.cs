@@ -2,7 +2,9 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>A parallel flash chip, 8 bits wide, with Intel's command set 0001 (JEDEC JEP137, Intel AP-646 "Common Flash Memory Interface").</summary>
+/// <summary>
+/// A parallel flash chip, 8 bits wide, with Intel's command set 0001 (JEDEC JEP137, Intel AP-646 "Common Flash Memory Interface").
+/// </summary>
 /// <remarks>
 /// <code>
 /// FF, 00        read the array: the content is memory            70     read status
@@ -10,8 +12,10 @@ namespace Hatchway.Machine.Devices;
 /// 20, D0        erase the block                                  90     read identifiers
 /// E8, N, ..., D0  program N + 1 bytes of one block               98     CFI query
 /// </code>
-/// <para>As QEMU's, which is the one that edk2's driver is written for, and unlike a chip, clearing the status clears its ready bit, too (the driver
-/// tells flash from RAM by that), and programming sets bits as well as it clears them. Nothing takes time: a command is done when its last cycle is.</para>
+/// <para>As QEMU's, which is the one that edk2's driver is written for, and unlike a chip, clearing the status clears its ready bit, too
+/// (the driver
+/// tells flash from RAM by that), and programming sets bits as well as it clears them. Nothing takes time: a command is done when its
+/// last cycle is.</para>
 /// <para>Any thread. The content is the guest's to read directly while the array is read, so that code and data in it cost no exit.</para>
 /// </remarks>
 public sealed class PFlash : IAddressTarget, IByteRegisters
@@ -22,7 +26,7 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
     private const byte Erased = 0xFF;
     private const byte Confirm = 0xD0;
 
-    // The manufacturer's identifier, Intel's, and a device that QEMU's chip names, too (28F640).
+    // Intel's identifier and the 28F128J3's, which QEMU's chip names, too.
     private const byte Manufacturer = 0x89;
     private const byte DeviceId = 0x18;
 

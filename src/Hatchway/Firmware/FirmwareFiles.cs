@@ -21,7 +21,9 @@ internal sealed class FirmwareFiles : IDisposable
     /// <summary>What lies below the code in flash, whole blocks; none when the firmware has no variables that last.</summary>
     public byte[] Variables { get; }
 
-    /// <summary>The file that changes of <see cref="Variables"/> are written to, held against another guest; null when there are none.</summary>
+    /// <summary>
+    /// The file that changes of <see cref="Variables"/> are written to, held against another guest; null when there are none.
+    /// </summary>
     public FileStream? KeptVariables { get; }
 
     /// <summary>Finds and reads the files.</summary>

@@ -6,7 +6,8 @@ internal static class InstalledFirmware
     /// <summary>The guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
     public const string VariablesName = "VARS.fd";
 
-    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them: there is none.
+    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them: there is
+    // none.
     private static readonly (string Code, string Variables)[] s_places =
     [
         // Debian and Ubuntu, package ovmf.
@@ -33,7 +34,9 @@ internal static class InstalledFirmware
             + "or give --kernel FILE or -l bootrom,CODE.fd");
     }
 
-    /// <summary>The fresh variables that belong to a firmware's code by its name, as OVMF_VARS_4M.fd to OVMF_CODE_4M.fd; null when there are none.</summary>
+    /// <summary>
+    /// The fresh variables that belong to a firmware's code by its name, as OVMF_VARS_4M.fd to OVMF_CODE_4M.fd; null when there are none.
+    /// </summary>
     public static string? FreshVariables(string code)
     {
         var name = Path.GetFileName(code);
@@ -45,7 +48,8 @@ internal static class InstalledFirmware
     }
 
     /// <summary>
-    /// Where what a guest keeps from one start to the next is: for root below /var/lib/hatchway, else where the XDG base directory specification
+    /// Where what a guest keeps from one start to the next is: for root below /var/lib/hatchway, else where the XDG base directory
+    /// specification
     /// has a program's state.
     /// </summary>
     /// <exception cref="UserException">The guest's name can't be a folder's.</exception>
