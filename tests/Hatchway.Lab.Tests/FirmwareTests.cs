@@ -46,6 +46,7 @@ public sealed class FirmwareTests : IDisposable
             # The kernel's own messages would come between the lines.
             dmesg -n 1
             [ -d /sys/firmware/efi ] && echo "RESULT efi=yes"
+            modprobe efivarfs
             mount -t efivarfs efivarfs /sys/firmware/efi/efivars
             variable=/sys/firmware/efi/efivars/Hatchway-5a5a5a5a-1234-4321-abcd-0123456789ab
             # Four bytes of attributes come first: non-volatile, and for the boot's and the system's time.
