@@ -19,7 +19,7 @@ lab_fail() {
 # The version of everything that is built: of the scripts, sources and kernel that it is built from. Several checkouts
 # share the cache, so each version has its own folder.
 lab_version() {
-    (cd "$lab_dir" && cat lib.sh prepare init/* src/*.* src/uio_edu/* "$lab_cache/linux/release") | sha256sum | cut -c 1-16
+    (cd "$lab_dir" && cat lib.sh prepare init/* src/*.* src/*/* "$lab_cache/linux/release") | sha256sum | cut -c 1-16
 }
 
 # lab_linux: the unpacked kernel. lab_built: what was built for it. Fails when lab/prepare has to be run.

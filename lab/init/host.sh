@@ -6,7 +6,7 @@
 #   lab.writable=BASE64    folder of the real machine to mount read-write (repeatable; 9p tags w0, w1, ...)
 #   lab.bind=LIST          slots (06,07.1,...) or "all": bound to vfio-pci
 #   lab.drivers            load the host's own drivers for all other lab devices
-#   lab.kvm                load kvm-amd
+#   lab.kvm                load kvm-amd, and what works around a fault of the processor that QEMU emulates
 
 /bin/busybox mkdir -p /bin /dev /proc /sys /root /lower /upper
 /bin/busybox --install -s /bin
@@ -78,7 +78,7 @@ for word in $(cat /proc/cmdline); do
             ;;
         lab.bind=*) bind=$bind,$value ;;
         lab.drivers) drivers=yes ;;
-        lab.kvm) kvm=kvm_amd ;;
+        lab.kvm) kvm='kvm_amd cr8_intercept' ;;
     esac
 done
 

@@ -29,7 +29,8 @@ public sealed class Pc
         var configPorts = new ConfigAndResetPorts(new ConfigPorts(Bus), new ResetPort(parts.Power));
         Ports.Map(ConfigPorts.FirstPort, ConfigPorts.PortCount, configPorts, Fixed);
         Ports.Map(PowerManagementDevice.EventBlock, PowerManagementDevice.PortCount, PowerManagement, Fixed);
-        Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, new RealTimeClock(parts.Time, parts.ClockOffset), Fixed);
+        Clock = new RealTimeClock(parts.Time, parts.ClockOffset);
+        Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, Clock, Fixed);
         Ports.Map(SystemControlPort.Port, 1, new SystemControlPort(), Fixed);
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
     }
@@ -59,6 +60,18 @@ public sealed class Pc
 
     /// <summary>The power button, and what ACPI switches off with.</summary>
     public PowerManagementDevice PowerManagement { get; }
+
+    /// <summary>The clock, and the CMOS RAM in it.</summary>
+    public RealTimeClock Clock { get; }
+
+    /// <summary>Adds what firmware reads its settings from.</summary>
+    public void Add(FwCfg config) => Ports.Map(FwCfg.FirstPort, FwCfg.PortCount, config, Fixed);
+
+    /// <summary>Adds a flash chip.</summary>
+    /// <param name="flash">The chip.</param>
+    /// <param name="start">Guest-physical address of its first byte.</param>
+    /// <param name="length">Its bytes.</param>
+    public void Add(PFlash flash, ulong start, ulong length) => Memory.Map(start, length, flash, Fixed);
 
     /// <summary>Adds a serial port.</summary>
     /// <param name="number">1 to 4, each at most once.</param>

@@ -47,6 +47,9 @@ internal static class Repository
         Ask("lab/guest", "initrd", "--script", file, path);
     }
 
+    /// <summary>Makes a disk image that firmware starts Linux from.</summary>
+    public static void MakeEfiDisk(string initrd, string path) => Ask("lab/guest", "efi-disk", initrd, path);
+
     private static string Ask(string program, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Path.Combine(Root, program), arguments) { RedirectStandardOutput = true })!;

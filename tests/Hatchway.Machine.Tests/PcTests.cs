@@ -127,6 +127,18 @@ public sealed class PcTests
     }
 
     [Fact]
+    public void Firmware_finds_the_PM_timer_where_a_PIIX4_has_it_and_a_system_finds_no_function_there()
+    {
+        _pc.Bus.Add(1, 3, Bridges.PowerManagementRegisters());
+        Assert.Equal(0x601u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
+        Assert.Equal(1u, _pc.Bus.ReadConfig(1, 3, new(0x80), AccessWidth.Byte));
+        // Already decoded: firmware that moves it all the same finds it unmoved.
+        _pc.Bus.WriteConfig(1, 3, new(0x40), AccessWidth.Dword, 0xB001);
+        Assert.Equal(0x601u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
+        Assert.Equal(0xFFFF_FFFFu, _pc.Bus.ReadConfig(1, 3, new(0), AccessWidth.Dword));
+    }
+
+    [Fact]
     public void Com1_is_at_0x3F8_on_interrupt_4_once_it_is_added()
     {
         Assert.Equal(0xFFul, In(0x3FD, AccessWidth.Byte));

@@ -19,6 +19,7 @@ internal static class KvmRequests
     public static readonly uint KVM_CREATE_IRQCHIP = Io(KVMIO, 0x60);
     public static readonly uint KVM_IRQ_LINE = Iow<kvm_irq_level>(KVMIO, 0x61);
     public static readonly uint KVM_SET_GSI_ROUTING = Iow<kvm_irq_routing>(KVMIO, 0x6A);
+    public static readonly uint KVM_REINJECT_CONTROL = Io(KVMIO, 0x71);
     public static readonly uint KVM_IRQFD = Iow<kvm_irqfd>(KVMIO, 0x76);
     public static readonly uint KVM_CREATE_PIT2 = Iow<kvm_pit_config>(KVMIO, 0x77);
     public static readonly uint KVM_IOEVENTFD = Iow<kvm_ioeventfd>(KVMIO, 0x79);

@@ -23,6 +23,13 @@ internal unsafe struct kvm_pit_config
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal unsafe struct kvm_reinject_control
+{
+    public byte pit_reinject;
+    public fixed byte reserved[31];
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct kvm_irq_level
 {
     public uint irq;

@@ -34,12 +34,20 @@ public sealed partial class KvmVm : FileDescriptor
     public void CreateInterruptControllers() => Call(KVM_CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
 
     /// <summary>Puts the interval timer (8254) and the speaker port 61h, which software calibrates by, into the kernel.</summary>
+    /// <remarks>
+    /// A tick that the guest was too slow for is lost, as on hardware. KVM would make up for it by interrupts in close succession, which
+    /// keeps a
+    /// guest that counts ticks in time, and one that is slow already, as firmware on a busy host, from getting anywhere.
+    /// </remarks>
     public unsafe void CreateTimer()
     {
         const uint KVM_PIT_SPEAKER_DUMMY = 1;
         var config = new kvm_pit_config { flags = KVM_PIT_SPEAKER_DUMMY };
         // SAFETY: one structure, on the stack.
         Call(KVM_CREATE_PIT2, &config, "KVM_CREATE_PIT2");
+        var control = new kvm_reinject_control { pit_reinject = 0 };
+        // SAFETY: one structure, on the stack.
+        Call(KVM_REINJECT_CONTROL, &control, "KVM_REINJECT_CONTROL");
     }
 
     /// <summary>

@@ -11,4 +11,7 @@ public sealed record AcpiDescription(int Cpus, MemoryLayout Layout, IReadOnlyLis
 {
     /// <summary>A CPU's local APIC id by its index; ids rise with indices. The index itself, unless CPUs' places leave gaps.</summary>
     public Func<int, uint> ApicId { get; init; } = static cpu => (uint)cpu;
+
+    /// <summary>Whether there is a <see cref="Devices.FwCfg"/>.</summary>
+    public bool HasFwCfg { get; init; }
 }

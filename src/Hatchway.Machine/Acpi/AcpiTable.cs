@@ -9,9 +9,11 @@ internal sealed class AcpiTable
     /// <summary>Bytes of the common header.</summary>
     public const int HeaderLength = 36;
 
+    /// <summary>Where the checksum is.</summary>
+    public const int ChecksumOffset = 9;
+
     private const int LengthOffset = 4;
     private const int RevisionOffset = 8;
-    private const int ChecksumOffset = 9;
     private const int OemOffset = 10;
 
     private readonly byte[] _bytes;

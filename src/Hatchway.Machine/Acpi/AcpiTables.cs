@@ -14,9 +14,6 @@ public static class AcpiTables
     private const ulong AreaStart = 0xE_0000;
     private const ulong AreaEnd = 0x10_0000;
 
-    // What the FACS demands (ACPI 6.5 §5.2.10); the others are content with it.
-    private const ulong Alignment = 64;
-
     /// <summary>Writes all tables into 0xE0000 to 0xFFFFF.</summary>
     /// <param name="description">The machine.</param>
     /// <param name="memory">The guest's RAM, of which there must be 1 MiB from address 0. No CPU of the guest may run.</param>
@@ -26,42 +23,24 @@ public static class AcpiTables
     {
         ArgumentNullException.ThrowIfNull(description);
         ArgumentNullException.ThrowIfNull(memory);
+        Check(description);
+        var image = AcpiImage.Build(description);
+        const ulong Tables = AreaStart + AcpiImage.Alignment;
+        if (Tables + (ulong)image.Tables.Length > AreaEnd)
+            throw new InvalidOperationException("the ACPI tables do not fit into 128 KiB");
+        image.PlaceAt(Tables);
+        image.Rsdp.CopyTo(memory.Slice(AreaStart, image.Rsdp.Length));
+        image.Tables.CopyTo(memory.Slice(Tables, image.Tables.Length));
+        return AreaStart;
+    }
+
+    /// <summary>Checks the numbers of a description.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is out of range.</exception>
+    internal static void Check(AcpiDescription description)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(description.Cpus, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(description.Cpus, MostCpus);
         foreach (var slot in description.Slots)
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)MostSlots);
-
-        var area = new Area(memory);
-        var rsdp = area.Reserve(FixedTables.RsdpLength);
-        var facs = area.Add(FixedTables.Facs());
-        var dsdt = area.Add(Dsdt.Build(description));
-        ulong[] tables =
-        [
-            area.Add(FixedTables.Fadt(facs, dsdt, description.SerialPorts.Count > 0)),
-            area.Add(Madt.Build(description.Cpus, description.ApicId)),
-            area.Add(FixedTables.Mcfg(description.Layout.EcamStart)),
-        ];
-        var xsdt = area.Add(FixedTables.Xsdt(tables));
-        FixedTables.Rsdp(xsdt).CopyTo(memory.Slice(rsdp, FixedTables.RsdpLength));
-        return rsdp;
-    }
-
-    private sealed class Area(IGuestMemory memory)
-    {
-        private ulong _next = AreaStart;
-
-        public ulong Reserve(int length)
-        {
-            var address = _next;
-            _next = (_next + (ulong)length + Alignment - 1) & ~(Alignment - 1);
-            return _next <= AreaEnd ? address : throw new InvalidOperationException("the ACPI tables do not fit into 128 KiB");
-        }
-
-        public ulong Add(ReadOnlySpan<byte> table)
-        {
-            var address = Reserve(table.Length);
-            table.CopyTo(memory.Slice(address, table.Length));
-            return address;
-        }
     }
 }

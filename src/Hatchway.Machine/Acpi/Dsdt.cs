@@ -47,6 +47,8 @@ internal static class Dsdt
         };
         foreach (var number in description.SerialPorts)
             children.Add(Serial(SerialPort.Numbered(number)));
+        if (description.HasFwCfg)
+            children.Add(FirmwareConfiguration());
         return Device("PCI0", [.. children]);
     }
 
@@ -108,6 +110,13 @@ internal static class Dsdt
         Name("_HID", EisaId("PNP0501")),
         Name("_UID", Integer((ulong)port.Number)),
         Name("_CRS", Template(Io(port.FirstPort, Uart16550.PortCount), Irq((int)port.Gsi))));
+
+    // QEMU docs/specs/fw_cfg.rst, "ACPI Interface".
+    private static AmlTerm FirmwareConfiguration() => Device(
+        "FWCF",
+        Name("_HID", String("QEMU0002")),
+        Name("_STA", Integer(0xB)),
+        Name("_CRS", Template(Io(FwCfg.FirstPort, FwCfg.PortCount))));
 
     // Systems trust the MCFG only where a motherboard resource claims the same range (PCI Firmware 3.3 §4.1.2).
     private static AmlTerm EcamReservation(MemoryLayout layout) => Device(

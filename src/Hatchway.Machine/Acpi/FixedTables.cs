@@ -10,7 +10,18 @@ internal static class FixedTables
     /// <summary>Bytes of the RSDP.</summary>
     public const int RsdpLength = 36;
 
-    private const int RsdpLengthRevision1 = 20;
+    /// <summary>Bytes of it that revision 1 has, which the first checksum covers.</summary>
+    public const int RsdpLengthRevision1 = 20;
+
+    /// <summary>Where the RSDP has its first checksum.</summary>
+    public const int RsdpChecksum = 8;
+
+    /// <summary>Where it has the one of all its bytes.</summary>
+    public const int RsdpExtendedChecksum = 32;
+
+    /// <summary>Where it has the XSDT's address, 64 bits.</summary>
+    public const int RsdpXsdt = 24;
+
     private const int FacsLength = 64;
     private const int McfgLength = AcpiTable.HeaderLength + 8 + 16;
     private const byte SystemIoSpace = 1;
@@ -23,9 +34,9 @@ internal static class FixedTables
         Encoding.ASCII.GetBytes(AcpiTable.OemId, bytes.AsSpan(9));
         bytes[15] = 2;
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(20), RsdpLength);
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(24), xsdt);
-        bytes[8] = AcpiTable.Checksum(bytes.AsSpan(0, RsdpLengthRevision1));
-        bytes[32] = AcpiTable.Checksum(bytes);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(RsdpXsdt), xsdt);
+        bytes[RsdpChecksum] = AcpiTable.Checksum(bytes.AsSpan(0, RsdpLengthRevision1));
+        bytes[RsdpExtendedChecksum] = AcpiTable.Checksum(bytes);
         return bytes;
     }
 
@@ -89,6 +100,10 @@ internal static class FixedTables
         table.UInt8(Fields.ResetValue, ResetPort.AcpiResetValue);
         return table.Finish();
     }
+
+    /// <summary>The FADT's addresses of other tables: offset and bytes.</summary>
+    public static ReadOnlySpan<(int Offset, int Size)> FadtPointers =>
+        new[] { (Fields.FirmwareControl, sizeof(uint)), (Fields.Dsdt, sizeof(uint)), (Fields.XDsdt, sizeof(ulong)) };
 
     private static void WriteBlock(
         AcpiTable table, ushort port, int field, int lengthField, int extendedField, byte length, AccessSize access)

@@ -27,9 +27,7 @@ internal static class MemoryMap
         [
             // EBDA, video memory, option ROMs; the ACPI tables are in its last 128 KiB.
             new(BootAddresses.ConventionalEnd, BootAddresses.HighMemory - BootAddresses.ConventionalEnd, MemoryKind.Reserved),
-            new(layout.EcamStart, EcamLength, MemoryKind.Reserved),
-            // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
-            new(0xFEFF_C000, 0x4000, MemoryKind.Reserved),
+            .. ReservedDevices(layout),
         ];
         var entries = new List<MemoryMapEntry>(reserved);
         foreach (var range in layout.Ram)
@@ -37,6 +35,14 @@ internal static class MemoryMap
         entries.Sort(static (one, other) => one.Start.CompareTo(other.Start));
         return entries;
     }
+
+    /// <summary>What no system may take for free address space.</summary>
+    public static MemoryMapEntry[] ReservedDevices(MemoryLayout layout) =>
+    [
+        new(layout.EcamStart, EcamLength, MemoryKind.Reserved),
+        // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
+        new(MemoryLayout.IdentityMapAddress, 0x4000, MemoryKind.Reserved),
+    ];
 
     /// <summary>Adds what remains of a range around holes, which are in ascending order and apart from each other.</summary>
     public static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)

@@ -24,6 +24,26 @@ public static class Bridges
     /// <param name="multiFunction">Its slot holds other functions, too.</param>
     public static IPciFunction LpcBridge(bool multiFunction = false) => Make(0x8086, 0x7000, IsaBridgeClass, multiFunction);
 
+    /// <summary>The host bridge that firmware knows a PC by: 8086:1237, Intel's 82441FX, beside which a PIIX3 is at home.</summary>
+    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    public static IPciFunction I440FxHostBridge(bool multiFunction = false) =>
+        Make(Piix.Vendor, Piix.HostBridgeDevice, HostBridgeClass, multiFunction);
+
+    /// <summary>
+    /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that
+    /// function's
+    /// two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a PIIX4 is there.
+    /// </summary>
+    public static IPciFunction PowerManagementRegisters()
+    {
+        Span<byte> values = stackalloc byte[Header.ConventionalSize];
+        values.Clear();
+        values[..Header.End].Fill(0xFF);
+        BinaryPrimitives.WriteUInt32LittleEndian(values[Piix.PowerManagementBase..], PowerManagementDevice.EventBlock | BarBits.Io);
+        values[Piix.PowerManagementMiscellaneous] = Piix.PowerManagementEnable;
+        return new EmulatedFunction(values, []);
+    }
+
     // No BARs, no capabilities. A bridge's decoding can't be switched off, but software may write the command register.
     private static EmulatedFunction Make(ushort vendor, ushort device, uint classCode, bool multiFunction)
     {

@@ -90,6 +90,19 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 
     private DateTime Now => _time.GetUtcNow().UtcDateTime + _offset;
 
+    /// <summary>Writes a cell of the RAM behind the clock's registers, as a PC's maker does. Before the guest runs.</summary>
+    /// <param name="cell">0x0E to 0x7F, but for <see cref="CenturyRegister"/>.</param>
+    /// <param name="value">What the guest reads there until it writes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The cell is the clock's.</exception>
+    public void SetCell(byte cell, byte value)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(cell, (byte)Cell.D);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(cell, IndexMask);
+        ArgumentOutOfRangeException.ThrowIfEqual(cell, CenturyRegister);
+        lock (_lock)
+            _ram[cell] = value;
+    }
+
     /// <inheritdoc/>
     public ulong Read(ulong offset, AccessWidth width) => ByteRegisters.Read(this, offset, width);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
@@ -15,6 +16,12 @@ namespace Hatchway.Machine.Memory;
 /// 0xFEFF_C000            KVM's identity map page and TSS, 16 KiB
 /// 4 GiB                  the rest of RAM
 /// above RAM              64-bit PCI window, to the end of the CPU's or of the IOMMU's addresses
+/// </code>
+/// With firmware, which has its own idea of the windows (<see cref="ForFirmware"/>), it differs:
+/// <code>
+/// 0x8000_0000            32-bit PCI window; from 0xC000_0000 when there is RAM above 2 GiB
+/// 0xFC00_0000            ECAM of bus 0, 1 MiB
+/// 0xFF00_0000            flash, ending at 4 GiB
 /// </code>
 /// </remarks>
 public sealed class MemoryLayout
@@ -40,6 +47,7 @@ public sealed class MemoryLayout
     /// <summary>The fewest physical address bits a layout can be made for: what a processor without PAE has.</summary>
     public const int MinimumPhysicalAddressBits = 32;
 
+    private const ulong FirmwareWindowEnd = 0xFC00_0000;
     private const ulong PageSize = 4096;
     private const ulong SmallestRam = 1 << 20;
 
@@ -58,11 +66,17 @@ public sealed class MemoryLayout
         _mmio64Limit = limit;
     }
 
+    /// <summary>Where flash may begin; it ends at 4 GiB, below which a CPU finds its first instruction.</summary>
+    public const ulong FlashStart = 0xFF00_0000;
+
+    /// <summary>Where flash ends.</summary>
+    public const ulong FlashEnd = HighRamStart;
+
     /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
     public IReadOnlyList<RamRange> Ram { get; }
 
     /// <summary>The window for memory BARs below 4 GiB.</summary>
-    public BridgeWindow Mmio32 { get; } = new(LowRamEnd, 0x2000_0000);
+    public BridgeWindow Mmio32 { get; private init; } = new(LowRamEnd, 0x2000_0000);
 
     /// <summary>The window for memory BARs above RAM; its length is zero when the address space leaves no room.</summary>
     public BridgeWindow Mmio64 { get; }
@@ -74,7 +88,7 @@ public sealed class MemoryLayout
     public BridgeWindows Windows => new(Ports, Mmio32, Mmio64, _mmio64Limit);
 
     /// <summary>Where the config space of bus 0 is seen as memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
-    public ulong EcamStart { get; } = 0xE000_0000;
+    public ulong EcamStart { get; private init; } = 0xE000_0000;
 
     /// <summary>Makes the layout of a guest.</summary>
     /// <param name="ramBytes">Bytes of RAM: whole pages of 4 KiB, 1 MiB to <see cref="MaximumRam"/>.</param>
@@ -100,6 +114,25 @@ public sealed class MemoryLayout
         ? this
         : new MemoryLayout(
             Ram, last + 1, string.Create(CultureInfo.InvariantCulture, $"the IOMMU's last address, 0x{last:x}"));
+
+    /// <summary>Makes the layout of a guest that firmware starts, which places the BARs itself.</summary>
+    /// <remarks>
+    /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from
+    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does not
+    /// know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
+    /// forwarded.
+    /// </remarks>
+    /// <inheritdoc cref="For"/>
+    public static MemoryLayout ForFirmware(ulong ramBytes, int physicalAddressBits)
+    {
+        var layout = For(ramBytes, physicalAddressBits);
+        var window = HighRamStart - (1ul << BitOperations.Log2(HighRamStart - layout.Ram[0].End));
+        return new MemoryLayout(layout.Ram, PhysicalEnd(physicalAddressBits), layout._mmio64Limit)
+        {
+            Mmio32 = new(window, FirmwareWindowEnd - window),
+            EcamStart = FirmwareWindowEnd,
+        };
+    }
 
     /// <summary>The most RAM that a guest can have: all of its physical addresses but the last GiB below 4 GiB.</summary>
     /// <param name="physicalAddressBits">The guest's physical address width, 32 to 52; of more than 48 only 48 are used.</param>

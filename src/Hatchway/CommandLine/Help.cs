@@ -9,7 +9,7 @@ internal static class Help
         """
         Hatchway runs a guest on KVM with PCI devices of this host.
 
-        usage: hatchway run [options] --kernel FILE NAME    start a guest; so does the program under the name bhyve
+        usage: hatchway run [options] NAME                  start a guest; so does the program under the name bhyve
                hatchway run --help                          its options
                hatchway -s help                             devices for a slot
                hatchway -l help                             devices behind the lpc bridge
@@ -18,7 +18,7 @@ internal static class Help
 
     private const string RunHead =
         """
-        usage: hatchway run [options] --kernel FILE NAME
+        usage: hatchway run [options] NAME
 
         Starts a guest called NAME and stays until it ends. Options are those of bhyve(8), and long ones for what has none there.
 
@@ -30,6 +30,9 @@ internal static class Help
         A guest with a disk of the host:
           hatchway run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 \
                    --kernel vmlinuz --initrd initrd.img --cmdline console=ttyS0 linuxguest
+
+        The same disk with a system on it, which the installed firmware (OVMF) starts:
+          hatchway run -c 1 -m 1G -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 guest
 
         Exit status: 0 the guest rebooted, 1 it powered off or was ended, 2 it halted, 3 triple fault, 4 an error; 1 after config.dump.
         Ctrl-A x on the console ends the guest at once. SIGTERM presses the guest's power button; a second one ends it.

@@ -14,7 +14,8 @@ internal static class LpcFlag
                      /dev/ttyS0        on a terminal or serial port of this host
                      tcp=IP:PORT       on a TCP server, for one client at a time; [::1]:PORT for IPv6. Whoever can connect has the console
                      pty               on a pseudo terminal of its own, whose name is told at the start
-        bootrom      CODE[,VARS]       firmware, and where it keeps its variables
+        bootrom      CODE[,VARS]       firmware, and the file of its variables. Without it and --kernel: the installed OVMF,
+                                       with variables in /var/lib/hatchway/NAME, or ~/.local/state for other users than root
         fwcfg        qemu              how firmware asks for the machine's description
         """;
 

@@ -1,4 +1,6 @@
 using Hatchway.Configuration;
+using Hatchway.Firmware;
+using Hatchway.Vm;
 
 namespace Hatchway.CommandLine;
 
@@ -28,7 +30,12 @@ internal sealed record RunOptions
 
     /// <summary>An access to an MSR that KVM does not know is a fault of the guest's; else it passes.</summary>
     public required bool StrictMsrs { get; init; }
-    public required string Kernel { get; init; }
+
+    /// <summary>A kernel's file, or null when there is <see cref="Firmware"/>: one of the two is there.</summary>
+    public required string? Kernel { get; init; }
+
+    /// <summary>Firmware, or null.</summary>
+    public required FirmwareOptions? Firmware { get; init; }
     public required string? Initrd { get; init; }
     public required string CommandLine { get; init; }
     public required string? StatisticsFile { get; init; }
@@ -61,6 +68,10 @@ internal sealed record RunOptions
         if (ports.Count > 0 && !slots.Any(static slot => slot.Emulation is LpcSlot))
             throw new UserException($"{ports[0].Origin}: a serial port needs the lpc bridge: add -s 1:0,lpc");
         CheckUuid(root);
+        var kernel = ExistingFile(root, "hatchway.kernel");
+        var firmware = FirmwareOptions.From(tree, kernel is not null);
+        if (firmware is not null)
+            FirmwareBoot.CheckSlots(slots);
         return new RunOptions
         {
             Name = root.Text("name") ?? throw new UserException("no name for the guest: it is the last word of the command line"),
@@ -75,7 +86,8 @@ internal sealed record RunOptions
             X2Apic = root.Find("x86.x2apic") is null ? null : root.Flag("x86.x2apic", false),
             StrictPorts = root.Flag("x86.strictio", false),
             StrictMsrs = root.Flag("x86.strictmsr", true),
-            Kernel = KernelFile(root),
+            Kernel = kernel,
+            Firmware = firmware,
             Initrd = ExistingFile(root, "hatchway.initrd"),
             CommandLine = root.Text("hatchway.cmdline") ?? "",
             StatisticsFile = root.Text("hatchway.stats"),
@@ -119,15 +131,9 @@ internal sealed record RunOptions
         var other => throw new UserException($"{root.Origin("reboot")}: '{other}' is neither: write reboot=restart or reboot=exit"),
     };
 
-    private static string KernelFile(ConfigurationNode root)
-    {
-        if (root.Find("lpc.bootrom") is not null)
-            throw new UserException($"{root.Origin("lpc.bootrom")}: booting by firmware is not there yet: give --kernel FILE instead");
-        return ExistingFile(root, "hatchway.kernel")
-            ?? throw new UserException("no kernel: give --kernel FILE; booting a disk by firmware is not there yet");
-    }
-
-    private static string? ExistingFile(ConfigurationNode root, string name)
+    /// <summary>The file that a variable names, which is there; null when the variable is not set.</summary>
+    /// <exception cref="UserException">It is no file.</exception>
+    public static string? ExistingFile(ConfigurationNode root, string name)
     {
         if (root.Text(name) is not { } path)
             return null;

@@ -39,7 +39,7 @@ internal static class GuestCpu
     private const byte DataType = 0x3;
     private const byte BusyTaskType = 0xB;
 
-    // Set by firmware; without it Linux takes REP MOVSB and STOSB for slow.
+    // Set after a reset; without it Linux takes REP MOVSB and STOSB for slow.
     private const uint MiscellaneousEnable = 0x1A0;
     private const ulong FastStrings = 1 << 0;
 
@@ -95,20 +95,22 @@ internal static class GuestCpu
     }
 
     /// <summary>Brings a CPU into the state in which firmware would hand it to a kernel; the first also gets the kernel's own.</summary>
-    /// <param name="vcpu">The CPU.</param>
+    /// <param name="vcpu">The CPU, as KVM makes it: after a reset, at F000:FFF0.</param>
     /// <param name="isFirst">It is the one that boots.</param>
-    /// <param name="boot">What the kernel wants.</param>
+    /// <param name="boot">How it starts; null when there is firmware to bring it there, which wants it as it is.</param>
     /// <param name="physicalAddressBits">Of all CPUs.</param>
     /// <param name="x2Apic">Its local APIC starts in x2APIC mode.</param>
-    public static void Start(KvmVcpu vcpu, bool isFirst, BootState boot, int physicalAddressBits, bool x2Apic)
+    public static void Start(KvmVcpu vcpu, bool isFirst, BootState? boot, int physicalAddressBits, bool x2Apic)
     {
-        SetMemoryTypes(vcpu, physicalAddressBits);
         vcpu.SetMsrs([new(MiscellaneousEnable, FastStrings)]);
-        if (isFirst)
+        if (isFirst && boot is not null)
             vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
         // After the registers, whose form it changes.
         if (x2Apic)
             vcpu.SetMsrs([new(ApicBase, ApicAddress | ApicEnable | ApicX2Mode | (isFirst ? ApicBootCpu : 0))]);
+        if (boot is null)
+            return;
+        SetMemoryTypes(vcpu, physicalAddressBits);
         if (!isFirst)
             return;
         var is64Bit = boot.Mode == CpuMode.Long64;

@@ -1,5 +1,6 @@
 using Hatchway.CommandLine;
 using Hatchway.Devices;
+using Hatchway.Firmware;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
@@ -11,6 +12,7 @@ using Hatchway.Passthrough.Host;
 using Hatchway.Passthrough.Kvm;
 using Hatchway.Passthrough.Vfio;
 using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
 using Hatchway.Terminal;
 using Microsoft.Extensions.Logging;
 
@@ -43,10 +45,11 @@ internal sealed class VirtualMachine : IDisposable
             _pins = options.Pins;
             _end = Own(new GuestEnd());
             _pause = new PauseGate(options.Cpus);
+            var firmware = options.Firmware is null ? null : Own(FirmwareFiles.Open(options.Firmware, options.Name));
             var kvm = Own(KvmSystem.Open());
             var supported = kvm.GetSupportedCpuid();
             var addressBits = GuestCpu.PhysicalAddressBits(supported);
-            var layout = Layout(options.MemoryBytes, addressBits);
+            var layout = Layout(options.MemoryBytes, addressBits, firmware is not null);
             Vm = Own(kvm.CreateVm());
             Vm.SetReservedPages(MemoryLayout.TssAddress, MemoryLayout.IdentityMapAddress);
             Vm.CreateInterruptControllers();
@@ -55,7 +58,9 @@ internal sealed class VirtualMachine : IDisposable
                 Vm.HandOverUnknownMsrs();
             var ram = Own(new GuestRam(Vm, layout.Ram, options.MemoryLocked, options.MemoryInCore));
             var space = JoinIommu(hosts, ram, log);
-            layout = layout.Within(space?.LastAddress ?? ulong.MaxValue);
+            // Firmware has its own idea of where the window is.
+            if (space is not null && firmware is null)
+                layout = layout.Within(space.LastAddress);
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
                 ClockOffset = options.ClockInLocalTime ? TimeProvider.System.GetLocalNow().Offset : TimeSpan.Zero,
@@ -69,12 +74,15 @@ internal sealed class VirtualMachine : IDisposable
             if (space is not null)
                 AddPassthru(options, hosts, space, routes, log);
             var software = Own(new SoftwareDevices(options, _pc, Vm, routes, ram, _end, log));
-            foreach (var line in new BarAllocator(layout.Windows).Assign([.. _devices.Select(NameOf), .. software.Guests]))
-                log.BarWithoutRoom(line);
+            if (firmware is null)
+                PlaceBars(layout, software, log);
             // After the devices, so that it ends before they go.
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
-            var boot = Load(options, layout, ram);
+            var description = Describe(options, layout);
+            if (firmware is not null)
+                Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, Vm, _pc, ram, log));
+            var boot = firmware is null ? Load(options, description, ram) : null;
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             // Last, and of these this process's terminal, so that an error before leaves it alone.
             foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
@@ -209,11 +217,11 @@ internal sealed class VirtualMachine : IDisposable
         return part;
     }
 
-    private static MemoryLayout Layout(ulong bytes, int addressBits)
+    private static MemoryLayout Layout(ulong bytes, int addressBits, bool hasFirmware)
     {
         var most = MemoryLayout.MaximumRam(addressBits);
         return bytes <= most
-            ? MemoryLayout.For(bytes, addressBits)
+            ? hasFirmware ? MemoryLayout.ForFirmware(bytes, addressBits) : MemoryLayout.For(bytes, addressBits)
             : throw new UserException(
                 $"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
     }
@@ -226,10 +234,23 @@ internal sealed class VirtualMachine : IDisposable
         foreach (var slot in options.Slots)
         {
             if (slot.Emulation is HostBridgeSlot bridge)
-                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.HostBridge(bridge.Vendor, bridge.Device, IsMultiFunction(options, slot)));
+                _pc.Bus.Add(slot.Slot, slot.Function, HostBridge(options, bridge, IsMultiFunction(options, slot)));
             else if (slot.Emulation is LpcSlot)
                 _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(IsMultiFunction(options, slot)));
         }
+    }
+
+    // Firmware knows a chipset by it, and does not know bhyve's.
+    private static IPciFunction HostBridge(RunOptions options, HostBridgeSlot bridge, bool multiFunction) => options.Firmware is null
+        ? Bridges.HostBridge(bridge.Vendor, bridge.Device, multiFunction)
+        : Bridges.I440FxHostBridge(multiFunction);
+
+    // As firmware does where there is one.
+    private void PlaceBars(MemoryLayout layout, SoftwareDevices software, ILogger log)
+    {
+        var allocator = new BarAllocator(layout.Windows);
+        foreach (var line in allocator.Assign([.. _devices.Select(NameOf), .. software.Guests]))
+            log.BarWithoutRoom(line);
     }
 
     private static NamedFunction NameOf(PassthruDevice device) => new(device.Host.Address.ToString(), device.Guest);
@@ -254,16 +275,25 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private static BootState Load(RunOptions options, MemoryLayout layout, GuestRam ram)
+    private static AcpiDescription Describe(RunOptions options, MemoryLayout layout)
     {
         var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
-        var rsdp = AcpiTables.Write(new AcpiDescription(options.Cpus, layout, [.. options.SerialPorts.Select(static port => port.Number)], slots) { ApicId = options.Topology.ApicId }, ram);
+        return new AcpiDescription(options.Cpus, layout, [.. options.SerialPorts.Select(static port => port.Number)], slots)
+        {
+            ApicId = options.Topology.ApicId,
+            HasFwCfg = options.Firmware is not null,
+        };
+    }
+
+    private static BootState Load(RunOptions options, AcpiDescription description, GuestRam ram)
+    {
+        var rsdp = AcpiTables.Write(description, ram);
         try
         {
-            using var kernel = File.OpenRead(options.Kernel);
+            using var kernel = File.OpenRead(options.Kernel!);
             using var initrd = options.Initrd is null ? null : File.OpenRead(options.Initrd);
-            var request = new BootRequest(kernel, options.Kernel, initrd, options.Initrd, options.CommandLine, rsdp);
-            return KernelLoader.Load(request, ram, layout);
+            var request = new BootRequest(kernel, options.Kernel!, initrd, options.Initrd, options.CommandLine, rsdp);
+            return KernelLoader.Load(request, ram, description.Layout);
         }
         catch (BootException failure)
         {
@@ -275,7 +305,7 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddVcpus(RunOptions options, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState boot, int addressBits)
+    private void AddVcpus(RunOptions options, IReadOnlyList<CpuidEntry> supported, bool tscDeadline, BootState? boot, int addressBits)
     {
         for (var cpu = 0; cpu < options.Cpus; cpu++)
         {

@@ -38,4 +38,10 @@ internal static partial class VmLog
 
     [LoggerMessage(LogLevel.Warning, "there is no XDG_RUNTIME_DIR for a control socket: 'hatchway ps' won't find this guest, 'stop' and others can't reach it")]
     public static partial void NoControl(this ILogger log);
+
+    [LoggerMessage(LogLevel.Warning, "-l bootrom: no file for firmware's variables: what it or the guest keeps in them, as boot entries, is gone at the end")]
+    public static partial void NoVariables(this ILogger log);
+
+    [LoggerMessage(LogLevel.Warning, "firmware's variables can't be written to their file ({Reason}): what changes in them is gone at the end")]
+    public static partial void VariablesNotKept(this ILogger log, string reason);
 }

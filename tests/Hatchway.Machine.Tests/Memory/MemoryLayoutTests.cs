@@ -97,4 +97,27 @@ public sealed class MemoryLayoutTests
     [InlineData(256 * MiB, 53)]
     public void What_can_not_be_laid_out_is_refused(ulong ram, int bits) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => MemoryLayout.For(ram, bits));
+
+    [Theory]
+    [InlineData(256ul << 20, 0x8000_0000ul)]
+    [InlineData(2ul << 30, 0x8000_0000ul)]
+    [InlineData((2ul << 30) + 4096, 0xC000_0000ul)]
+    [InlineData(8ul << 30, 0xC000_0000ul)]
+    public void With_firmware_the_32_bit_window_is_where_OVMF_takes_it_to_be_and_the_ECAM_behind_it(ulong ram, ulong start)
+    {
+        var layout = MemoryLayout.ForFirmware(ram, 40);
+
+        Assert.Equal(start, layout.Mmio32.Start);
+        Assert.Equal(0xFC00_0000ul, layout.Mmio32.End);
+        Assert.Equal(0xFC00_0000ul, layout.EcamStart);
+    }
+
+    [Fact]
+    public void With_firmware_all_above_RAM_is_forwarded()
+    {
+        var layout = MemoryLayout.ForFirmware(6ul << 30, 40);
+
+        Assert.Equal(7ul << 30, layout.Mmio64.Start);
+        Assert.Equal(1ul << 40, layout.Mmio64.End);
+    }
 }

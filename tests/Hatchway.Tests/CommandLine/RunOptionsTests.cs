@@ -77,7 +77,9 @@ public sealed class RunOptionsTests
     [InlineData("-s 1,lpc -l com2,tcp=4000", "'4000' is no address", "[::1]:4000")]
     [InlineData("-s 1,lpc -l com2,tcp=::1:4000", "is no address", "[::1]:4000")]
     [InlineData("-s 1,lpc -l com1,stdio -l com2,stdio", "stdio is com1's already", "com2")]
-    [InlineData("-l bootrom,OVMF.fd", "firmware is not there yet", "--kernel")]
+    [InlineData("-l bootrom,OVMF.fd", "--kernel", "one of them")]
+    [InlineData("-l fwcfg,bhyve", "'bhyve'", "qemu only")]
+    [InlineData("-f opt/name,string=text", "only firmware", "bootrom")]
     [InlineData("-s 4:0,nonsense", "unknown emulation 'nonsense'", "-s help")]
     [InlineData("-s 4:0", "no emulation", "-s help")]
     [InlineData("-s 4:0,passthru", "which device?", "0000:00:06.0")]
@@ -124,15 +126,35 @@ public sealed class RunOptionsTests
     }
 
     [Fact]
-    public void The_guests_name_and_kernel_are_needed_and_nothing_may_follow_the_name()
+    public void The_guests_name_is_needed_and_nothing_may_follow_the_name()
     {
         Assert.Contains("no name", Assert.Throws<UserException>(() => Parse("--kernel", Kernel)).Message, StringComparison.Ordinal);
-        Assert.Contains("--kernel FILE", Assert.Throws<UserException>(() => Parse("guest")).Message, StringComparison.Ordinal);
         Assert.Contains(
             "options come before the name",
             Assert.Throws<UserException>(() => Parse("--kernel", Kernel, "guest", "-c", "2")).Message,
             StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Without_a_kernel_the_guest_starts_by_firmware()
+    {
+        var installed = Parse("-s", "0,hostbridge", "-s", "31,lpc", "-f", "name=opt/a,string=b,c", "guest").Firmware!;
+        Assert.Null(installed.Code);
+        Assert.Equal(("opt/a", "b,c"), (Assert.Single(installed.Items).Name, installed.Items[0].Text));
+
+        var given = Parse("-s", "0,hostbridge", "-s", "1,lpc", "-l", $"bootrom,{Kernel},VARS.fd", "guest").Firmware!;
+        Assert.Equal((Kernel, "VARS.fd"), (given.Code, given.Variables));
+    }
+
+    [Theory]
+    [InlineData("-s 1:0,lpc", "-s 0:0,hostbridge")]
+    [InlineData("-s 0:0,hostbridge", "-s 1:0,lpc")]
+    [InlineData("-s 0:0,hostbridge -s 31:0,lpc -s 1:0,passthru,0/6/0", "slot 1:0")]
+    [InlineData("-s 0:0,hostbridge -s 1:0,lpc -s 1:3,passthru,0/6/0", "slot 1:3")]
+    [InlineData("-s 0:0,hostbridge -s 1:0,lpc --cmdline quiet", "--kernel FILE")]
+    [InlineData("-s 0:0,hostbridge -s 1:0,lpc -l bootrom,/no/such.fd", "/no/such.fd: no such file")]
+    public void Firmware_makes_demands(string words, string says) =>
+        Assert.Contains(says, Assert.Throws<UserException>(() => Parse([.. words.Split(' '), "guest"])).Message, StringComparison.Ordinal);
 
     private static RunOptions Parse(params string[] words) => RunOptions.From(Flags.ToTree(Getopt.Parse("run", words, Flags.Known)));
 }

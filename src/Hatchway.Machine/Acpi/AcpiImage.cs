@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+
+namespace Hatchway.Machine.Acpi;
+
+/// <summary>The two blocks that the tables are in.</summary>
+internal enum AcpiBlock
+{
+    Tables,
+    Rsdp,
+}
+
+/// <summary>A field that holds an address: it counts from the start of the tables until they are placed.</summary>
+internal readonly record struct AcpiPointer(AcpiBlock Block, int Offset, int Size);
+
+/// <summary>A checksum that has to be made once the addresses are known; its byte is zero until then.</summary>
+internal readonly record struct AcpiChecksum(AcpiBlock Block, int Offset, int Start, int Length);
+
+/// <summary>All tables before they have an address.</summary>
+/// <remarks>The machine places them itself when it starts a kernel, and firmware does when there is one: both from this.</remarks>
+internal sealed class AcpiImage
+{
+    // What the FACS demands (ACPI 6.5 §5.2.10); the others are content with it.
+    public const int Alignment = 64;
+
+    private readonly List<byte> _tables = [];
+    private readonly List<AcpiPointer> _pointers = [];
+    private readonly List<AcpiChecksum> _checksums = [];
+
+    private AcpiImage(AcpiDescription description)
+    {
+        var facs = Add(FixedTables.Facs());
+        var dsdt = Add(Dsdt.Build(description));
+        int[] listed =
+        [
+            Add(FixedTables.Fadt((ulong)facs, (ulong)dsdt, description.SerialPorts.Count > 0), FixedTables.FadtPointers),
+            Add(Madt.Build(description.Cpus, description.ApicId)),
+            Add(FixedTables.Mcfg(description.Layout.EcamStart)),
+        ];
+        var entries = Enumerable.Range(0, listed.Length)
+            .Select(static index => (AcpiTable.HeaderLength + (index * sizeof(ulong)), sizeof(ulong)));
+        var xsdt = Add(FixedTables.Xsdt([.. listed.Select(static offset => (ulong)offset)]), [.. entries]);
+        Tables = [.. _tables];
+        Rsdp = FixedTables.Rsdp((ulong)xsdt);
+        _pointers.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpXsdt, sizeof(ulong)));
+        // The second sum covers the first.
+        _checksums.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpChecksum, 0, FixedTables.RsdpLengthRevision1));
+        _checksums.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpExtendedChecksum, 0, FixedTables.RsdpLength));
+        foreach (var checksum in _checksums)
+            Block(checksum.Block)[checksum.Offset] = 0;
+    }
+
+    /// <summary>All tables but the RSDP.</summary>
+    public byte[] Tables { get; }
+
+    /// <summary>The root pointer.</summary>
+    public byte[] Rsdp { get; }
+
+    /// <summary>Every address in the two blocks. All lead into the tables.</summary>
+    public IReadOnlyList<AcpiPointer> Pointers => _pointers;
+
+    /// <summary>What is to be summed up afterwards, in this order.</summary>
+    public IReadOnlyList<AcpiChecksum> Checksums => _checksums;
+
+    /// <summary>Builds the tables of a machine.</summary>
+    public static AcpiImage Build(AcpiDescription description) => new(description);
+
+    /// <summary>Gives the tables their address, once.</summary>
+    public void PlaceAt(ulong address)
+    {
+        foreach (var pointer in _pointers)
+        {
+            var field = Block(pointer.Block).AsSpan(pointer.Offset, pointer.Size);
+            if (pointer.Size == sizeof(ulong))
+                BinaryPrimitives.WriteUInt64LittleEndian(field, BinaryPrimitives.ReadUInt64LittleEndian(field) + address);
+            else
+                BinaryPrimitives.WriteUInt32LittleEndian(field, BinaryPrimitives.ReadUInt32LittleEndian(field) + (uint)address);
+        }
+        foreach (var (block, offset, start, length) in _checksums)
+            Block(block)[offset] = AcpiTable.Checksum(Block(block).AsSpan(start, length));
+    }
+
+    private byte[] Block(AcpiBlock block) => block == AcpiBlock.Rsdp ? Rsdp : Tables;
+
+    private int Add(byte[] table, params ReadOnlySpan<(int Offset, int Size)> pointers)
+    {
+        while (_tables.Count % Alignment != 0)
+            _tables.Add(0);
+        var at = _tables.Count;
+        _tables.AddRange(table);
+        foreach (var (offset, size) in pointers)
+            _pointers.Add(new(AcpiBlock.Tables, at + offset, size));
+        if (!pointers.IsEmpty)
+            _checksums.Add(new(AcpiBlock.Tables, at + AcpiTable.ChecksumOffset, at, table.Length));
+        return at;
+    }
+}

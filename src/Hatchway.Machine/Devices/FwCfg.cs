@@ -1,0 +1,219 @@
+using System.Buffers.Binary;
+using System.Text;
+using Hatchway.Machine.Memory;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine.Devices;
+
+/// <summary>QEMU's firmware configuration device: named blocks of bytes for firmware to read (QEMU docs/specs/fw_cfg.rst).</summary>
+/// <remarks>
+/// <code>
+/// port    bytes  register
+/// 0x510   2      selector, write-only
+/// 0x511   1      data: the next byte of the selected item; it shares a port with the selector's upper half
+/// 0x514   8      DMA: the big-endian address of a request; writing the lower half starts it
+/// </code>
+/// <para>Every item is read-only to the guest. Items are added before the guest runs; then any thread, though selecting and reading are
+/// several
+/// accesses, which the guest has to serialise.</para>
+/// </remarks>
+public sealed class FwCfg : IAddressTarget
+{
+    /// <summary>The first port.</summary>
+    public const ushort FirstPort = 0x510;
+
+    /// <summary>How many ports.</summary>
+    public const byte PortCount = 12;
+
+    /// <summary>The item that says how many CPUs there are, 16 bits, little-endian.</summary>
+    public const ushort CpuCountKey = 0x05;
+
+    /// <summary>The most characters that a file's name has.</summary>
+    public const int LongestName = 55;
+
+    private const ushort SignatureKey = 0x00;
+    private const ushort FeaturesKey = 0x01;
+    private const ushort DirectoryKey = 0x19;
+    private const ushort FirstFileKey = 0x20;
+    private const uint Features = 0b11;
+
+    private const int DataOffset = 1;
+    private const int DmaOffset = 4;
+    private const int DmaLowOffset = 8;
+
+    // "QEMU CFG", as the DMA register reads.
+    private const ulong DmaSignature = 0x5145_4D55_2043_4647;
+
+    private const int DirectoryEntry = 64;
+    private const int RequestLength = 16;
+
+    private readonly IGuestMemory _memory;
+    private readonly Dictionary<ushort, byte[]> _items = [];
+    private readonly SortedDictionary<string, byte[]> _files = new(StringComparer.Ordinal);
+
+    // Guards all that follows. RAM is accessed under it.
+    private readonly Lock _lock = new();
+    private byte[] _selected = [];
+    private ulong _position;
+    private uint _dmaHigh;
+
+    [Flags]
+    private enum Control : uint
+    {
+        Error = 1 << 0,
+        Read = 1 << 1,
+        Skip = 1 << 2,
+        Select = 1 << 3,
+        Write = 1 << 4,
+    }
+
+    /// <summary>Makes a device without files.</summary>
+    /// <param name="memory">Where DMA reads requests and writes answers.</param>
+    public FwCfg(IGuestMemory memory)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        _memory = memory;
+        _items[SignatureKey] = "QEMU"u8.ToArray();
+        _items[FeaturesKey] = new byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(_items[FeaturesKey], Features);
+        Number();
+    }
+
+    /// <summary>Adds an item that has no name.</summary>
+    public void Add(ushort key, byte[] content) => _items.Add(key, content);
+
+    /// <summary>Adds a file.</summary>
+    /// <param name="name">1 to <see cref="LongestName"/> ASCII characters.</param>
+    /// <param name="content">What the guest reads; not copied.</param>
+    /// <exception cref="ArgumentException">The name is there already, or can't be one.</exception>
+    public void Add(string name, byte[] content)
+    {
+        if (!IsName(name))
+            throw new ArgumentException($"'{name}' can't be the name of a file of fw_cfg", nameof(name));
+        _files.Add(name, content);
+        Number();
+    }
+
+    /// <summary>Whether a text can be a file's name.</summary>
+    public static bool IsName(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Length is > 0 and <= LongestName && name.All(static c => c is > ' ' and < '\x7F');
+    }
+
+    /// <inheritdoc/>
+    public ulong Read(ulong offset, AccessWidth width)
+    {
+        if (offset >= DmaOffset)
+            return ReadSignature((int)offset - DmaOffset, width);
+        if (offset != DataOffset || width != AccessWidth.Byte)
+            return 0;
+        lock (_lock)
+            return NextByte();
+    }
+
+    /// <inheritdoc/>
+    public void Write(ulong offset, AccessWidth width, ulong value)
+    {
+        lock (_lock)
+        {
+            switch (offset, width)
+            {
+                case (0, AccessWidth.Word):
+                    Select((ushort)value);
+                    break;
+                case (DmaOffset, AccessWidth.Dword):
+                    _dmaHigh = BinaryPrimitives.ReverseEndianness((uint)value);
+                    break;
+                case (DmaLowOffset, AccessWidth.Dword):
+                    var address = ((ulong)_dmaHigh << 32) | BinaryPrimitives.ReverseEndianness((uint)value);
+                    _dmaHigh = 0;
+                    Transfer(address);
+                    break;
+                default:
+                    // Data can't be written since QEMU 2.4, and no other width means anything.
+                    break;
+            }
+        }
+    }
+
+    private static ulong ReadSignature(int offset, AccessWidth width)
+    {
+        var value = BinaryPrimitives.ReverseEndianness(DmaSignature) >> (8 * offset);
+        return value & width.AllOnes();
+    }
+
+    private void Select(ushort key)
+    {
+        _selected = _items.TryGetValue(key, out var content) ? content : [];
+        _position = 0;
+    }
+
+    private byte NextByte() => _position < (ulong)_selected.Length ? _selected[_position++] : (byte)0;
+
+    private void Transfer(ulong address)
+    {
+        // A request that is nowhere can't be answered either.
+        if (!TryFind(address, RequestLength, out var request))
+            return;
+        var control = BinaryPrimitives.ReadUInt32BigEndian(request);
+        var length = BinaryPrimitives.ReadUInt32BigEndian(request[4..]);
+        var target = BinaryPrimitives.ReadUInt64BigEndian(request[8..]);
+        if (((Control)control & Control.Select) != 0)
+            Select((ushort)(control >> 16));
+        var done = true;
+        if (((Control)control & Control.Read) != 0)
+            done = TryRead(target, length);
+        else if (((Control)control & Control.Write) != 0)
+            done = false;
+        else if (((Control)control & Control.Skip) != 0)
+            _position += length;
+        BinaryPrimitives.WriteUInt32BigEndian(request, done ? 0u : (uint)Control.Error);
+    }
+
+    // What lies past the item's end reads as zero.
+    private bool TryRead(ulong target, uint length)
+    {
+        if (length > int.MaxValue || !TryFind(target, (int)length, out var room))
+            return false;
+        var from = Math.Min(_position, (ulong)_selected.Length);
+        var piece = _selected.AsSpan((int)from, (int)Math.Min(length, (ulong)_selected.Length - from));
+        piece.CopyTo(room);
+        room[piece.Length..].Clear();
+        _position = from + (ulong)piece.Length;
+        return true;
+    }
+
+    private bool TryFind(ulong address, int length, out Span<byte> bytes)
+    {
+        for (var i = 0; i < _memory.Ranges.Count; i++)
+        {
+            var range = _memory.Ranges[i];
+            if (address < range.GuestPhysical || address - range.GuestPhysical > range.Length
+                || (ulong)length > range.Length - (address - range.GuestPhysical))
+                continue;
+            bytes = _memory.Slice(address, length);
+            return true;
+        }
+        bytes = [];
+        return false;
+    }
+
+    // Keys follow the names' order; a guest has not run yet.
+    private void Number()
+    {
+        var directory = new byte[sizeof(uint) + (_files.Count * DirectoryEntry)];
+        BinaryPrimitives.WriteUInt32BigEndian(directory, (uint)_files.Count);
+        var key = FirstFileKey;
+        var entry = directory.AsSpan(sizeof(uint));
+        foreach (var (name, content) in _files)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(entry, (uint)content.Length);
+            BinaryPrimitives.WriteUInt16BigEndian(entry[4..], key);
+            Encoding.ASCII.GetBytes(name, entry[8..]);
+            _items[key++] = content;
+            entry = entry[DirectoryEntry..];
+        }
+        _items[DirectoryKey] = directory;
+    }
+}

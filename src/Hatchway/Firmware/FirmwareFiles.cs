@@ -1,0 +1,103 @@
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
+
+namespace Hatchway.Firmware;
+
+/// <summary>The firmware's files, read and found fit.</summary>
+internal sealed class FirmwareFiles : IDisposable
+{
+    private const ulong Room = MemoryLayout.FlashEnd - MemoryLayout.FlashStart;
+
+    private FirmwareFiles(byte[] code, byte[] variables, FileStream? kept)
+    {
+        Code = code;
+        Variables = variables;
+        KeptVariables = kept;
+    }
+
+    /// <summary>What the first CPU starts in, whole pages that end at 4 GiB.</summary>
+    public byte[] Code { get; }
+
+    /// <summary>What lies below the code in flash, whole blocks; none when the firmware has no variables that last.</summary>
+    public byte[] Variables { get; }
+
+    /// <summary>
+    /// The file that changes of <see cref="Variables"/> are written to, held against another guest; null when there are none.
+    /// </summary>
+    public FileStream? KeptVariables { get; }
+
+    /// <summary>Finds and reads the files.</summary>
+    /// <param name="options">Which.</param>
+    /// <param name="guest">The guest's name.</param>
+    /// <exception cref="UserException">One is missing, or can't be used.</exception>
+    public static FirmwareFiles Open(FirmwareOptions options, string guest)
+    {
+        var (code, variables) = Choose(options, guest);
+        var codeBytes = Read(code);
+        Check(code, codeBytes.Length, Room);
+        if (variables is null)
+            return new FirmwareFiles(codeBytes, [], null);
+        FileStream? kept = null;
+        try
+        {
+            kept = new FileStream(variables, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            Check(variables, kept.Length, Room - (ulong)codeBytes.Length);
+            var content = new byte[kept.Length];
+            kept.ReadExactly(content);
+            return new FirmwareFiles(codeBytes, content, kept);
+        }
+        catch (FileNotFoundException)
+        {
+            var fresh = InstalledFirmware.FreshVariables(code) ?? "the file of fresh variables that came with the firmware";
+            throw new UserException($"-l bootrom: {variables}: no such file; copy {fresh} to it");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            kept?.Dispose();
+            throw new UserException($"-l bootrom: {variables}: firmware's variables must be writable, and no other guest's: {failure.Message}");
+        }
+        catch
+        {
+            kept?.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => KeptVariables?.Dispose();
+
+    private static (string Code, string? Variables) Choose(FirmwareOptions options, string guest)
+    {
+        var code = options.Code;
+        var fresh = options.Variables is null && code is not null ? InstalledFirmware.FreshVariables(code) : null;
+        if (code is null)
+            (code, fresh) = InstalledFirmware.Find();
+        var own = fresh is null
+            ? null
+            : InstalledFirmware.OwnVariables(fresh, InstalledFirmware.StateFolder(guest, Environment.IsPrivilegedProcess));
+        return (code, options.Variables ?? own);
+    }
+
+    private static byte[] Read(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            var content = new byte[Math.Min((ulong)file.Length, Room + 1)];
+            file.ReadExactly(content);
+            return content;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"-l bootrom: the firmware can't be read: {failure.Message}");
+        }
+    }
+
+    private static void Check(string path, long length, ulong room)
+    {
+        if (length == 0 || length % PFlash.BlockSize != 0)
+            throw new UserException($"-l bootrom: {path}: {length} bytes are no image of flash: it has whole blocks of {PFlash.BlockSize}");
+        if ((ulong)length > room)
+            throw new UserException($"-l bootrom: {path}: larger than the 0x{room:x} bytes of flash there is room for");
+    }
+}

@@ -1,0 +1,68 @@
+using Hatchway.CommandLine;
+using Hatchway.Configuration;
+
+namespace Hatchway.Firmware;
+
+/// <summary>A file of fw_cfg that the user adds: bhyve's <c>-f name,string=TEXT</c> or <c>-f name,file=PATH</c>.</summary>
+/// <param name="Origin">What the user typed.</param>
+/// <param name="Name">As the guest sees it.</param>
+/// <param name="Text">Its content, or null.</param>
+/// <param name="Path">A file with its content, or null.</param>
+internal sealed record ConfigurationItem(string Origin, string Name, string? Text, string? Path);
+
+/// <summary>What the user wants the guest to start from, when that is firmware.</summary>
+internal sealed record FirmwareOptions
+{
+    /// <summary>The firmware's file, or null for the one that is installed.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>The file with its variables, which is written to, or null for the guest's own copy of the installed one.</summary>
+    public string? Variables { get; init; }
+
+    /// <summary>What it is told beyond the machine's description.</summary>
+    public IReadOnlyList<ConfigurationItem> Items { get; init; } = [];
+
+    /// <summary>Reads the configuration.</summary>
+    /// <param name="tree">All of it.</param>
+    /// <param name="hasKernel">A kernel is given.</param>
+    /// <returns>Null when the guest starts by the kernel.</returns>
+    /// <exception cref="UserException">Kernel and firmware do not go together, or something is wrong.</exception>
+    public static FirmwareOptions? From(ConfigurationTree tree, bool hasKernel)
+    {
+        var root = tree.Root;
+        if (root.Text("lpc.fwcfg") is { } kind && kind != "qemu")
+            throw new UserException($"{root.Origin("lpc.fwcfg")}: '{kind}': there is qemu only, which is what OVMF reads");
+        var items = root.Node("fwcfg").Children.Select(Item).ToArray();
+        if (hasKernel)
+            return CheckKernel(root, items);
+        foreach (var name in (ReadOnlySpan<string>)["hatchway.initrd", "hatchway.cmdline"])
+        {
+            if (root.Find(name) is not null)
+                throw new UserException($"{root.Origin(name)}: belongs to a kernel: add --kernel FILE");
+        }
+        var code = RunOptions.ExistingFile(root, "lpc.bootrom");
+        var variables = root.Text("lpc.bootvars");
+        if (variables is not null && code is null)
+            throw new UserException($"{root.Origin("lpc.bootvars")}: variables of which firmware? Write -l bootrom,CODE.fd,VARS.fd");
+        return new FirmwareOptions { Code = code, Variables = variables, Items = items };
+    }
+
+    // Starting a kernel by firmware would be a third way, which QEMU has.
+    private static FirmwareOptions? CheckKernel(ConfigurationNode root, ConfigurationItem[] items)
+    {
+        if (root.Find("lpc.bootrom") is not null)
+        {
+            throw new UserException(
+                $"{root.Origin("lpc.bootrom")}: and --kernel: firmware finds its system on a disk, and a kernel starts without it; give one of them");
+        }
+        return items is []
+            ? null
+            : throw new UserException($"{items[0].Origin}: only firmware reads that: use it with -l bootrom, or without --kernel");
+    }
+
+    private static ConfigurationItem Item(ConfigurationNode node) => new(
+        node.Origin(),
+        node.Text("name") ?? throw new UserException($"{node.Origin()}: no name: write -f NAME,string=TEXT or NAME,file=PATH"),
+        node.Text("string"),
+        RunOptions.ExistingFile(node, "file"));
+}

@@ -1,0 +1,91 @@
+namespace Hatchway.Firmware;
+
+/// <summary>Where distributions put edk2's OVMF, and where a guest's variables are kept.</summary>
+internal static class InstalledFirmware
+{
+    /// <summary>The guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
+    public const string VariablesName = "VARS.fd";
+
+    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them: there is
+    // none.
+    private static readonly (string Code, string Variables)[] s_places =
+    [
+        // Debian and Ubuntu, package ovmf.
+        ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+        // Fedora, package edk2-ovmf.
+        ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+        // Arch, package edk2-ovmf.
+        ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ];
+
+    /// <summary>The firmware that is installed: its code, and its variables as they are before the first start.</summary>
+    /// <param name="root">A folder in place of /, for tests.</param>
+    /// <exception cref="UserException">There is none.</exception>
+    public static (string Code, string Variables) Find(string root = "")
+    {
+        foreach (var (code, variables) in s_places)
+        {
+            if (File.Exists(root + code) && File.Exists(root + variables))
+                return (root + code, root + variables);
+        }
+        throw new UserException(
+            "no --kernel, and no firmware is installed to start a disk by: install the package ovmf (Fedora, Arch: edk2-ovmf), "
+            + "or give --kernel FILE or -l bootrom,CODE.fd");
+    }
+
+    /// <summary>
+    /// The fresh variables that belong to a firmware's code by its name, as OVMF_VARS_4M.fd to OVMF_CODE_4M.fd; null when there are none.
+    /// </summary>
+    public static string? FreshVariables(string code)
+    {
+        var name = Path.GetFileName(code);
+        var at = name.LastIndexOf("CODE", StringComparison.Ordinal);
+        if (at < 0)
+            return null;
+        var fresh = Path.Combine(Path.GetDirectoryName(code) ?? "", $"{name[..at]}VARS{name[(at + 4)..]}");
+        return File.Exists(fresh) ? fresh : null;
+    }
+
+    /// <summary>
+    /// Where what a guest keeps from one start to the next is: for root below /var/lib/hatchway, else where the XDG base directory
+    /// specification
+    /// has a program's state.
+    /// </summary>
+    /// <exception cref="UserException">The guest's name can't be a folder's.</exception>
+    public static string StateFolder(string guest, bool isRoot)
+    {
+        if (guest is "." or ".." || guest.Contains('/', StringComparison.Ordinal))
+            throw new UserException($"'{guest}': firmware's variables are kept in a folder of the guest's name, and that can't be one: give another name");
+        if (isRoot)
+            return Path.Combine("/var/lib/hatchway", guest);
+        var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME");
+        if (string.IsNullOrEmpty(state) || !Path.IsPathRooted(state))
+            state = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local/state");
+        return Path.Combine(state, "hatchway", guest);
+    }
+
+    /// <summary>The guest's own copy of the variables, made from fresh ones when it is not there yet.</summary>
+    /// <exception cref="UserException">It can't be made.</exception>
+    public static string OwnVariables(string fresh, string folder)
+    {
+        var own = Path.Combine(folder, VariablesName);
+        if (File.Exists(own))
+            return own;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            // Whole or not at all, whenever this is ended.
+            var unfinished = $"{own}.{Environment.ProcessId}";
+            // Not with the permissions of the fresh ones, which nobody may write.
+            File.WriteAllBytes(unfinished, File.ReadAllBytes(fresh));
+            File.Move(unfinished, own, overwrite: true);
+            return own;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException(
+                $"firmware's variables can't be kept in {folder}: {failure.Message}; mend that, or name a file: -l bootrom,CODE.fd,VARS.fd");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Text;
+using Hatchway.CommandLine;
+using Hatchway.Firmware;
+using Hatchway.Linux.Kvm;
+using Hatchway.Machine;
+using Hatchway.Machine.Acpi;
+using Hatchway.Machine.Boot;
+using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
+using Hatchway.Pci.Spec;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>Starting a guest by firmware, as a PC starts: flash below 4 GiB, and what firmware looks for on a PC of QEMU's.</summary>
+/// <remarks>
+/// The machine shows itself as an i440FX and not as a Q35, because bhyve's LPC bridge is an i440FX's PIIX3 already, at the slot where
+/// firmware
+/// expects it. A Q35 would need another bridge in slot 31, an ECAM that firmware moves, and RAM that ends below 2.75 GiB.
+/// </remarks>
+internal sealed class FirmwareBoot : IDisposable
+{
+    private readonly List<FlashMemory> _flash = [];
+
+    /// <summary>Puts the firmware and all it needs into a machine.</summary>
+    /// <param name="files">The firmware; the caller closes it, after this.</param>
+    /// <param name="items">What the user tells it beyond that.</param>
+    /// <param name="description">The machine, as its ACPI tables tell it.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="pc">The machine; what has a place on the bus by the user's will is there.</param>
+    /// <param name="ram">Its RAM.</param>
+    /// <param name="log">Where limitations are told.</param>
+    /// <exception cref="UserException">The firmware can't be used.</exception>
+    public FirmwareBoot(
+        FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, KvmVm vm, Pc pc, GuestRam ram, ILogger log)
+    {
+        try
+        {
+            var codeStart = MemoryLayout.FlashEnd - (ulong)files.Code.Length;
+            var code = new FlashMemory(vm, codeStart, files.Code, null, log);
+            _flash.Add(code);
+            code.Show();
+            if (files.Variables.Length > 0)
+            {
+                var start = codeStart - (ulong)files.Variables.Length;
+                var variables = new FlashMemory(vm, start, files.Variables, files.KeptVariables?.SafeFileHandle, log);
+                _flash.Add(variables);
+                pc.Add(new PFlash(variables), start, (ulong)files.Variables.Length);
+            }
+            else
+            {
+                log.NoVariables();
+            }
+            var config = new FwCfg(ram);
+            FirmwareConfiguration.Write(description, config);
+            FirmwareConfiguration.Write(description.Layout, description.Cpus, pc.Clock);
+            AddItems(items, config);
+            pc.Add(config);
+            pc.Bus.Add(Piix.PowerManagementSlot, Piix.PowerManagementFunction, Bridges.PowerManagementRegisters());
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Demands of the slots what firmware does.</summary>
+    /// <exception cref="UserException">A slot holds something else.</exception>
+    public static void CheckSlots(IReadOnlyList<SlotOption> slots)
+    {
+        if (!slots.Any(static slot => slot is { Slot: 0, Function: 0, Emulation: HostBridgeSlot }))
+            throw new UserException("firmware finds out at slot 0 what machine it is on: add -s 0:0,hostbridge");
+        if (!slots.Any(static slot => slot.Emulation is LpcSlot))
+            throw new UserException("firmware lies behind the lpc bridge: add -s 1:0,lpc");
+        foreach (var slot in slots)
+        {
+            if (slot.Slot != Piix.PowerManagementSlot)
+                continue;
+            // Firmware writes interrupt routing to function 0 without looking what that is, and reads the timer's address from function 3.
+            if (slot.Function == Piix.PowerManagementFunction || (slot.Function == 0 && slot.Emulation is not LpcSlot))
+                throw new UserException($"slot {slot.Slot}:{slot.Function}: firmware uses it as the chip set's: put lpc at 1:0, and the device at another slot");
+        }
+    }
+
+    /// <summary>Takes the flash away. No CPU may run.</summary>
+    public void Dispose()
+    {
+        foreach (var flash in _flash)
+            flash.Dispose();
+    }
+
+    private static void AddItems(IReadOnlyList<ConfigurationItem> items, FwCfg config)
+    {
+        foreach (var item in items)
+        {
+            try
+            {
+                config.Add(item.Name, item.Path is null ? Encoding.UTF8.GetBytes(item.Text ?? "") : File.ReadAllBytes(item.Path));
+            }
+            catch (ArgumentException)
+            {
+                throw new UserException($"{item.Origin}: the name is taken, or can't be one: up to {FwCfg.LongestName} ASCII characters, as opt/org.example/name");
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                throw new UserException($"{item.Origin}: can't be read: {failure.Message}");
+            }
+        }
+    }
+}
