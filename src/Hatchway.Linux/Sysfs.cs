@@ -35,11 +35,14 @@ public sealed class Sysfs(string root = "/sys")
     }
 
     /// <summary>The last part of a link's target, or null when there is no such link.</summary>
-    public string? ReadLinkName(string path)
+    public string? ReadLinkName(string path) => Path.GetFileName(ReadLink(path));
+
+    /// <summary>A link's target as it is written, or null when there is no such link.</summary>
+    public string? ReadLink(string path)
     {
         try
         {
-            return Path.GetFileName(new FileInfo(At(path)).LinkTarget);
+            return new FileInfo(At(path)).LinkTarget;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -47,15 +50,23 @@ public sealed class Sysfs(string root = "/sys")
         }
     }
 
-    /// <summary>Names in a folder, sorted; none when there is no such folder.</summary>
+    /// <summary>Where a file or folder is, for calls that take a whole path.</summary>
+    public string PathOf(string path) => At(path);
+
+    /// <summary>Names in a folder, sorted; none when there is no such folder, or it can't be read.</summary>
     public IReadOnlyList<string> List(string path)
     {
         var folder = At(path);
-        if (!Directory.Exists(folder))
+        try
+        {
+            var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();
+            Array.Sort(names, StringComparer.Ordinal);
+            return names;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
             return [];
-        var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();
-        Array.Sort(names, StringComparer.Ordinal);
-        return names;
+        }
     }
 
     /// <summary>The first bytes of a file.</summary>
