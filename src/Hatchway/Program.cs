@@ -1,5 +1,6 @@
 using System.Reflection;
 using Hatchway.CommandLine;
+using Hatchway.Host;
 using Hatchway.Linux;
 using Hatchway.Logging;
 using Hatchway.Passthrough;
@@ -34,6 +35,12 @@ internal static class Program
                 return Print(Help.Program);
             case ["run", .. var rest]:
                 return Run(rest);
+            case ["host", .. var rest]:
+                return HostCommand.Execute(rest);
+            case ["config", .. var rest]:
+                return RegisterCommand.Config(rest);
+            case ["bar", .. var rest]:
+                return RegisterCommand.Bar(rest);
             case ["-s" or "-l", "help", ..]:
                 return Run(args);
             default:

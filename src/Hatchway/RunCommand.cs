@@ -54,7 +54,7 @@ internal static class RunCommand
     // All that can be known before anything is opened.
     private static List<(SlotOption Slot, HostDevice Host)> CheckHost(RunOptions options)
     {
-        var preconditions = new Preconditions(new Sysfs());
+        var preconditions = new Preconditions(new HostView());
         preconditions.CheckKvm();
         var hosts = new List<(SlotOption Slot, HostDevice Host)>();
         foreach (var slot in options.Slots)
@@ -63,7 +63,7 @@ internal static class RunCommand
                 hosts.Add((slot, preconditions.CheckDevice(passthru.Host)));
         }
         if (hosts.Count > 0)
-            Preconditions.CheckMemoryLock(options.MemoryBytes);
+            preconditions.CheckMemoryLock(options.MemoryBytes);
         return hosts;
     }
 

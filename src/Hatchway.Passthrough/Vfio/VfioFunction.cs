@@ -100,10 +100,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             var function = new VfioFunction(
                 host, space, device, vm, routes, intxGsi, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
             if (!function.Answers)
-                throw new PassthroughException($"{host.Address} does not answer: its config space reads as all ones; a power cycle of the machine may bring it back");
+                throw new PassthroughException(DeviceChecks.NoAnswer(host.Address).Line);
             function.TryReset();
             if (!function.Answers)
-                throw new PassthroughException($"{host.Address} does not answer after a reset: its config space reads as all ones; a power cycle of the machine may bring it back");
+                throw new PassthroughException(DeviceChecks.NoAnswer(host.Address, " after a reset").Line);
             // Last, so that nothing is left to close when anything before has failed.
             function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
             function.ErrorReported = function.Listen(VfioPciIndex.ErrorIrq);
