@@ -13,9 +13,13 @@ public sealed class Sysfs(string root = "/sys")
     /// <summary>A file's text without the white space around it, or null when it can't be read.</summary>
     public string? TryReadText(string path)
     {
+        // Most of what is not there is asked for in hope, and an exception costs more than all files of a function.
+        var file = At(path);
+        if (!File.Exists(file))
+            return null;
         try
         {
-            return File.ReadAllText(At(path)).Trim();
+            return File.ReadAllText(file).Trim();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -57,6 +61,8 @@ public sealed class Sysfs(string root = "/sys")
     public IReadOnlyList<string> List(string path)
     {
         var folder = At(path);
+        if (!Directory.Exists(folder))
+            return [];
         try
         {
             var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();

@@ -15,7 +15,7 @@ public static class DeviceChecks
     internal static IReadOnlyList<Check<DeviceSubject>> Identity { get; } =
     [
         new("function", StopsRun: true, Function),
-        Of("kind", stopsRun: true, Kind),
+        new("kind", StopsRun: true, static subject => subject.Device is null ? null : Kind(subject)),
     ];
 
     /// <summary>All checks of a function. Without one at the address, only the first says something.</summary>
@@ -39,8 +39,9 @@ public static class DeviceChecks
     internal static Finding NoAnswer(PciAddress address, string when = "") => Finding.Problem(
         $"{address} does not answer{when}", "its config space reads as all ones; a power cycle of the machine may bring it back");
 
+    // Of what is not there nothing is asked, and of a bridge, which is given to nobody, nothing either.
     private static Check<DeviceSubject> Of(string name, bool stopsRun, Func<DeviceSubject, Finding?> look) =>
-        new(name, stopsRun, subject => subject.Device is null ? null : look(subject));
+        new(name, stopsRun, subject => subject.Device is null or { IsBridge: true } ? null : look(subject));
 
     private static Finding Function(DeviceSubject subject) => subject.Device is { } device
         ? Finding.Ok($"{device.Address} is {device.Vendor:x4}:{device.Device:x4}")

@@ -17,11 +17,9 @@ internal static class DeviceStateChecks
         new("ROM", StopsRun: false, Rom),
     ];
 
-    private static Finding? Reset(DeviceSubject subject)
+    private static Finding Reset(DeviceSubject subject)
     {
         var device = subject.Device!;
-        if (device.IsBridge)
-            return null;
         if (device.ResetMethods is { Length: > 0 } methods)
             return Finding.Ok(methods);
         // Before Linux 5.15 only the file that does it is there.

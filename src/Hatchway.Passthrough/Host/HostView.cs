@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Hatchway.Linux;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Config;
@@ -20,8 +19,9 @@ public readonly record struct HoldingProcess(int Id, string Name)
 /// <param name="proc">/proc.</param>
 /// <param name="dev">Where device files are.</param>
 /// <remarks>A picture of one moment; for one thread. Reads only, and opens no device.</remarks>
-public sealed partial class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
+public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
 {
+    private const string GroupFolder = "/dev/vfio/";
     private readonly Dictionary<string, string?> _procTexts = [];
     private readonly Dictionary<PciAddress, IReadOnlyList<PciResource>> _resources = [];
     private readonly Dictionary<PciAddress, RecordedConfigSpace> _configs = [];
@@ -41,10 +41,7 @@ public sealed partial class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev
     public Sysfs Sysfs => sysfs;
 
     /// <summary>All PCI functions, in order of address.</summary>
-    public IReadOnlyList<HostDevice> Devices => _devices ??= [.. sysfs.List("bus/pci/devices")
-        .Select(name => PciAddress.TryParse(name, null, out var address) ? HostDevice.Find(sysfs, address) : null)
-        .OfType<HostDevice>()
-        .OrderBy(static device => (device.Address.Domain, device.Address.RoutingId))];
+    public IReadOnlyList<HostDevice> Devices => _devices ??= FindDevices();
 
     /// <summary>A file of /proc, or null.</summary>
     public string? Proc(string path)
@@ -115,6 +112,18 @@ public sealed partial class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev
     /// <summary>Network interfaces that a function makes.</summary>
     public IEnumerable<string> Networks(PciAddress address) => Below(_networks ??= Links("class/net"), address);
 
+    private List<HostDevice> FindDevices()
+    {
+        var devices = new List<HostDevice>();
+        foreach (var name in sysfs.List("bus/pci/devices"))
+        {
+            if (PciAddress.TryParse(name, null, out var address) && HostDevice.Find(sysfs, address) is { } device)
+                devices.Add(device);
+        }
+        devices.Sort(static (a, b) => ((a.Address.Domain << 16) | a.Address.RoutingId).CompareTo((b.Address.Domain << 16) | b.Address.RoutingId));
+        return devices;
+    }
+
     private Dictionary<string, string> Links(string folder)
     {
         var links = new Dictionary<string, string>();
@@ -138,9 +147,9 @@ public sealed partial class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev
                 continue;
             foreach (var fd in proc.List($"{name}/fd"))
             {
-                if (GroupFile().Match(proc.ReadLink($"{name}/fd/{fd}") ?? "") is not { Success: true } match)
+                if (proc.ReadLink($"{name}/fd/{fd}") is not { } file || !file.StartsWith(GroupFolder, StringComparison.Ordinal)
+                    || !int.TryParse(file.AsSpan(GroupFolder.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var group))
                     continue;
-                var group = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
                 var holder = new HoldingProcess(id, proc.TryReadText($"{name}/comm") ?? "?");
                 if (!holders.TryGetValue(group, out var list))
                     holders.Add(group, list = []);
@@ -150,7 +159,4 @@ public sealed partial class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev
         }
         return holders;
     }
-
-    [GeneratedRegex("^/dev/vfio/([0-9]{1,9})$")]
-    private static partial Regex GroupFile();
 }

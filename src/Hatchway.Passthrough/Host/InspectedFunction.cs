@@ -100,11 +100,11 @@ public sealed record InspectedFunction(
     // Whose registers the guest does not get as they are.
     private static List<BarHandlerRange> Handled(HostDevice device, RecordedConfigSpace config, CapabilityChains chains)
     {
-        var ranges = CapabilityWords.MsiXRanges(config, chains).ToList();
+        var ranges = new List<BarHandlerRange>(CapabilityWords.MsiXRanges(config, chains, NoHandler.Instance));
         foreach (var mirror in KnownMirrors.For(device.Vendor, device.Device, (byte)(device.Class >> 16)))
-            ranges.Add((mirror.Bar, mirror.Offset, mirror.Length, mirror.Name));
-        return [.. ranges.OrderBy(static range => (range.Bar.Value, range.Offset))
-            .Select(static range => new BarHandlerRange(range.Bar, range.Offset, range.Length, range.Name, NoHandler.Instance))];
+            ranges.Add(new BarHandlerRange(mirror.Bar, mirror.Offset, mirror.Length, mirror.Name, NoHandler.Instance));
+        ranges.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return ranges;
     }
 
     private static List<InspectedPart> Divide(

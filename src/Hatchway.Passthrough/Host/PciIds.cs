@@ -11,10 +11,10 @@ public sealed class PciIds
     public static IReadOnlyList<string> Places { get; } =
         ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids"];
 
-    private readonly Dictionary<ushort, string> _vendors = [];
-    private readonly Dictionary<(ushort Vendor, ushort Device), string> _devices = [];
-    private readonly Dictionary<byte, string> _classes = [];
-    private readonly Dictionary<(byte Class, byte SubClass), string> _subClasses = [];
+    private readonly Dictionary<int, string> _vendors = [];
+    private readonly Dictionary<int, string> _devices = [];
+    private readonly Dictionary<int, string> _classes = [];
+    private readonly Dictionary<int, string> _subClasses = [];
 
     private PciIds()
     {
@@ -24,17 +24,21 @@ public sealed class PciIds
     public string? Vendor(ushort vendor) => _vendors.GetValueOrDefault(vendor);
 
     /// <summary>A device's name, or null.</summary>
-    public string? Device(ushort vendor, ushort device) => _devices.GetValueOrDefault((vendor, device));
+    public string? Device(ushort vendor, ushort device) => _devices.GetValueOrDefault((vendor << 16) | device);
 
     /// <summary>A class's name, the sub-class's where it has one, or null.</summary>
     /// <param name="classCode">24 bits.</param>
     public string? Class(uint classCode) =>
-        _subClasses.GetValueOrDefault(((byte)(classCode >> 16), (byte)(classCode >> 8))) ?? _classes.GetValueOrDefault((byte)(classCode >> 16));
+        _subClasses.GetValueOrDefault((int)(classCode >> 8)) ?? BaseClass(classCode);
+
+    /// <summary>The name of a class without its sub-class, or null.</summary>
+    /// <param name="classCode">24 bits.</param>
+    public string? BaseClass(uint classCode) => _classes.GetValueOrDefault((int)(classCode >> 16));
 
     /// <summary>Reads the system's file; without one no name is known.</summary>
     /// <param name="vendors">The vendors whose devices will be asked for.</param>
     /// <param name="places">Where to look; <see cref="Places"/> unless told.</param>
-    public static PciIds Load(IReadOnlySet<ushort> vendors, IReadOnlyList<string>? places = null)
+    public static PciIds Load(IReadOnlySet<int> vendors, IReadOnlyList<string>? places = null)
     {
         ArgumentNullException.ThrowIfNull(vendors);
         var ids = new PciIds();
@@ -55,10 +59,10 @@ public sealed class PciIds
         return ids;
     }
 
-    private void Read(ReadOnlySpan<byte> file, IReadOnlySet<ushort> vendors)
+    private void Read(ReadOnlySpan<byte> file, IReadOnlySet<int> vendors)
     {
-        ushort? vendor = null;
-        byte? baseClass = null;
+        int? vendor = null;
+        int? baseClass = null;
         while (!file.IsEmpty)
         {
             var end = file.IndexOf((byte)'\n');
@@ -70,16 +74,16 @@ public sealed class PciIds
             {
                 (vendor, baseClass) = (null, null);
                 if (line.StartsWith("C "u8) && TryEntry(line[2..], 2, out var number, out var name))
-                    _classes[(baseClass = (byte)number).Value] = name;
-                else if (TryNumber(line, 4, out number) && vendors.Contains((ushort)number) && TryEntry(line, 4, out number, out name))
-                    _vendors[(vendor = (ushort)number).Value] = name;
+                    _classes[(baseClass = number).Value] = name;
+                else if (TryNumber(line, 4, out number) && vendors.Contains(number) && TryEntry(line, 4, out number, out name))
+                    _vendors[(vendor = number).Value] = name;
             }
             else if (line.Length > 1 && line[1] != '\t')
             {
                 if (vendor is { } owner && TryEntry(line[1..], 4, out var device, out var name))
-                    _devices[(owner, (ushort)device)] = name;
+                    _devices[(owner << 16) | device] = name;
                 else if (baseClass is { } above && TryEntry(line[1..], 2, out var subClass, out name))
-                    _subClasses[(above, (byte)subClass)] = name;
+                    _subClasses[(above << 8) | subClass] = name;
             }
         }
     }

@@ -1,4 +1,5 @@
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
@@ -46,17 +47,23 @@ public static class CapabilityWords
 
     /// <summary>The ranges of a function's BARs that its MSI-X structures take, which the guest's own stand in for (PCIe 6.0
     /// §7.7.2).</summary>
-    public static IEnumerable<(BarIndex Bar, ulong Offset, ulong Length, string Name)> MsiXRanges(IHostConfigSpace config, CapabilityChains chains)
+    /// <param name="config">The function's config space.</param>
+    /// <param name="chains">Its capabilities.</param>
+    /// <param name="handler">Who would answer in their place.</param>
+    public static IReadOnlyList<BarHandlerRange> MsiXRanges(IHostConfigSpace config, CapabilityChains chains, IBarHandler handler)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(chains);
         if (chains.Find(CapabilityId.MsiX) is not { Length: MsiX.Length } capability)
-            yield break;
+            return [];
         var count = MsiXCount(config, capability);
         var (tableBar, table) = Place(config, capability, MsiX.Table);
         var (pendingBar, pending) = Place(config, capability, MsiX.PendingBitArray);
-        yield return (tableBar, table, (ulong)(count * MsiX.EntryBytes), "MSI-X table");
-        yield return (pendingBar, pending, (ulong)((count + 63) / 64 * 8), "MSI-X pending bits");
+        return
+        [
+            new BarHandlerRange(tableBar, table, (ulong)(count * MsiX.EntryBytes), "MSI-X table", handler),
+            new BarHandlerRange(pendingBar, pending, (ulong)((count + 63) / 64 * 8), "MSI-X pending bits", handler),
+        ];
     }
 
     /// <summary>How many vectors a function's MSI-X has.</summary>

@@ -39,7 +39,7 @@ internal static class ListCommand
         var functions = view is null
             ? HostCommand.ReadDump(arguments.Value("F")!).Functions
             : [.. view.Devices.Select(device => InspectedFunction.Of(view, device))];
-        var ids = PciIds.Load(functions.Select(static function => function.Device.Vendor).ToHashSet());
+        var ids = PciIds.Load(functions.Select(static function => (int)function.Device.Vendor).ToHashSet());
         var wanted = Filter(arguments, ids);
         var entries = functions.Where(wanted)
             .Select(function => new Entry(function, view is null ? null : CheckReport.AtAGlance(view, function.Device.Address)))
@@ -61,7 +61,8 @@ internal static class ListCommand
         {
             named = true;
             tests.Add(function => function.Device.Class.ToString("x6", CultureInfo.InvariantCulture).StartsWith(text, StringComparison.OrdinalIgnoreCase)
-                || FunctionWords.Class(ids, function.Device).Contains(text, StringComparison.OrdinalIgnoreCase));
+                || FunctionWords.Class(ids, function.Device).Contains(text, StringComparison.OrdinalIgnoreCase)
+                || (ids.BaseClass(function.Device.Class) ?? "").Contains(text, StringComparison.OrdinalIgnoreCase));
         }
         if (arguments.Value("id") is { } id)
         {

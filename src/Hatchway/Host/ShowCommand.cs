@@ -34,7 +34,7 @@ internal static class ShowCommand
         var view = arguments.Value("F") is null ? new HostView() : null;
         var function = Find(view, arguments.Value("F"), address);
         var (vendor, _) = function.Subsystem;
-        var ids = PciIds.Load(new HashSet<ushort> { function.Device.Vendor, vendor });
+        var ids = PciIds.Load(new HashSet<int> { function.Device.Vendor, vendor });
         if (arguments.Has("json"))
             JsonOutput.Write(json => WriteJson(json, view, function, ids));
         else

@@ -34,6 +34,15 @@ public sealed class DeviceChecksTests : IDisposable
         Assert.Equal("function", Assert.Single(CheckReport.OfDevice(_tree.View, PciAddress.Parse("0000:05:00.0")).Results).Check);
 
     [Fact]
+    public void Of_a_bridge_nothing_else_is_asked()
+    {
+        _tree.WithBridge(Port, "pcieport", Group - 1);
+
+        Assert.Equal("kind", Assert.Single(Report(Port).Problems).Check);
+        Assert.Equal(2, Report(Port).Results.Count);
+    }
+
+    [Fact]
     public void A_function_whose_config_space_reads_as_all_ones_does_not_answer()
     {
         AssertFinding("answer", FindingLevel.Ok, "answers");

@@ -35,6 +35,7 @@ public sealed class PciIdsTests : IDisposable
         Assert.Null(ids.Device(0x8086, 0x10FB));
         Assert.Equal("Non-Volatile memory controller", ids.Class(0x010802));
         Assert.Equal("Mass storage controller", ids.Class(0x01FF00));
+        Assert.Equal("Mass storage controller", ids.BaseClass(0x010802));
         Assert.Null(ids.Class(0xFF0000));
     }
 
@@ -45,5 +46,5 @@ public sealed class PciIdsTests : IDisposable
         Assert.Equal("Red Hat, Inc.", Load("/no/such/pci.ids", _file).Vendor(0x1B36));
     }
 
-    private static PciIds Load(params string[] places) => PciIds.Load(new HashSet<ushort> { 0x1B36 }, places);
+    private static PciIds Load(params string[] places) => PciIds.Load(new HashSet<int> { 0x1B36 }, places);
 }
