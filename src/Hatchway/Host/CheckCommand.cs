@@ -37,7 +37,7 @@ internal static class CheckCommand
             return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(1);
         var view = new HostView();
-        var memory = arguments.Value("m") is { } text ? MemorySize.Parse(text) : DefaultMemory;
+        var memory = arguments.Value("m") is { } text ? MemorySize.Parse($"-m {text}", text) : DefaultMemory;
         var report = CheckReport.OfHost(HostSubject.ForThisProcess(view, memory));
         if (arguments.Count > 0)
         {
