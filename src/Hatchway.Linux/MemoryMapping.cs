@@ -62,6 +62,47 @@ public sealed class MemoryMapping : SafeHandle
             LinuxException.Throw("madvise MADV_DONTDUMP");
     }
 
+    /// <summary>Reads a register by one access of its width.</summary>
+    /// <param name="offset">Bytes from the start, a multiple of the width.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The register is not wholly inside, not aligned, or of another width.</exception>
+    public unsafe ulong ReadRegister(ulong offset, int width)
+    {
+        var at = Register(offset, width);
+        // SAFETY: the register was checked to be inside the mapping, which is open.
+        return width switch
+        {
+            1 => Volatile.Read(ref *at),
+            2 => Volatile.Read(ref *(ushort*)at),
+            4 => Volatile.Read(ref *(uint*)at),
+            _ => Volatile.Read(ref *(ulong*)at),
+        };
+    }
+
+    /// <summary>Writes a register, likewise.</summary>
+    public unsafe void WriteRegister(ulong offset, int width, ulong value)
+    {
+        var at = Register(offset, width);
+        // SAFETY: as above.
+        switch (width)
+        {
+            case 1: Volatile.Write(ref *at, (byte)value); break;
+            case 2: Volatile.Write(ref *(ushort*)at, (ushort)value); break;
+            case 4: Volatile.Write(ref *(uint*)at, (uint)value); break;
+            default: Volatile.Write(ref *(ulong*)at, value); break;
+        }
+    }
+
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Libc.munmap(handle, (nuint)Length) == 0;
+
+    private unsafe byte* Register(ulong offset, int width)
+    {
+        if (width is not (1 or 2 or 4 or 8) || offset % (uint)width != 0)
+            throw new ArgumentOutOfRangeException(nameof(width), width, "a register has 1, 2, 4 or 8 bytes and is aligned to them");
+        if (offset > Length || Length - offset < (uint)width)
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, "outside the mapping");
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return (byte*)handle + offset;
+    }
 }

@@ -13,9 +13,13 @@ public sealed class Sysfs(string root = "/sys")
     /// <summary>A file's text without the white space around it, or null when it can't be read.</summary>
     public string? TryReadText(string path)
     {
+        // Most of what is not there is asked for in hope, and an exception costs more than all files of a function.
+        var file = At(path);
+        if (!File.Exists(file))
+            return null;
         try
         {
-            return File.ReadAllText(At(path)).Trim();
+            return File.ReadAllText(file).Trim();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -35,11 +39,14 @@ public sealed class Sysfs(string root = "/sys")
     }
 
     /// <summary>The last part of a link's target, or null when there is no such link.</summary>
-    public string? ReadLinkName(string path)
+    public string? ReadLinkName(string path) => Path.GetFileName(ReadLink(path));
+
+    /// <summary>A link's target as it is written, or null when there is no such link.</summary>
+    public string? ReadLink(string path)
     {
         try
         {
-            return Path.GetFileName(new FileInfo(At(path)).LinkTarget);
+            return new FileInfo(At(path)).LinkTarget;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -47,15 +54,25 @@ public sealed class Sysfs(string root = "/sys")
         }
     }
 
-    /// <summary>Names in a folder, sorted; none when there is no such folder.</summary>
+    /// <summary>Where a file or folder is, for calls that take a whole path.</summary>
+    public string PathOf(string path) => At(path);
+
+    /// <summary>Names in a folder, sorted; none when there is no such folder, or it can't be read.</summary>
     public IReadOnlyList<string> List(string path)
     {
         var folder = At(path);
         if (!Directory.Exists(folder))
             return [];
-        var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();
-        Array.Sort(names, StringComparer.Ordinal);
-        return names;
+        try
+        {
+            var names = Directory.EnumerateFileSystemEntries(folder).Select(static entry => Path.GetFileName(entry)!).ToArray();
+            Array.Sort(names, StringComparer.Ordinal);
+            return names;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     /// <summary>The first bytes of a file.</summary>

@@ -6,7 +6,7 @@ internal enum ExitStatus
     /// <summary>The guest rebooted; or a command other than <c>run</c> succeeded.</summary>
     Rebooted = 0,
 
-    /// <summary>The guest powered off.</summary>
+    /// <summary>The guest powered off; or <c>host check</c> found something in the way.</summary>
     PoweredOff = 1,
 
     /// <summary>The guest halted.</summary>

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Hatchway.CommandLine;
 using Hatchway.Control;
+using Hatchway.Host;
 using Hatchway.Linux;
 using Hatchway.Logging;
 using Hatchway.Passthrough;
@@ -39,6 +40,12 @@ internal static class Program
                 return Run(rest);
             case ["ps" or "stop" or "kill" or "pause" or "resume" or "stats", .. var rest]:
                 return ControlCommands.Execute(args[0], rest);
+            case ["host", .. var rest]:
+                return HostCommand.Execute(rest);
+            case ["config", .. var rest]:
+                return RegisterCommand.Config(rest);
+            case ["bar", .. var rest]:
+                return RegisterCommand.Bar(rest);
             case ["-s" or "-l", "help", ..]:
                 return Run(args);
             default:

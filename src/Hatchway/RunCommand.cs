@@ -82,7 +82,7 @@ internal static class RunCommand
     // All that can be known before anything is opened.
     private static List<(SlotOption Slot, HostDevice Host)> CheckHost(RunOptions options)
     {
-        var preconditions = new Preconditions(new Sysfs());
+        var preconditions = new Preconditions(new HostView());
         preconditions.CheckKvm();
         var hosts = new List<(SlotOption Slot, HostDevice Host)>();
         foreach (var slot in options.Slots)
@@ -91,7 +91,7 @@ internal static class RunCommand
                 hosts.Add((slot, preconditions.CheckDevice(passthru.Host)));
         }
         if (hosts.Count > 0)
-            Preconditions.CheckMemoryLock(options.MemoryBytes);
+            preconditions.CheckMemoryLock(options.MemoryBytes);
         return hosts;
     }
 

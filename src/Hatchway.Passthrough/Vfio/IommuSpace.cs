@@ -189,7 +189,8 @@ public sealed partial class IommuSpace : IDisposable
         }
     }
 
-    private static string Explain(Host.HostDevice device, int group, LinuxException failure) => $"{device.Address}: " + failure.Errno switch
+    /// <summary>Says what a failure to open a group or a device means, and what to do.</summary>
+    internal static string Explain(Host.HostDevice device, int group, LinuxException failure) => $"{device.Address}: " + failure.Errno switch
     {
         Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
         Errno.EACCES or Errno.EPERM =>

@@ -100,10 +100,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             var function = new VfioFunction(
                 host, space, device, vm, routes, intxGsi, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
             if (!function.Answers)
-                throw new PassthroughException(Silence(host, "does not answer"));
+                throw new PassthroughException(DeviceChecks.NoAnswer(host.Address).Line);
             function.Reset();
             if (!function.Answers)
-                throw new PassthroughException(Silence(host, "does not answer after a reset"));
+                throw new PassthroughException(DeviceChecks.NoAnswer(host.Address, " after a reset").Line);
             // Last, so that nothing is left to close when anything before has failed.
             function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
             function.ErrorReported = function.Listen(VfioPciIndex.ErrorIrq);
@@ -142,9 +142,6 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     }
 
     private bool Answers => Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) != uint.MaxValue;
-
-    private static string Silence(HostDevice host, string what) =>
-        $"{host.Address} {what}: its config space reads as all ones; a power cycle of the machine may bring it back";
 
     // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
     private void Reset()

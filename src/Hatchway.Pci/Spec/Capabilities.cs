@@ -215,6 +215,9 @@ public static class PowerManagement
     /// <summary>Bytes of the capability.</summary>
     public const int Length = 8;
 
+    /// <summary>Capabilities: version, bits 2:0.</summary>
+    public const ushort VersionMask = 0b111;
+
     /// <summary>Power management capabilities, 16 bits, read-only.</summary>
     public const int Capabilities = 2;
 
@@ -261,6 +264,24 @@ public static class PciExpress
     /// <summary>Device/port type, in place: root complex integrated endpoint.</summary>
     public const ushort TypeRootComplexIntegrated = 0x9 << 4;
 
+    /// <summary>Device/port type, in place: root port.</summary>
+    public const ushort TypeRootPort = 0x4 << 4;
+
+    /// <summary>Device/port type, in place: upstream port of a switch.</summary>
+    public const ushort TypeUpstreamPort = 0x5 << 4;
+
+    /// <summary>Device/port type, in place: downstream port of a switch.</summary>
+    public const ushort TypeDownstreamPort = 0x6 << 4;
+
+    /// <summary>Device/port type, in place: bridge from PCI Express to PCI or PCI-X.</summary>
+    public const ushort TypeExpressToPci = 0x7 << 4;
+
+    /// <summary>Device/port type, in place: bridge from PCI or PCI-X to PCI Express.</summary>
+    public const ushort TypePciToExpress = 0x8 << 4;
+
+    /// <summary>Device/port type, in place: root complex event collector.</summary>
+    public const ushort TypeEventCollector = 0xA << 4;
+
     /// <summary>Device capabilities, 32 bits (§7.5.3.3).</summary>
     public const int DeviceCapabilities = 0x04;
 
@@ -276,11 +297,33 @@ public static class PciExpress
     /// <summary>Link capabilities, control and status: 8 bytes that an integrated endpoint does not have (§7.5.3.6 to .8).</summary>
     public const int Link = 0x0C;
 
+    /// <summary>Link status, 16 bits: speed in 3:0, width in 9:4 (§7.5.3.8).</summary>
+    public const int LinkStatus = 0x12;
+
+    /// <summary>Link status: the speed, as a number of <see cref="LinkSpeeds"/>.</summary>
+    public const ushort LinkSpeedMask = 0x000F;
+
+    /// <summary>Link status: lanes in use, bits 9:4.</summary>
+    public const ushort LinkWidthMask = 0x03F0;
+
+    /// <summary>Transfers per second and lane by the field's value, 1 to 6 (§7.5.3.18, the supported speeds vector's order).</summary>
+    public static IReadOnlyList<string> LinkSpeeds { get; } = ["", "2.5", "5", "8", "16", "32", "64"];
+
     /// <summary>Link capabilities 2, control 2 and status 2: 8 bytes, likewise (§7.5.3.18 to .20).</summary>
     public const int Link2 = 0x2C;
 
     /// <summary>Bytes of each of the two blocks of link registers.</summary>
     public const int LinkBytes = 8;
+}
+
+/// <summary>Single root I/O virtualisation (PCIe 6.0 §9.3.3). Offsets count from the capability's start.</summary>
+public static class SingleRootIov
+{
+    /// <summary>TotalVFs, 16 bits: virtual functions that can be made (§9.3.3.6).</summary>
+    public const int TotalFunctions = 0x0E;
+
+    /// <summary>NumVFs, 16 bits: virtual functions that there are (§9.3.3.7).</summary>
+    public const int Functions = 0x10;
 }
 
 /// <summary>Advanced error reporting (PCIe 6.0 §7.8.4).</summary>

@@ -13,6 +13,9 @@ internal static class Help
                hatchway run --help                          its options
                hatchway -s help                             devices for a slot
                hatchway -l help                             devices behind the lpc bridge
+               hatchway host list|show|check                devices that can be given away, and why others can't
+               hatchway config read|write                   a device's config space
+               hatchway bar read|write|dump                 a device's registers
                hatchway --version
         """;
 

@@ -17,7 +17,7 @@ public sealed class FirmwareConfigurationTests
     public FirmwareConfigurationTests()
     {
         var config = new FwCfg(new ArrayMemory(4096));
-        FirmwareConfiguration.Write(new AcpiDescription(3, s_layout, true, [0, 1, 4]) { HasFwCfg = true }, config);
+        FirmwareConfiguration.Write(new AcpiDescription(3, s_layout, [1], [0, 1, 4]) { HasFwCfg = true }, config);
         Cpus = [.. Item(config, FwCfg.CpuCountKey, 2)];
         var directory = Item(config, 0x19, 4 + (64 * 4));
         for (var at = 4; at < directory.Length; at += 64)
@@ -39,7 +39,7 @@ public sealed class FirmwareConfigurationTests
         const ulong At = 0xE_0040;
         var blocks = LoaderModel.Run(_files, At);
         var direct = new ArrayMemory(2 << 20);
-        AcpiTables.Write(new AcpiDescription(3, s_layout, true, [0, 1, 4]) { HasFwCfg = true }, direct);
+        AcpiTables.Write(new AcpiDescription(3, s_layout, [1], [0, 1, 4]) { HasFwCfg = true }, direct);
 
         Assert.Equal(direct.Slice(At, blocks["etc/acpi/tables"].Length).ToArray(), blocks["etc/acpi/tables"]);
         Assert.Equal(direct.Slice(0xE_0000, 36).ToArray(), blocks["etc/acpi/rsdp"]);

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
@@ -6,8 +5,6 @@ namespace Hatchway.Passthrough.Tests.Host;
 /// <summary>What a person is told when KVM or the limit on locked memory stands in the way.</summary>
 public sealed class KvmPreconditionsTests : IDisposable
 {
-    // A file that opens, in KVM's place.
-    private const string Openable = "/dev/null";
     private const ulong GuestRam = 1ul << 30;
     private readonly SysfsTree _tree = new();
 
@@ -16,9 +13,9 @@ public sealed class KvmPreconditionsTests : IDisposable
     [Fact]
     public void A_missing_kvm_is_told_with_the_modules_to_load_and_the_firmwares_switch()
     {
-        var refusal = Refusal("/dev/no-such-kvm");
+        var refusal = Refusal();
 
-        Assert.StartsWith("/dev/no-such-kvm is not there: ", refusal, StringComparison.Ordinal);
+        Assert.StartsWith($"{_tree.Dev}/kvm is not there: ", refusal, StringComparison.Ordinal);
         Assert.Contains("'modprobe kvm_intel' or 'modprobe kvm_amd'", refusal, StringComparison.Ordinal);
         Assert.Contains("virtualisation on in the firmware", refusal, StringComparison.Ordinal);
     }
@@ -26,16 +23,9 @@ public sealed class KvmPreconditionsTests : IDisposable
     [Fact]
     public void A_kvm_that_does_not_open_is_told_with_the_error_and_the_group_to_join()
     {
-        // A socket's file does not open, whoever asks (open(2), ENXIO): root would pass any file's permissions.
-        var folder = Directory.CreateTempSubdirectory("hatchway-kvm-");
-        var path = Path.Combine(folder.FullName, "kvm");
-        using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-        {
-            socket.Bind(new UnixDomainSocketEndPoint(path));
+        _tree.WithClosedDeviceFile("kvm");
 
-            Assert.Equal($"{path} can't be opened (ENXIO): join its group with 'usermod -aG kvm $USER', or run as root", Refusal(path));
-        }
-        folder.Delete(recursive: true);
+        Assert.Equal($"{_tree.Dev}/kvm can't be opened (ENXIO): join its group with 'usermod -aG kvm $USER', or run as root", Refusal());
     }
 
     [Theory]
@@ -46,9 +36,9 @@ public sealed class KvmPreconditionsTests : IDisposable
     public void Nested_paging_that_is_off_is_told_with_the_command_that_loads_the_module_anew(
         string module, string parameter, string value, string start)
     {
-        _tree.WithParameter(module, parameter, value);
+        _tree.WithDeviceFile("kvm").WithParameter(module, parameter, value);
 
-        var refusal = Refusal(Openable);
+        var refusal = Refusal();
 
         Assert.StartsWith(start, refusal, StringComparison.Ordinal);
         Assert.EndsWith($"'modprobe -r {module} && modprobe {module} {parameter}=1'", refusal, StringComparison.Ordinal);
@@ -59,18 +49,18 @@ public sealed class KvmPreconditionsTests : IDisposable
     [InlineData("kvm_amd", "npt", "1")]
     public void Nested_paging_that_is_on_is_fine(string module, string parameter, string value)
     {
-        _tree.WithParameter(module, parameter, value);
+        _tree.WithDeviceFile("kvm").WithParameter(module, parameter, value);
 
-        new Preconditions(_tree.Sysfs).CheckKvm(Openable);
+        new Preconditions(_tree.View).CheckKvm();
     }
 
     [Fact]
-    public void A_kvm_without_modules_is_fine() => new Preconditions(_tree.Sysfs).CheckKvm(Openable);
+    public void A_kvm_without_modules_is_fine() => new Preconditions(_tree.WithDeviceFile("kvm").View).CheckKvm();
 
     [Fact]
     public void A_limit_on_locked_memory_below_the_guests_ram_is_told_with_both_and_the_command_that_lifts_it()
     {
-        var refusal = Assert.Throws<PassthroughException>(() => Preconditions.CheckMemoryLock(GuestRam, 8 << 20, unlimited: false)).Message;
+        var refusal = MemoryLock(8 << 20, unlimited: false).Line;
 
         Assert.DoesNotContain('\n', refusal);
         Assert.Contains("1048576 KiB, but this process may lock 8192 KiB", refusal, StringComparison.Ordinal);
@@ -82,14 +72,18 @@ public sealed class KvmPreconditionsTests : IDisposable
     [InlineData(ulong.MaxValue, false)]
     [InlineData(0ul, true)]
     public void A_limit_that_holds_the_guests_ram_or_does_not_count_is_fine(ulong limit, bool unlimited) =>
-        Preconditions.CheckMemoryLock(GuestRam, limit, unlimited);
+        Assert.Equal(FindingLevel.Ok, MemoryLock(limit, unlimited).Level);
 
     [Fact]
-    public void A_guest_without_ram_passes_with_the_limits_of_this_very_process() => Preconditions.CheckMemoryLock(0);
+    public void A_guest_without_ram_passes_with_the_limits_of_this_very_process() =>
+        new Preconditions(_tree.View).CheckMemoryLock(0);
 
-    private string Refusal(string kvm)
+    private Finding MemoryLock(ulong limit, bool unlimited) =>
+        HostChecks.MemoryLock.Look(new HostSubject(_tree.View, GuestRam, limit, unlimited))!;
+
+    private string Refusal()
     {
-        var refusal = Assert.Throws<PassthroughException>(() => new Preconditions(_tree.Sysfs).CheckKvm(kvm));
+        var refusal = Assert.Throws<PassthroughException>(() => new Preconditions(_tree.View).CheckKvm());
         Assert.DoesNotContain('\n', refusal.Message);
         return refusal.Message;
     }

@@ -12,7 +12,7 @@ public sealed class PreconditionsTests : IDisposable
     private static readonly PciAddress Address = PciAddress.Parse(Function);
     private readonly SysfsTree _tree = new();
 
-    private Preconditions Preconditions => new(_tree.Sysfs);
+    private Preconditions Preconditions => new(_tree.View);
 
     public void Dispose() => _tree.Dispose();
 

@@ -1,9 +1,12 @@
 using System.Globalization;
+using System.Net.Sockets;
 using Hatchway.Linux;
+using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>A folder that looks like /sys on a host, with its links (Linux Documentation/ABI/testing/sysfs-bus-pci).</summary>
+/// <summary>A folder that looks like /sys on a host, with its links (Linux Documentation/ABI/testing/sysfs-bus-pci), and beside it what
+/// looks like /proc and /dev.</summary>
 internal sealed class SysfsTree : IDisposable
 {
     private const int ConfigBytes = 64;
@@ -18,7 +21,62 @@ internal sealed class SysfsTree : IDisposable
 
     public Sysfs Sysfs => new(_root);
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    /// <summary>A folder in the place of /dev.</summary>
+    public string Dev => Directory.CreateDirectory($"{_root}-dev").FullName;
+
+    /// <summary>Looks at it afresh.</summary>
+    public HostView View => new(Sysfs, new Sysfs($"{_root}-proc"), Dev);
+
+    public void Dispose()
+    {
+        foreach (var folder in (string[])[_root, $"{_root}-dev", $"{_root}-proc"])
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>A file of /proc.</summary>
+    public SysfsTree WithProc(string path, string text)
+    {
+        var file = Path.Combine($"{_root}-proc", path);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, text);
+        return this;
+    }
+
+    /// <summary>A process that has a file open.</summary>
+    public SysfsTree WithProcess(int id, string name, string file)
+    {
+        WithProc($"{id}/comm", $"{name}\n");
+        Directory.CreateDirectory(Path.Combine($"{_root}-proc", $"{id}/fd"));
+        File.CreateSymbolicLink(Path.Combine($"{_root}-proc", $"{id}/fd/7"), file);
+        return this;
+    }
+
+    /// <summary>A device file that opens.</summary>
+    public SysfsTree WithDeviceFile(string name)
+    {
+        var file = Path.Combine(Dev, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, "");
+        return this;
+    }
+
+    /// <summary>A device file that does not open, whoever asks: a socket's (open(2), ENXIO). Root would pass any file's permissions.</summary>
+    public SysfsTree WithClosedDeviceFile(string name)
+    {
+        var file = Path.Combine(Dev, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            socket.Bind(new UnixDomainSocketEndPoint(file));
+            // Closing it takes the file of that name away.
+            File.Move(file, $"{file}-kept");
+        }
+        File.Move($"{file}-kept", file);
+        return this;
+    }
 
     /// <summary>An IOMMU, as <c>dmar0</c>.</summary>
     public SysfsTree WithIommu(string name = "dmar0")
@@ -105,6 +163,41 @@ internal sealed class SysfsTree : IDisposable
     public SysfsTree Folder(string path)
     {
         Directory.CreateDirectory(At(path));
+        return this;
+    }
+
+    /// <summary>A function's folder.</summary>
+    public static string PathOf(string address) => $"devices/pci0000:00/{address}";
+
+    /// <summary>A file of a function that is there.</summary>
+    public SysfsTree WithText(string address, string file, string text) => Text($"{PathOf(address)}/{file}", text);
+
+    /// <summary>A function's whole config space.</summary>
+    public SysfsTree WithConfig(string address, byte[] config) => Bytes($"{PathOf(address)}/config", config);
+
+    /// <summary>A function's <c>resource</c> file: what is not given is not there.</summary>
+    public SysfsTree WithResources(string address, params (int Index, ulong Start, ulong Size, ulong Flags)[] resources)
+    {
+        var lines = Enumerable.Repeat("0x0000000000000000 0x0000000000000000 0x0000000000000000", 13).ToArray();
+        foreach (var (index, start, size, flags) in resources)
+            lines[index] = string.Create(CultureInfo.InvariantCulture, $"0x{start:x16} 0x{start + size - 1:x16} 0x{flags:x16}");
+        return WithText(address, "resource", string.Join('\n', lines));
+    }
+
+    /// <summary>A function below a bridge, both there already.</summary>
+    public SysfsTree Below(string bridge, string address)
+    {
+        Directory.Delete(At($"bus/pci/devices/{address}"));
+        Link($"bus/pci/devices/{address}", $"../../../devices/pci0000:00/{bridge}/{address}");
+        File.CreateSymbolicLink(At($"{PathOf(bridge)}/{address}"), $"../{address}");
+        return this;
+    }
+
+    /// <summary>A block device or a network of a function's.</summary>
+    public SysfsTree WithClassDevice(string kind, string name, string address)
+    {
+        Folder($"class/{kind}").Folder($"{PathOf(address)}/{kind}/{name}");
+        Link($"class/{kind}/{name}", $"../../{PathOf(address)}/{kind}/{name}");
         return this;
     }
 

@@ -1,0 +1,46 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>A file of sysfs that stands for registers: <c>config</c>, or <c>resourceN</c> of a BAR (Linux
+/// Documentation/PCI/sysfs-pci.rst).</summary>
+/// <remarks>Config space and I/O ports are read and written; memory is mapped. Any thread may call.</remarks>
+public sealed class RegisterFile : FileDescriptor
+{
+    private RegisterFile(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>Opens it for reading and writing.</summary>
+    /// <exception cref="LinuxException">It can't be opened.</exception>
+    public static RegisterFile Open(string path) => new(OpenPath(path, Libc.O_RDWR));
+
+    /// <summary>Reads a register by one pread of its width, which the kernel makes one access.</summary>
+    /// <param name="offset">Bytes from the start.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    /// <param name="value">Little-endian; 0 when it failed.</param>
+    /// <returns>False when the kernel or the device did not take it.</returns>
+    public unsafe bool TryRead(ulong offset, int width, out ulong value)
+    {
+        using var use = Use();
+        ulong read = 0;
+        // SAFETY: at most eight bytes, on the stack.
+        var done = Libc.pread(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)offset);
+        value = done == width ? read : 0;
+        return done == width;
+    }
+
+    /// <summary>Writes a register, likewise.</summary>
+    public unsafe bool TryWrite(ulong offset, int width, ulong value)
+    {
+        using var use = Use();
+        // SAFETY: at most eight bytes, on the stack.
+        return Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)offset) == width;
+    }
+
+    /// <summary>Maps it from its start.</summary>
+    /// <param name="length">Bytes, whole pages.</param>
+    /// <exception cref="LinuxException">The kernel does not let it be mapped: a driver has claimed it, or it is no memory.</exception>
+    public MemoryMapping Map(ulong length) => MemoryMapping.Create(this, 0, length, writable: true);
+}

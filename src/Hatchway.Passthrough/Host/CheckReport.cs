@@ -1,0 +1,35 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>What all checks found: why something can't be passed through, and what to do.</summary>
+/// <param name="Results">In the checks' order; questions that do not arise are left out.</param>
+public sealed record CheckReport(IReadOnlyList<CheckResult> Results)
+{
+    /// <summary>True when nothing is in the way.</summary>
+    public bool IsFit => !Problems.Any();
+
+    /// <summary>What is in the way.</summary>
+    public IEnumerable<CheckResult> Problems => Results.Where(static result => result.Finding.Level == FindingLevel.Problem);
+
+    /// <summary>Asks about the host.</summary>
+    public static CheckReport OfHost(HostSubject host) => Run(HostChecks.All, host);
+
+    /// <summary>Asks about one function.</summary>
+    public static CheckReport OfDevice(HostView view, PciAddress address) => Run(DeviceChecks.All, DeviceSubject.At(view, address));
+
+    /// <summary>The same without opening any device file.</summary>
+    public static CheckReport AtAGlance(HostView view, PciAddress address) =>
+        Run([.. DeviceChecks.All.Where(static check => !check.OpensFiles)], DeviceSubject.At(view, address));
+
+    private static CheckReport Run<T>(IReadOnlyList<Check<T>> checks, T subject)
+    {
+        var results = new List<CheckResult>();
+        foreach (var check in checks)
+        {
+            if (check.Look(subject) is { } finding)
+                results.Add(new CheckResult(check.Name, finding));
+        }
+        return new CheckReport(results);
+    }
+}

@@ -1,0 +1,146 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>The checks of one function that decide whether the kernel lets it go.</summary>
+/// <remarks>Each of <c>hatchway host check</c>'s rules is in <see cref="All"/>; <see cref="Preconditions"/> takes those that stop
+/// <c>run</c>.</remarks>
+public static class DeviceChecks
+{
+    // Drivers, other than VFIO's, that start no DMA and leave a group's ownership to user space: those with driver_managed_dma set
+    // (Linux drivers/iommu/iommu.c, iommu_device_use_default_domain). Any other driver keeps the group, a bridge's, too, since Linux 5.19.
+    private static readonly string[] HarmlessDrivers = ["pci-stub", "pcieport"];
+
+    /// <summary>Those that whoever touches a function asks first: it is there, and no bridge.</summary>
+    internal static IReadOnlyList<Check<DeviceSubject>> Identity { get; } =
+    [
+        new("function", StopsRun: true, Function),
+        new("kind", StopsRun: true, static subject => subject.Device is null ? null : Kind(subject)),
+    ];
+
+    /// <summary>All checks of a function. Without one at the address, only the first says something.</summary>
+    public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
+    [
+        .. Identity,
+        Of("answer", stopsRun: false, Answer),
+        Of("IOMMU group", stopsRun: true, Group),
+        Of("driver", stopsRun: true, Driver),
+        Of("group members", stopsRun: true, GroupMembers),
+        Of("other buses", stopsRun: true, OtherBuses),
+        Of("isolation", stopsRun: false, Isolation.Look),
+        Of("reserved regions", stopsRun: false, ReservedRegions),
+        Of("rights", stopsRun: false, Rights.Look) with { OpensFiles = true },
+        .. DeviceStateChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
+        .. DeviceUseChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
+    ];
+
+    /// <summary>What a function that does not answer is said to be.</summary>
+    /// <param name="address">Which.</param>
+    /// <param name="when">When it was, as <c> after a reset</c>, or nothing.</param>
+    internal static Finding NoAnswer(PciAddress address, string when = "") => Finding.Problem(
+        $"{address} does not answer{when}", "its config space reads as all ones; a power cycle of the machine may bring it back");
+
+    // Of what is not there nothing is asked, and of a bridge, which is given to nobody, nothing either.
+    private static Check<DeviceSubject> Of(string name, bool stopsRun, Func<DeviceSubject, Finding?> look) =>
+        new(name, stopsRun, subject => subject.Device is null or { IsBridge: true } ? null : look(subject));
+
+    private static Finding Function(DeviceSubject subject) => subject.Device is { } device
+        ? Finding.Ok($"{device.Address} is {device.Vendor:x4}:{device.Device:x4}")
+        : Finding.Problem(subject.NotThere, remedy: null);
+
+    private static Finding Kind(DeviceSubject subject) => subject.Device!.IsBridge
+        ? Finding.Problem($"{subject.Address} is a PCI bridge, which can't be given to a guest", "name the device behind it")
+        : Finding.Ok("no bridge");
+
+    private static Finding Answer(DeviceSubject subject) =>
+        subject.Inspected.Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Word) == AccessWidth.Word.AllOnes()
+            ? NoAnswer(subject.Address)
+            : Finding.Ok("config space answers");
+
+    private static Finding Group(DeviceSubject subject)
+    {
+        // Without an IOMMU, VFIO can be told to make groups of its own, which fence nothing: they are no use to a guest
+        // (drivers/vfio/group.c, vfio_noiommu_group_alloc).
+        if (subject.Device!.IommuGroup is { } group && subject.View.Sysfs.TryReadText($"kernel/iommu_groups/{group}/name") != "vfio-noiommu")
+            return Finding.Ok($"group {group}");
+        return HostChecks.HasIommu(subject.View)
+            ? Finding.Problem($"{subject.Address} has no IOMMU group: the IOMMU that this host has does not cover it", remedy: null)
+            : Finding.Problem($"{subject.Address} has no IOMMU group, since {HostChecks.NoIommu}", HostChecks.SwitchIommuOn);
+    }
+
+    private static Finding Driver(DeviceSubject subject)
+    {
+        var device = subject.Device!;
+        return device.IsBoundToVfio
+            ? Finding.Ok($"bound to {device.Driver}")
+            : Finding.Problem(
+                $"{device.Address} is bound to {(device.Driver is { } driver ? $"the driver '{driver}'" : "no driver")}, not to vfio-pci",
+                BindCommand(device));
+    }
+
+    private static Finding? GroupMembers(DeviceSubject subject)
+    {
+        if (subject.Device!.IommuGroup is not { } group)
+            return null;
+        var members = subject.View.InGroup(group);
+        var inTheWay = members.Where(static member =>
+            !member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver)).ToList();
+        // The function's own driver is the check before's.
+        inTheWay.RemoveAll(member => member.Address == subject.Address);
+        if (inTheWay.Count == 0)
+        {
+            return Finding.Ok(members.Count == 1
+                ? "alone in its group"
+                : $"shared with {Names(members.Where(member => member.Address != subject.Address))}, which the host does not use");
+        }
+        // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
+        var bridges = inTheWay.Exists(static member => member.IsBridge) ? "; a bridge is to have no driver, or pcieport" : "";
+        return Finding.Problem(
+            $"{subject.Address} shares IOMMU group {group} with {Names(inTheWay)}, which the host uses",
+            $"bind all of the group to vfio-pci, or none of it can be given away{bridges}");
+    }
+
+    // A platform device, for one, that does DMA through the same IOMMU stream as the function. vfio-pci is no driver for it.
+    private static Finding? OtherBuses(DeviceSubject subject)
+    {
+        if (subject.Device!.IommuGroup is not { } group)
+            return null;
+        var members = ForeignMember.InGroup(subject.View.Sysfs, group);
+        var inTheWay = members.Where(static member => member is { Driver: not null, IsBoundToVfio: false }).ToList();
+        if (inTheWay.Count == 0)
+            return members.Count == 0 ? null : Finding.Ok($"{members.Count} in its group, which the host does not use");
+        var names = string.Join(", ", inTheWay.Select(static member => $"{member.Name} ({member.Bus}, {member.Driver})"));
+        var unbind = inTheWay.Select(static member => $"echo {member.Name} > /sys/bus/{member.Bus}/drivers/{member.Driver}/unbind");
+        return Finding.Problem(
+            $"{subject.Address} shares IOMMU group {group} with {names}, no PCI device, which the host uses",
+            $"if the host can do without it, '{string.Join("; ", unbind)}'");
+    }
+
+    // Firmware that goes on using a device asks for memory that is to stay where it is for it (RMRR of VT-d §8.4, unity mappings of AMD-Vi),
+    // and the kernel lets no guest take such a device (drivers/iommu/iommu.c, require_direct). Those of USB controllers and graphics
+    // are 'direct-relaxable' and do no harm.
+    private static Finding? ReservedRegions(DeviceSubject subject)
+    {
+        if (subject.Device!.IommuGroup is not { } group)
+            return null;
+        var regions = ReservedRegion.Of(subject.View, group);
+        var direct = regions.Where(static region => region.Kind == "direct").ToList();
+        if (direct.Count > 0)
+        {
+            return Finding.Problem(
+                $"the firmware uses memory by it: {string.Join(", ", direct)} (RMRR)",
+                "switch the firmware's use of it off (remote management, USB emulation of a legacy keyboard), or ask the machine's maker");
+        }
+        return Finding.Ok(regions.Count == 0 ? "none" : string.Join(", ", regions));
+    }
+
+    private static string Names(IEnumerable<HostDevice> members) => string.Join(", ", members.Select(static member =>
+        member.Driver is { } driver ? $"{member.Address} ({driver})" : $"{member.Address}"));
+
+    private static string BindCommand(HostDevice device)
+    {
+        var unbind = device.Driver is null ? "" : $"echo {device.Address} > /sys/bus/pci/devices/{device.Address}/driver/unbind; ";
+        return $"'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/{device.Address}/driver_override; "
+            + $"{unbind}echo {device.Address} > /sys/bus/pci/drivers_probe'";
+    }
+}

@@ -1,0 +1,25 @@
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>What is asked of one function.</summary>
+/// <param name="View">The host.</param>
+/// <param name="Address">The function's address.</param>
+/// <param name="Device">The function, or null when the host has none there.</param>
+public sealed record DeviceSubject(HostView View, PciAddress Address, HostDevice? Device)
+{
+    private InspectedFunction? _inspected;
+
+    /// <summary>Finds the function.</summary>
+    public static DeviceSubject At(HostView view, PciAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        return new DeviceSubject(view, address, view.Find(address));
+    }
+
+    /// <summary>What is said of a function that is not there.</summary>
+    public string NotThere => $"{Address}: this host has no such PCI function; 'lspci -D' lists them";
+
+    /// <summary>What is seen by looking, once a function is there.</summary>
+    internal InspectedFunction Inspected => _inspected ??= InspectedFunction.Of(View, Device!);
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using Hatchway.Linux;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>What is asked of the host as a whole.</summary>
+/// <param name="View">The host.</param>
+/// <param name="MemoryBytes">RAM of the guest that is meant.</param>
+/// <param name="LockLimit">Bytes that this process may lock in memory; <see cref="ulong.MaxValue"/> means no limit.</param>
+/// <param name="LocksFreely">The process has the capability to lock more than that.</param>
+public sealed record HostSubject(HostView View, ulong MemoryBytes, ulong LockLimit, bool LocksFreely)
+{
+    /// <summary>The same with what this very process may lock.</summary>
+    public static HostSubject ForThisProcess(HostView view, ulong memoryBytes) =>
+        new(view, memoryBytes, ResourceLimits.MemoryLock.Soft, ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock));
+}
+
+/// <summary>The checks of the host as a whole.</summary>
+public static class HostChecks
+{
+    internal const string SwitchIommuOn = "switch it on in the firmware (VT-d, AMD-Vi) and boot with intel_iommu=on (AMD's is on by itself)";
+    internal const string NoIommu = "no IOMMU is in use";
+
+    private static readonly (string Module, string Parameter, string Name)[] NestedPagingParameters =
+    [
+        ("kvm_intel", "ept", "nested paging (EPT)"),
+        ("kvm_amd", "npt", "nested paging (NPT)"),
+    ];
+
+    // What keeps an IOMMU off or out of use on the kernel's command line (Linux Documentation/admin-guide/kernel-parameters.txt).
+    private static readonly string[] IommuOff = ["intel_iommu=off", "amd_iommu=off", "iommu=off"];
+    private static readonly string[] RemappingOff = ["nointremap", "intremap=off"];
+
+    /// <summary>All of them, in the order in which they build on one another.</summary>
+    public static IReadOnlyList<Check<HostSubject>> All { get; } =
+    [
+        new("virtualisation", StopsRun: false, Virtualisation),
+        new("KVM", StopsRun: true, Kvm),
+        new("nested paging", StopsRun: true, NestedPaging),
+        new("IOMMU hardware", StopsRun: false, IommuHardware),
+        new("IOMMU", StopsRun: false, Iommu),
+        new("IOMMU groups", StopsRun: false, IommuGroups),
+        new("interrupt remapping", StopsRun: false, InterruptRemapping),
+        new("VFIO", StopsRun: false, Vfio),
+        MemoryLock,
+    ];
+
+    /// <summary>What may be locked in memory is enough for the guest's RAM, which a device's DMA needs at fixed places.</summary>
+    /// <remarks>A guest without devices needs none of it locked.</remarks>
+    public static Check<HostSubject> MemoryLock => new("memory lock", StopsRun: true, LookAtMemoryLock);
+
+    private static Finding Virtualisation(HostSubject host)
+    {
+        foreach (var line in (host.View.Proc("cpuinfo") ?? "").AsSpan().EnumerateLines())
+        {
+            if (!line.StartsWith("flags"))
+                continue;
+            foreach (var range in line.Split(' '))
+            {
+                if (line[range] is "vmx" or "svm")
+                    return Finding.Ok(line[range] is "vmx" ? "Intel VT-x (vmx)" : "AMD-V (svm)");
+            }
+            break;
+        }
+        return Finding.Problem(
+            "the processor offers no virtualisation (neither vmx nor svm)", "switch VT-x or SVM on in the firmware; in a guest, nested virtualisation on its host");
+    }
+
+    private static Finding Kvm(HostSubject host)
+    {
+        var kvm = host.View.DeviceFilePath("kvm");
+        if (!File.Exists(kvm))
+        {
+            return Finding.Problem(
+                $"{kvm} is not there", "load KVM with 'modprobe kvm_intel' or 'modprobe kvm_amd', and switch virtualisation on in the firmware");
+        }
+        return DeviceFile.CanOpen(kvm, out var errno)
+            ? Finding.Ok($"{kvm} opens")
+            : Finding.Problem($"{kvm} can't be opened ({errno})", "join its group with 'usermod -aG kvm $USER', or run as root");
+    }
+
+    private static Finding? NestedPaging(HostSubject host)
+    {
+        foreach (var (module, parameter, name) in NestedPagingParameters)
+        {
+            switch (host.View.Sysfs.TryReadText($"module/{module}/parameters/{parameter}"))
+            {
+                case "N" or "0":
+                    return Finding.Problem(
+                        $"{name} is off, and without it every page of a guest is shadowed", $"'modprobe -r {module} && modprobe {module} {parameter}=1'");
+                case "Y" or "1":
+                    return Finding.Ok($"{name} is on");
+                default:
+                    break;
+            }
+        }
+        return null;
+    }
+
+    // The firmware's word: the DMA remapping table (VT-d specification §8.1), or the I/O virtualisation reporting structure (AMD's §5.2).
+    private static Finding IommuHardware(HostSubject host)
+    {
+        foreach (var table in (string[])["DMAR", "IVRS"])
+        {
+            if (host.View.Sysfs.Exists($"firmware/acpi/tables/{table}"))
+                return Finding.Ok($"the firmware describes one (ACPI table {table})");
+        }
+        return HasIommu(host.View)
+            ? Finding.Ok("the kernel has found one")
+            : Finding.Problem("the firmware describes none (no ACPI table DMAR or IVRS)", "switch VT-d or AMD-Vi (IOMMU) on in the firmware");
+    }
+
+    private static Finding Iommu(HostSubject host)
+    {
+        if (HasIommu(host.View))
+            return Finding.Ok($"{string.Join(", ", host.View.Sysfs.List("class/iommu"))} in use");
+        return Parameter(host.View, IommuOff) is { } off
+            ? Finding.Problem($"{NoIommu}, since the kernel was booted with {off}", "boot without it")
+            : Finding.Problem(NoIommu, SwitchIommuOn);
+    }
+
+    private static Finding IommuGroups(HostSubject host)
+    {
+        var groups = host.View.Sysfs.List("kernel/iommu_groups").Count;
+        return groups > 0
+            ? Finding.Ok($"{groups} group{(groups == 1 ? "" : "s")}")
+            : Finding.Problem("there are none: no function can be isolated", SwitchIommuOn);
+    }
+
+    // The kernel names the interrupt chips that remap with IR- (/proc/interrupts). Without remapping a device could write any interrupt, and
+    // VFIO refuses (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group).
+    private static Finding? InterruptRemapping(HostSubject host)
+    {
+        if (host.View.Proc("interrupts") is not { } interrupts)
+            return null;
+        if (interrupts.Contains(" IR-", StringComparison.Ordinal))
+            return Finding.Ok("on");
+        if (host.View.Sysfs.TryReadText("module/vfio_iommu_type1/parameters/allow_unsafe_interrupts") is "Y" or "1")
+            return Finding.Note("off, and allowed to be: a guest could raise any interrupt of the host");
+        return Parameter(host.View, RemappingOff) is { } off
+            ? Finding.Problem($"off, since the kernel was booted with {off}", "boot without it")
+            : Finding.Problem(
+                "off, and VFIO gives no device away without it",
+                "switch it on in the firmware (x2APIC, interrupt remapping); where the guest is trusted, 'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
+    }
+
+    private static Finding Vfio(HostSubject host)
+    {
+        var container = host.View.DeviceFilePath("vfio/vfio");
+        var missing = ((string[])["vfio_pci", "vfio_iommu_type1"]).Where(module => !host.View.Sysfs.Exists($"module/{module}")).ToArray();
+        if (missing.Length > 0)
+        {
+            return Finding.Problem(
+                $"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} not loaded", $"'modprobe -a {string.Join(' ', missing)}'");
+        }
+        if (!File.Exists(container))
+            return Finding.Problem($"{container} is not there", "'modprobe vfio'");
+        return DeviceFile.CanOpen(container, out var errno)
+            ? Finding.Ok($"vfio_pci and vfio_iommu_type1 are loaded, {container} opens")
+            : Finding.Problem($"{container} can't be opened ({errno})", $"'chmod 666 {container}': it gives no device away by itself");
+    }
+
+    private static Finding LookAtMemoryLock(HostSubject host)
+    {
+        var need = host.MemoryBytes >> 10;
+        if (host.LocksFreely || host.LockLimit == ulong.MaxValue)
+            return Finding.Ok("no limit");
+        return host.LockLimit >= host.MemoryBytes
+            ? Finding.Ok(string.Create(CultureInfo.InvariantCulture, $"{host.LockLimit >> 10} KiB may be locked, a guest's RAM is {need} KiB"))
+            : Finding.Problem(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"a device's DMA needs all of the guest's RAM locked, {need} KiB, but this process may lock {host.LockLimit >> 10} KiB"),
+                string.Create(CultureInfo.InvariantCulture, $"'ulimit -l {need}', or 'memlock' in /etc/security/limits.conf"));
+    }
+
+    internal static bool HasIommu(HostView view) => view.Sysfs.List("class/iommu").Count > 0;
+
+    private static string? Parameter(HostView view, string[] parameters)
+    {
+        var given = (view.Proc("cmdline") ?? "").Split(' ');
+        return Array.Find(parameters, parameter => given.Contains(parameter));
+    }
+}

@@ -1,0 +1,162 @@
+using System.Globalization;
+using Hatchway.Linux;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>A process that holds a file of VFIO's open.</summary>
+/// <param name="Id">Its process id.</param>
+/// <param name="Name">Its command's name (proc(5), <c>comm</c>).</param>
+public readonly record struct HoldingProcess(int Id, string Name)
+{
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} ({Id})");
+}
+
+/// <summary>What the host says of itself in /sys, /proc and /dev, each file read at most once.</summary>
+/// <param name="sysfs">/sys.</param>
+/// <param name="proc">/proc.</param>
+/// <param name="dev">Where device files are.</param>
+/// <remarks>A picture of one moment; for one thread. Reads only, and opens no device.</remarks>
+public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
+{
+    private const string GroupFolder = "/dev/vfio/";
+    private readonly Dictionary<string, string?> _procTexts = [];
+    private readonly Dictionary<PciAddress, IReadOnlyList<PciResource>> _resources = [];
+    private readonly Dictionary<PciAddress, RecordedConfigSpace> _configs = [];
+    private readonly Dictionary<int, IReadOnlyList<HostDevice>> _groups = [];
+    private IReadOnlyList<HostDevice>? _devices;
+    private Dictionary<int, List<HoldingProcess>>? _holders;
+    private Dictionary<string, string>? _blockDevices;
+    private Dictionary<string, string>? _networks;
+
+    /// <summary>The running host.</summary>
+    public HostView()
+        : this(new Sysfs(), new Sysfs("/proc"))
+    {
+    }
+
+    /// <summary>/sys.</summary>
+    public Sysfs Sysfs => sysfs;
+
+    /// <summary>All PCI functions, in order of address.</summary>
+    public IReadOnlyList<HostDevice> Devices => _devices ??= FindDevices();
+
+    /// <summary>A file of /proc, or null.</summary>
+    public string? Proc(string path)
+    {
+        if (!_procTexts.TryGetValue(path, out var text))
+            _procTexts.Add(path, text = proc.TryReadText(path));
+        return text;
+    }
+
+    /// <summary>A device file's path.</summary>
+    public string DeviceFilePath(string name) => Path.Combine(dev, name);
+
+    /// <summary>A function's folder in sysfs.</summary>
+    public static string PathOf(PciAddress address) => $"bus/pci/devices/{address}";
+
+    /// <summary>A file of a function, or null.</summary>
+    public string? Text(PciAddress address, string file) => sysfs.TryReadText($"{PathOf(address)}/{file}");
+
+    /// <summary>A function, or null.</summary>
+    public HostDevice? Find(PciAddress address) => HostDevice.Find(sysfs, address);
+
+    /// <summary>The members of an IOMMU group.</summary>
+    public IReadOnlyList<HostDevice> InGroup(int group)
+    {
+        if (!_groups.TryGetValue(group, out var members))
+            _groups.Add(group, members = HostDevice.InGroup(sysfs, group));
+        return members;
+    }
+
+    /// <summary>What the kernel has given to a function: BARs 0 to 5, the ROM, and more.</summary>
+    public IReadOnlyList<PciResource> Resources(PciAddress address)
+    {
+        if (!_resources.TryGetValue(address, out var resources))
+            _resources.Add(address, resources = PciResource.ParseAll(Text(address, "resource") ?? ""));
+        return resources;
+    }
+
+    /// <summary>A function's config space, as far as this process may read it.</summary>
+    public RecordedConfigSpace Config(PciAddress address)
+    {
+        if (!_configs.TryGetValue(address, out var config))
+        {
+            config = new RecordedConfigSpace(sysfs.ReadBytes($"{PathOf(address)}/config", Pci.Spec.Header.ExpressSize));
+            _configs.Add(address, config);
+        }
+        return config;
+    }
+
+    /// <summary>The bridges above a function, the nearest first.</summary>
+    public IReadOnlyList<HostDevice> BridgesAbove(PciAddress address)
+    {
+        var bridges = new List<HostDevice>();
+        foreach (var part in (sysfs.ReadLink(PathOf(address)) ?? "").Split('/').Reverse().Skip(1))
+        {
+            if (PciAddress.TryParse(part, null, out var above) && Find(above) is { } bridge)
+                bridges.Add(bridge);
+        }
+        return bridges;
+    }
+
+    /// <summary>Who has a group's file open, as far as this process may look (proc(5)).</summary>
+    public IReadOnlyList<HoldingProcess> Holders(int group) =>
+        (_holders ??= FindHolders()).TryGetValue(group, out var holders) ? holders : [];
+
+    /// <summary>Block devices that a function makes, as <c>nvme0n1p1</c>.</summary>
+    public IEnumerable<string> BlockDevices(PciAddress address) => Below(_blockDevices ??= Links("class/block"), address);
+
+    /// <summary>Network interfaces that a function makes.</summary>
+    public IEnumerable<string> Networks(PciAddress address) => Below(_networks ??= Links("class/net"), address);
+
+    private List<HostDevice> FindDevices()
+    {
+        var devices = new List<HostDevice>();
+        foreach (var name in sysfs.List("bus/pci/devices"))
+        {
+            if (PciAddress.TryParse(name, null, out var address) && HostDevice.Find(sysfs, address) is { } device)
+                devices.Add(device);
+        }
+        devices.Sort(static (a, b) => ((a.Address.Domain << 16) | a.Address.RoutingId).CompareTo((b.Address.Domain << 16) | b.Address.RoutingId));
+        return devices;
+    }
+
+    private Dictionary<string, string> Links(string folder)
+    {
+        var links = new Dictionary<string, string>();
+        foreach (var name in sysfs.List(folder))
+            links[name] = sysfs.ReadLink($"{folder}/{name}") ?? "";
+        return links;
+    }
+
+    private static IEnumerable<string> Below(Dictionary<string, string> links, PciAddress address) =>
+        links.Where(link => link.Value.Contains($"/{address}/", StringComparison.Ordinal)).Select(static link => link.Key).Order(StringComparer.Ordinal);
+
+    private Dictionary<int, List<HoldingProcess>> FindHolders()
+    {
+        var holders = new Dictionary<int, List<HoldingProcess>>();
+        // Without a group of VFIO's there is nothing to hold.
+        if (!Directory.Exists(DeviceFilePath("vfio")) || sysfs.List("kernel/iommu_groups").Count == 0)
+            return holders;
+        foreach (var name in proc.List("."))
+        {
+            if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+                continue;
+            foreach (var fd in proc.List($"{name}/fd"))
+            {
+                if (proc.ReadLink($"{name}/fd/{fd}") is not { } file || !file.StartsWith(GroupFolder, StringComparison.Ordinal)
+                    || !int.TryParse(file.AsSpan(GroupFolder.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var group))
+                    continue;
+                var holder = new HoldingProcess(id, proc.TryReadText($"{name}/comm") ?? "?");
+                if (!holders.TryGetValue(group, out var list))
+                    holders.Add(group, list = []);
+                if (!list.Contains(holder))
+                    list.Add(holder);
+            }
+        }
+        return holders;
+    }
+}

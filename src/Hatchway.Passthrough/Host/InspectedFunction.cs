@@ -1,0 +1,174 @@
+using Hatchway.Linux;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>A part of a BAR, and how a guest would reach it.</summary>
+/// <param name="Segment">Which part, and which way.</param>
+/// <param name="Reason">Why so.</param>
+public sealed record InspectedPart(BarSegment Segment, string Reason);
+
+/// <summary>A BAR or the ROM of a function.</summary>
+/// <param name="Index">Which.</param>
+/// <param name="Kind">What it decodes.</param>
+/// <param name="Prefetchable">Memory that may be prefetched.</param>
+/// <param name="Address">Where, as the host sees it; null while it has no address.</param>
+/// <param name="Size">Bytes; null where only the register's content is known.</param>
+/// <param name="Parts">How a guest would reach it, from its start to its end; empty when the size is not known.</param>
+public sealed record InspectedBar(
+    BarIndex Index, BarKind Kind, bool Prefetchable, ulong? Address, ulong? Size, IReadOnlyList<InspectedPart> Parts);
+
+/// <summary>Everything that can be known of a function by looking.</summary>
+/// <param name="Device">What the kernel says, or what a recording's header says.</param>
+/// <param name="Config">Config space as far as it is known.</param>
+/// <param name="Capabilities">Its capabilities, and what is broken in their chains.</param>
+/// <param name="Bars">Its BARs and ROM.</param>
+public sealed record InspectedFunction(
+    HostDevice Device, RecordedConfigSpace Config, CapabilityChains Capabilities, IReadOnlyList<InspectedBar> Bars)
+{
+    private const ulong PageSize = 4096;
+    private const string MappedReason = "mapped into the guest, no exits";
+
+    /// <summary>Subsystem vendor and device; zero where there is none, as in a bridge.</summary>
+    public (ushort Vendor, ushort Device) Subsystem => Device.IsBridge || Config.Size < Header.End
+        ? default
+        : ((ushort)Config.Read(new(Header.SubsystemVendorId), AccessWidth.Word),
+            (ushort)Config.Read(new(Header.SubsystemVendorId + 2), AccessWidth.Word));
+
+    /// <summary>The revision.</summary>
+    public byte Revision => (byte)Config.Read(new(Header.RevisionId), AccessWidth.Byte);
+
+    /// <summary>The interrupt pin: 0 none, 1 to 4 INTA to INTD; what is neither is 0.</summary>
+    public int InterruptPin => Config.Size >= Header.End && Config.Read(new(Header.InterruptPin), AccessWidth.Byte) is >= 1 and <= 4 and var pin
+        ? (int)pin
+        : 0;
+
+    /// <summary>Looks at a function of the host.</summary>
+    public static InspectedFunction Of(HostView view, HostDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        ArgumentNullException.ThrowIfNull(device);
+        var config = view.Config(device.Address);
+        var chains = config.WalkCapabilities();
+        return new InspectedFunction(device, config, chains, device.IsBridge ? [] : ReadBars(view, device, config, chains));
+    }
+
+    /// <summary>Looks at a recorded config space.</summary>
+    public static InspectedFunction Of(PciAddress address, RecordedConfigSpace config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var layout = config.Size > Header.HeaderType
+            ? (byte)(config.Read(new(Header.HeaderType), AccessWidth.Byte) & Header.LayoutMask)
+            : (byte)0;
+        var device = new HostDevice(
+            address,
+            (ushort)config.Read(new(Header.VendorId), AccessWidth.Word),
+            (ushort)config.Read(new(Header.DeviceId), AccessWidth.Word),
+            config.Size < Header.End ? 0xFFFFFF : config.Read(new(Header.RevisionId), AccessWidth.Dword) >> 8,
+            Driver: null,
+            IommuGroup: null,
+            layout,
+            IsBoundToVfio: false);
+        var bars = layout == 0 ? BarRegister.ReadAll(config) : [];
+        return new InspectedFunction(device, config, config.WalkCapabilities(), [.. bars.Select(static bar =>
+            new InspectedBar(bar.Index, bar.Kind, bar.Prefetchable, bar.Address == 0 ? null : bar.Address, Size: null, []))]);
+    }
+
+    private static List<InspectedBar> ReadBars(HostView view, HostDevice device, RecordedConfigSpace config, CapabilityChains chains)
+    {
+        var bars = new List<InspectedBar>();
+        var resources = view.Resources(device.Address);
+        var handled = Handled(device, config, chains);
+        for (byte i = 0; i < Math.Min(resources.Count, BarIndex.Count); i++)
+        {
+            var (index, resource) = (new BarIndex(i), resources[i]);
+            if (resource.Size == 0)
+                continue;
+            var kind = index == BarIndex.Rom ? BarKind.Rom
+                : resource.IsPorts ? BarKind.Io
+                : resource.Is64Bit ? BarKind.Memory64 : BarKind.Memory32;
+            bars.Add(new InspectedBar(
+                index, kind, resource.IsPrefetchable, resource.IsUnassigned ? null : resource.Start, resource.Size,
+                Divide(view, device, index, kind, resource, handled)));
+        }
+        return bars;
+    }
+
+    // Whose registers the guest does not get as they are.
+    private static List<BarHandlerRange> Handled(HostDevice device, RecordedConfigSpace config, CapabilityChains chains)
+    {
+        var ranges = new List<BarHandlerRange>(CapabilityWords.MsiXRanges(config, chains, NoHandler.Instance));
+        foreach (var mirror in KnownMirrors.For(device.Vendor, device.Device, (byte)(device.Class >> 16)))
+            ranges.Add(new BarHandlerRange(mirror.Bar, mirror.Offset, mirror.Length, mirror.Name, NoHandler.Instance));
+        ranges.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return ranges;
+    }
+
+    private static List<InspectedPart> Divide(
+        HostView view, HostDevice device, BarIndex index, BarKind kind, PciResource resource, List<BarHandlerRange> handled)
+    {
+        var handlers = handled.FindAll(range => range.Bar == index && range.Offset < resource.Size);
+        var (mappable, reason) = Mappable(view, device, kind, resource);
+        IReadOnlyList<MappableArea> areas = mappable ? [new MappableArea(0, resource.Size)] : [];
+        return BarLayout.Divide(resource.Size, areas, handlers, PageSize).Select(segment => new InspectedPart(segment, segment.Kind switch
+        {
+            SegmentKind.Handled => $"{string.Join(", ", handlers.Where(range => Touches(segment, range)).Select(static range => range.Name))} in these pages",
+            _ => reason,
+        })).ToList();
+    }
+
+    private static bool Touches(BarSegment segment, BarHandlerRange range) =>
+        range.Offset < segment.Offset + segment.Length && segment.Offset < range.End;
+
+    // What the kernel will let be mapped: all memory BARs of a page and more, and a smaller one that begins a page of which nobody has the
+    // rest (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_probe_mmaps).
+    private static (bool Mappable, string Reason) Mappable(HostView view, HostDevice device, BarKind kind, PciResource resource)
+    {
+        if (kind == BarKind.Io)
+            return (false, "I/O ports");
+        if (kind == BarKind.Rom)
+            return (false, "a ROM is read through the host");
+        if (resource.IsUnassigned)
+            return (false, "the host has given it no address");
+        if (resource.Size >= PageSize)
+            return (true, MappedReason);
+        if (resource.Start % PageSize != 0)
+            return (false, $"smaller than a page, and begins inside one");
+        return SharesPageWith(view, device, resource) is { } other
+            ? (false, $"smaller than a page, which it shares with {other}")
+            : (true, "mapped, since the rest of its page is nobody's");
+    }
+
+    private static string? SharesPageWith(HostView view, HostDevice device, PciResource resource)
+    {
+        var pageEnd = resource.Start + PageSize;
+        foreach (var other in view.Devices)
+        {
+            var resources = view.Resources(other.Address);
+            // Bridges list their windows, too, in which all of this lies.
+            for (var i = 0; i < Math.Min(resources.Count, BarIndex.Count); i++)
+            {
+                var theirs = resources[i];
+                if (theirs.Size > 0 && !theirs.IsPorts && theirs.Start > resource.Last && theirs.Start < pageEnd)
+                    return other.Address == device.Address ? $"its {new BarIndex((byte)i)}" : $"{other.Address} {new BarIndex((byte)i)}";
+            }
+        }
+        return null;
+    }
+
+    // Says where handlers would be, and is never asked for a register.
+    private sealed class NoHandler : IBarHandler
+    {
+        public static NoHandler Instance { get; } = new();
+
+        public ulong Read(in BarAccess access) => access.Width.AllOnes();
+
+        public void Write(in BarAccess access, ulong value)
+        {
+            // Dropped.
+        }
+    }
+}

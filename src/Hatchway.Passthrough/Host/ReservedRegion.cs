@@ -1,0 +1,28 @@
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>Addresses that an IOMMU keeps to itself for a group (Linux Documentation/ABI/testing/sysfs-kernel-iommu_groups).</summary>
+/// <param name="Start">First address, as the kernel prints it.</param>
+/// <param name="Last">Last one.</param>
+/// <param name="Kind"><c>direct</c>, <c>direct-relaxable</c>, <c>reserved</c> or <c>msi</c>.</param>
+public readonly record struct ReservedRegion(string Start, string Last, string Kind)
+{
+    /// <summary>Those of a group, in the kernel's order.</summary>
+    public static IReadOnlyList<ReservedRegion> Of(HostView view, int group)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        var regions = new List<ReservedRegion>();
+        foreach (var line in (view.Sysfs.TryReadText($"kernel/iommu_groups/{group}/reserved_regions") ?? "").Split('\n'))
+        {
+            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var start, var last, var kind])
+                regions.Add(new ReservedRegion(Short(start), Short(last), kind));
+        }
+        return regions;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Start}-{Last} {Kind}";
+
+    private static string Short(string number) => number.StartsWith("0x", StringComparison.Ordinal)
+        ? number[2..].TrimStart('0').PadLeft(1, '0')
+        : number;
+}

@@ -1,0 +1,24 @@
+using System.Globalization;
+using Hatchway.Linux;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>Whether this process may take a group, and whether somebody else has.</summary>
+internal static class Rights
+{
+    public static Finding? Look(DeviceSubject subject)
+    {
+        if (subject.Device is not { IommuGroup: { } group, IsBoundToVfio: true })
+            return null;
+        var file = subject.View.DeviceFilePath(string.Create(CultureInfo.InvariantCulture, $"vfio/{group}"));
+        if (subject.View.Holders(group) is { Count: > 0 } holders)
+            return Finding.Problem($"{file} is held open by {string.Join(", ", holders)}", "end that first");
+        if (!File.Exists(file))
+            return Finding.Problem($"{file} is not there", "look for why in 'dmesg | grep -i vfio'");
+        if (DeviceFile.CanOpen(file, out var errno))
+            return Finding.Ok($"{file} opens");
+        return errno == Errno.EBUSY
+            ? Finding.Problem($"{file} is held open by a process that this user may not see", $"end that first ('sudo fuser {file}' names it)")
+            : Finding.Problem($"{file} can't be opened ({errno})", $"'chown $USER {file}'");
+    }
+}

@@ -1,0 +1,21 @@
+using System.Globalization;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>Sizes of BARs for people.</summary>
+public static class Sizes
+{
+    private static readonly string[] Units = ["", " KiB", " MiB", " GiB", " TiB", " PiB"];
+
+    /// <summary>In the largest unit that gives a whole number, as <c>16 KiB</c>; bytes have no unit.</summary>
+    public static string Format(ulong bytes)
+    {
+        var unit = 0;
+        while (unit < Units.Length - 1 && bytes >= 1024 && bytes % 1024 == 0)
+        {
+            bytes >>= 10;
+            unit++;
+        }
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes}{(unit == 0 ? " bytes" : Units[unit])}");
+    }
+}

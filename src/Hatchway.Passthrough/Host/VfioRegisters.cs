@@ -1,0 +1,96 @@
+using Hatchway.Linux;
+using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Vfio;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>Registers by VFIO: the group's file gives the device, and that its config space and BARs.</summary>
+internal sealed class VfioRegisters : IDeviceRegisters
+{
+    private readonly VfioContainer _container;
+    private readonly VfioGroup _group;
+    private readonly VfioDevice _device;
+    private readonly VfioRegionInfo _config;
+    private readonly Dictionary<BarIndex, VfioRegionInfo> _regions = [];
+    private readonly Dictionary<BarIndex, MemoryMapping> _mappings = [];
+
+    private VfioRegisters(VfioContainer container, VfioGroup group, VfioDevice device)
+    {
+        (_container, _group, _device) = (container, group, device);
+        _config = device.GetRegionInfo(VfioPciIndex.ConfigRegion);
+    }
+
+    public int ConfigSize => (int)Math.Min(_config.Size, Pci.Spec.Header.ExpressSize);
+
+    public static VfioRegisters Open(HostDevice host)
+    {
+        if (host.IommuGroup is not { } number)
+            throw new PassthroughException($"{host.Address} has no IOMMU group: 'hatchway host check {host.Address}' says why");
+        VfioContainer? container = null;
+        VfioGroup? group = null;
+        VfioDevice? device = null;
+        try
+        {
+            container = VfioContainer.Open();
+            group = VfioGroup.Open(number);
+            if (!group.IsViable)
+                throw new PassthroughException($"IOMMU group {number} is not viable: 'hatchway host check {host.Address}' says which member is in the way");
+            group.Attach(container);
+            container.SetIommuType1();
+            device = group.OpenDevice(host.Address.ToString());
+            return new VfioRegisters(container, group, device);
+        }
+        catch (Exception failure)
+        {
+            device?.Dispose();
+            group?.Dispose();
+            container?.Dispose();
+            if (failure is LinuxException linux)
+                throw new PassthroughException(IommuSpace.Explain(host, number, linux), linux);
+            throw;
+        }
+    }
+
+    public bool TryAccess(in RegisterAccess access, ref ulong value)
+    {
+        var region = access.Bar is { } bar ? Region(bar) : _config;
+        // The kernel makes two accesses of what is wider than four bytes (drivers/vfio/pci/vfio_pci_rdwr.c, before Linux 6.10).
+        if (access.Width == AccessWidth.Qword)
+            return TryAccessMapped(region, access, ref value);
+        return access.Direction == AccessDirection.Read
+            ? _device.TryRead(region, access.Offset, (int)access.Width, out value)
+            : _device.TryWrite(region, access.Offset, (int)access.Width, value);
+    }
+
+    public void Dispose()
+    {
+        foreach (var mapping in _mappings.Values)
+            mapping.Dispose();
+        _device.Dispose();
+        _group.Dispose();
+        _container.Dispose();
+    }
+
+    // The caller has seen that memory decoding is on: a page of a BAR that does not decode can't be touched.
+    private bool TryAccessMapped(VfioRegionInfo region, in RegisterAccess access, ref ulong value)
+    {
+        if (!region.IsMappable || region.SparseAreas.Count > 0)
+            throw new PassthroughException($"{access.Place} can't be mapped on this host, and so not be accessed by 8 bytes at once: use 4");
+        var bar = access.Bar!.Value;
+        if (!_mappings.TryGetValue(bar, out var mapping))
+            _mappings.Add(bar, mapping = _device.Map(region, 0, region.Size, region.IsWritable));
+        if (access.Direction == AccessDirection.Read)
+            value = mapping.ReadRegister(access.Offset, (int)access.Width);
+        else
+            mapping.WriteRegister(access.Offset, (int)access.Width, value);
+        return true;
+    }
+
+    private VfioRegionInfo Region(BarIndex bar)
+    {
+        if (!_regions.TryGetValue(bar, out var region))
+            _regions.Add(bar, region = _device.GetRegionInfo(bar.Value));
+        return region;
+    }
+}

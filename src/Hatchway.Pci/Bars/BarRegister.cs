@@ -1,0 +1,48 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Bars;
+
+/// <summary>What a BAR's register says by itself: a kind and an address, but no size (PCIe 6.0 §7.5.1.2.1).</summary>
+/// <param name="Index">Which register; the lower of the two for a 64-bit one.</param>
+/// <param name="Kind">What it decodes.</param>
+/// <param name="Address">Where, on the bus.</param>
+/// <param name="Prefetchable">Memory that may be prefetched.</param>
+public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Address, bool Prefetchable)
+{
+    /// <summary>Reads the registers of a type 0 header. Those without an address are left out: nobody can tell them from ones that are
+    /// not there.</summary>
+    public static IReadOnlyList<BarRegister> ReadAll(IHostConfigSpace config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var found = new List<BarRegister>();
+        for (byte i = 0; i < BarIndex.Rom.Value; i++)
+        {
+            var register = Read(config, Header.Bar0 + (4 * i));
+            if (register is 0 or uint.MaxValue)
+                continue;
+            var index = new BarIndex(i);
+            if ((register & BarBits.Io) != 0)
+            {
+                found.Add(new BarRegister(index, BarKind.Io, register & ~BarBits.IoFlagsMask, false));
+                continue;
+            }
+            var prefetchable = (register & BarBits.Prefetchable) != 0;
+            ulong address = register & ~BarBits.MemoryFlagsMask;
+            if ((register & BarBits.TypeMask) != BarBits.Type64 || i == BarIndex.Rom.Value - 1)
+            {
+                found.Add(new BarRegister(index, BarKind.Memory32, address, prefetchable));
+                continue;
+            }
+            i++;
+            found.Add(new BarRegister(index, BarKind.Memory64, address | ((ulong)Read(config, Header.Bar0 + (4 * i)) << 32), prefetchable));
+        }
+        var rom = Read(config, Header.RomBar);
+        if (rom != uint.MaxValue && (rom & BarBits.RomAddressMask) != 0)
+            found.Add(new BarRegister(BarIndex.Rom, BarKind.Rom, rom & BarBits.RomAddressMask, false));
+        return found;
+    }
+
+    private static uint Read(IHostConfigSpace config, int offset) => config.Read(new((ushort)offset), AccessWidth.Dword);
+}

@@ -1,0 +1,146 @@
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>Says in words what a capability offers.</summary>
+public static class CapabilityWords
+{
+    private static readonly Dictionary<CapabilityId, Func<IHostConfigSpace, Capability, string>> Standard = new()
+    {
+        [CapabilityId.Msi] = DescribeMsi,
+        [CapabilityId.MsiX] = DescribeMsiX,
+        [CapabilityId.PowerManagement] = DescribePower,
+        [CapabilityId.PciExpress] = DescribeExpress,
+        [CapabilityId.AdvancedFeatures] = DescribeAdvancedFeatures,
+        [CapabilityId.VendorSpecific] = static (_, capability) => $"{capability.Length} bytes",
+    };
+
+    private static readonly Dictionary<ushort, string> PortTypes = new()
+    {
+        [PciExpress.TypeEndpoint] = "endpoint",
+        [PciExpress.TypeLegacyEndpoint] = "legacy endpoint",
+        [PciExpress.TypeRootPort] = "root port",
+        [PciExpress.TypeUpstreamPort] = "upstream port",
+        [PciExpress.TypeDownstreamPort] = "downstream port",
+        [PciExpress.TypeExpressToPci] = "bridge to PCI",
+        [PciExpress.TypePciToExpress] = "bridge from PCI",
+        [PciExpress.TypeRootComplexIntegrated] = "integrated endpoint",
+        [PciExpress.TypeEventCollector] = "event collector",
+    };
+
+    /// <summary>A capability's name and what it offers, as <c>MSI-X: 65 vectors, table in BAR0 at 2000h</c>. Reads config space
+    /// only.</summary>
+    public static string Describe(IHostConfigSpace config, Capability capability)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var name = CapabilityNames.Of(capability);
+        var details = capability switch
+        {
+            { IsExtended: false } when Standard.TryGetValue((CapabilityId)capability.Id, out var describe) => describe(config, capability),
+            { IsExtended: true, Id: (ushort)ExtendedCapabilityId.SingleRootIov } => DescribeSingleRootIov(config, capability),
+            _ => "",
+        };
+        return details.Length == 0 ? name : $"{name}: {details}";
+    }
+
+    /// <summary>The ranges of a function's BARs that its MSI-X structures take, which the guest's own stand in for (PCIe 6.0
+    /// §7.7.2).</summary>
+    /// <param name="config">The function's config space.</param>
+    /// <param name="chains">Its capabilities.</param>
+    /// <param name="handler">Who would answer in their place.</param>
+    public static IReadOnlyList<BarHandlerRange> MsiXRanges(IHostConfigSpace config, CapabilityChains chains, IBarHandler handler)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(chains);
+        if (chains.Find(CapabilityId.MsiX) is not { Length: MsiX.Length } capability)
+            return [];
+        var count = MsiXCount(config, capability);
+        var (tableBar, table) = Place(config, capability, MsiX.Table);
+        var (pendingBar, pending) = Place(config, capability, MsiX.PendingBitArray);
+        return
+        [
+            new BarHandlerRange(tableBar, table, (ulong)(count * MsiX.EntryBytes), "MSI-X table", handler),
+            new BarHandlerRange(pendingBar, pending, (ulong)((count + 63) / 64 * 8), "MSI-X pending bits", handler),
+        ];
+    }
+
+    /// <summary>How many vectors a function's MSI-X has.</summary>
+    public static int MsiXCount(IHostConfigSpace config, Capability msix) => (Word(config, msix, MsiX.Control) & MsiX.TableSizeMask) + 1;
+
+    /// <summary>How many vectors a function's MSI asks for.</summary>
+    public static int MsiCount(IHostConfigSpace config, Capability msi) =>
+        1 << ((Word(config, msi, Msi.Control) & Msi.MultipleCapableMask) >> 1);
+
+    /// <summary>The device/port type of a PCI Express function, in place (<see cref="PciExpress.TypeMask"/>); null for a conventional
+    /// one.</summary>
+    public static ushort? PortType(IHostConfigSpace config, CapabilityChains chains)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(chains);
+        return chains.Find(CapabilityId.PciExpress) is { } express
+            ? (ushort)(Word(config, express, PciExpress.Capabilities) & PciExpress.TypeMask)
+            : null;
+    }
+
+    private static string DescribeMsi(IHostConfigSpace config, Capability msi)
+    {
+        var control = Word(config, msi, Msi.Control);
+        var vectors = MsiCount(config, msi);
+        return $"{vectors} vector{(vectors == 1 ? "" : "s")}, {((control & Msi.Address64) != 0 ? 64 : 32)} bits"
+            + ((control & Msi.PerVectorMasking) != 0 ? ", maskable" : "")
+            + ((control & Msi.Enable) != 0 ? ", on" : ", off");
+    }
+
+    private static string DescribeMsiX(IHostConfigSpace config, Capability msix)
+    {
+        var (tableBar, table) = Place(config, msix, MsiX.Table);
+        var (pendingBar, pending) = Place(config, msix, MsiX.PendingBitArray);
+        var count = MsiXCount(config, msix);
+        return $"{count} vector{(count == 1 ? "" : "s")}, table in {tableBar} at {table:x}h, pending bits in {pendingBar} at {pending:x}h"
+            + ((Word(config, msix, MsiX.Control) & MsiX.Enable) != 0 ? ", on" : ", off");
+    }
+
+    private static string DescribePower(IHostConfigSpace config, Capability power)
+    {
+        var control = Word(config, power, PowerManagement.ControlStatus);
+        var state = control & PowerManagement.PowerStateMask;
+        return $"in {(state == PowerManagement.D3Hot ? "D3hot" : $"D{state}")}"
+            + ((control & PowerManagement.NoSoftReset) != 0 ? "" : ", resets itself on the way from D3hot to D0");
+    }
+
+    private static string DescribeExpress(IHostConfigSpace config, Capability express)
+    {
+        var type = (ushort)(Word(config, express, PciExpress.Capabilities) & PciExpress.TypeMask);
+        var words = PortTypes.GetValueOrDefault(type, "a port of an unknown type");
+        if ((config.Read(new((ushort)(express.Offset + PciExpress.DeviceCapabilities)), AccessWidth.Dword) & PciExpress.FlrCapable) != 0)
+            words += ", function level reset";
+        if (express.Length <= PciExpress.LinkStatus)
+            return words;
+        var link = Word(config, express, PciExpress.LinkStatus);
+        var speed = link & PciExpress.LinkSpeedMask;
+        var lanes = (link & PciExpress.LinkWidthMask) >> 4;
+        return speed > 0 && speed < PciExpress.LinkSpeeds.Count && lanes > 0
+            ? $"{words}, {lanes} lane{(lanes == 1 ? "" : "s")} at {PciExpress.LinkSpeeds[speed]} GT/s"
+            : words;
+    }
+
+    private static string DescribeAdvancedFeatures(IHostConfigSpace config, Capability features)
+    {
+        var capabilities = config.Read(new((ushort)(features.Offset + AdvancedFeatures.Capabilities)), AccessWidth.Byte);
+        return (capabilities & AdvancedFeatures.FlrCapable) != 0 ? "function level reset" : "no function level reset";
+    }
+
+    private static string DescribeSingleRootIov(IHostConfigSpace config, Capability capability) =>
+        $"{Word(config, capability, SingleRootIov.Functions)} of {Word(config, capability, SingleRootIov.TotalFunctions)} virtual functions made";
+
+    private static (BarIndex Bar, ulong Offset) Place(IHostConfigSpace config, Capability capability, int register)
+    {
+        var value = config.Read(new((ushort)(capability.Offset + register)), AccessWidth.Dword);
+        return (new BarIndex((byte)(value & MsiX.BarMask)), value & ~MsiX.BarMask);
+    }
+
+    private static ushort Word(IHostConfigSpace config, Capability capability, int register) =>
+        (ushort)config.Read(new((ushort)(capability.Offset + register)), AccessWidth.Word);
+}

@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using Hatchway.Pci.Address;
+using Hatchway.Pci.Spec;
+
+namespace Hatchway.Pci.Config;
+
+/// <summary>A config space that was read before, as far as it was: a file of sysfs, or what lspci printed.</summary>
+/// <remarks>Reads beyond what is known give all ones, and writes are dropped. Any thread may call.</remarks>
+public sealed class RecordedConfigSpace : IHostConfigSpace
+{
+    private readonly byte[] _bytes;
+
+    /// <param name="bytes">From its start; what is beyond 4096 bytes is left out.</param>
+    public RecordedConfigSpace(ReadOnlySpan<byte> bytes)
+    {
+        _bytes = bytes[..Math.Min(bytes.Length, Header.ExpressSize)].ToArray();
+    }
+
+    /// <summary>Bytes that are known: 64, 256 or 4096 of a whole recording.</summary>
+    public int Size => _bytes.Length;
+
+    /// <summary>True when capabilities can be looked for. Without root sysfs gives the header only, as <c>lspci -x</c> does.</summary>
+    public bool HasCapabilities => _bytes.Length >= Header.ConventionalSize;
+
+    /// <inheritdoc/>
+    public uint Read(ConfigOffset offset, AccessWidth width)
+    {
+        var bytes = (int)width;
+        if (offset.Value + bytes > _bytes.Length)
+            return (uint)width.AllOnes();
+        var at = _bytes.AsSpan(offset.Value);
+        return width switch
+        {
+            AccessWidth.Byte => at[0],
+            AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(at),
+            _ => BinaryPrimitives.ReadUInt32LittleEndian(at),
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Write(ConfigOffset offset, AccessWidth width, uint value)
+    {
+        // A recording has no registers.
+    }
+
+    /// <summary>Walks its capability chains, as far as they are known.</summary>
+    public CapabilityChains WalkCapabilities()
+    {
+        if (HasCapabilities)
+            return CapabilityWalker.Walk(this);
+        var told = Size > Header.CapabilitiesPointer && (Read(new(Header.Status), AccessWidth.Word) & Header.StatusCapabilityList) == 0
+            ? Array.Empty<string>()
+            : [$"only {Size} bytes of config space are known: capabilities can't be told (root reads all of it; 'lspci -xxxx' prints all of it)"];
+        return new CapabilityChains([], [], told);
+    }
+}

@@ -1,0 +1,135 @@
+using System.Globalization;
+using Hatchway.CommandLine;
+using Hatchway.Passthrough.Host;
+
+namespace Hatchway.Host;
+
+/// <summary><c>hatchway host list</c>.</summary>
+internal static class ListCommand
+{
+    private const string Name = "host list";
+
+    private const string HelpText =
+        """
+        usage: hatchway host list [options]
+
+        Lists PCI functions and whether each can be given to a guest now. BARs are shown as number:size, 'io' marks I/O ports.
+        """;
+
+    private static readonly Option[] Known =
+    [
+        new("all", null, "bridges, too"),
+        new("class", "CLASS", "only these: a code, as 02 or 0108, or a part of the class's name"),
+        new("driver", "DRIVER", "only those bound to it; 'none' for those bound to no driver"),
+        new("id", "VENDOR[:DEVICE]", "only these, in hexadecimal"),
+        HostCommand.File,
+        HostCommand.Json,
+    ];
+
+    /// <summary>A function, and what checks found when it is one of this host.</summary>
+    private sealed record Entry(InspectedFunction Function, CheckReport? Report);
+
+    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    {
+        var arguments = new Arguments(Name, words, Known);
+        if (arguments.WantsHelp)
+            return Arguments.PrintHelp(HelpText, Known);
+        arguments.NoMoreThan(0);
+        var view = arguments.Value("F") is null ? new HostView() : null;
+        var functions = view is null
+            ? HostCommand.ReadDump(arguments.Value("F")!).Functions
+            : [.. view.Devices.Select(device => InspectedFunction.Of(view, device))];
+        var ids = PciIds.Load(functions.Select(static function => (int)function.Device.Vendor).ToHashSet());
+        var wanted = Filter(arguments, ids);
+        var entries = functions.Where(wanted)
+            .Select(function => new Entry(function, view is null ? null : CheckReport.AtAGlance(view, function.Device.Address)))
+            .ToList();
+        if (arguments.Has("json"))
+            WriteJson(entries, ids);
+        else
+            WriteTable(entries, ids, view is not null);
+        return ExitStatus.Rebooted;
+    }
+
+    private static Func<InspectedFunction, bool> Filter(Arguments arguments, PciIds ids)
+    {
+        var tests = new List<Func<InspectedFunction, bool>>();
+        var named = false;
+        if (arguments.Value("driver") is { } driver)
+            tests.Add(function => (function.Device.Driver ?? "none") == driver);
+        if (arguments.Value("class") is { } text)
+        {
+            named = true;
+            tests.Add(function => function.Device.Class.ToString("x6", CultureInfo.InvariantCulture).StartsWith(text, StringComparison.OrdinalIgnoreCase)
+                || FunctionWords.Class(ids, function.Device).Contains(text, StringComparison.OrdinalIgnoreCase)
+                || (ids.BaseClass(function.Device.Class) ?? "").Contains(text, StringComparison.OrdinalIgnoreCase));
+        }
+        if (arguments.Value("id") is { } id)
+        {
+            named = true;
+            var parts = id.Split(':');
+            var numbers = Array.ConvertAll(parts, static part => Arguments.Hexadecimal(part, "--id"));
+            if (parts.Length > 2)
+                throw new UserException($"--id '{id}': write it as 8086 or 8086:10fb");
+            tests.Add(function => function.Device.Vendor == numbers[0] && (numbers.Length == 1 || function.Device.Device == numbers[1]));
+        }
+        // Who names a bridge's class or id wants to see it.
+        if (!arguments.Has("all") && !named)
+            tests.Add(static function => !IsBridge(function.Device));
+        return function => tests.TrueForAll(test => test(function));
+    }
+
+    // Host and ISA bridges have a header of an endpoint and the class of a bridge.
+    private static bool IsBridge(HostDevice device) => device.IsBridge || device.Class >> 16 == 0x06;
+
+    private static void WriteTable(List<Entry> entries, PciIds ids, bool ofThisHost)
+    {
+        string[] heads = ["ADDRESS", "ID", "NAME", "CLASS", "DRIVER", "GROUP", "BARS", "RESET", "GUEST"];
+        var table = new Table(ofThisHost ? heads : heads[..4].Append("BARS").ToArray(), Cut: 2);
+        foreach (var (function, report) in entries)
+        {
+            var device = function.Device;
+            Cell[] known =
+                [device.Address.ToString(), FunctionWords.Id(device), FunctionWords.Name(ids, device), FunctionWords.Class(ids, device)];
+            if (report is null)
+            {
+                table.Add([.. known, FunctionWords.Bars(function)]);
+                continue;
+            }
+            table.Add([
+                .. known,
+                device.Driver ?? "-",
+                device.IommuGroup?.ToString(CultureInfo.InvariantCulture) ?? "-",
+                FunctionWords.Bars(function) is { Length: > 0 } bars ? bars : "-",
+                device.ResetMethods is { Length: > 0 } methods ? methods : "-",
+                Verdict(report)]);
+        }
+        table.Write();
+        if (entries.Exists(static entry => entry.Report is { IsFit: false }))
+            Console.Out.WriteLine("\n'hatchway host check ADDRESS' says why not, and what to do.");
+    }
+
+    private static Cell Verdict(CheckReport report) => report.IsFit
+        ? new Cell("ready", Tone.Good)
+        : new Cell($"no: {string.Join(", ", report.Problems.Select(static problem => problem.Check))}", Tone.Bad);
+
+    private static void WriteJson(List<Entry> entries, PciIds ids) => JsonOutput.Write(json =>
+    {
+        json.WriteStartArray();
+        foreach (var (function, report) in entries)
+        {
+            json.WriteStartObject();
+            JsonOutput.WriteFunction(json, function, ids);
+            if (report is not null)
+            {
+                json.WriteBoolean("fit", report.IsFit);
+                json.WriteStartArray("problems");
+                foreach (var problem in report.Problems)
+                    json.WriteStringValue(problem.Check);
+                json.WriteEndArray();
+            }
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+}

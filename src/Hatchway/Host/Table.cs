@@ -1,0 +1,54 @@
+using Hatchway.Linux;
+
+namespace Hatchway.Host;
+
+/// <summary>How a cell is shown where there are colours.</summary>
+internal enum Tone
+{
+    Plain,
+    Good,
+    Notable,
+    Bad,
+}
+
+/// <summary>A table's cell.</summary>
+internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
+{
+    public static implicit operator Cell(string text) => new(text);
+}
+
+/// <summary>A table for people: drawn on a terminal, and plain columns, uncut, for everything else.</summary>
+/// <param name="Heads">One for each column.</param>
+/// <param name="Cut">The column whose text is cut where a terminal is narrow; others wrap.</param>
+internal sealed record Table(IReadOnlyList<string> Heads, int Cut)
+{
+    private const int Gap = 2;
+    private readonly List<Cell[]> _rows = [];
+
+    public IReadOnlyList<Cell[]> Rows => _rows;
+
+    public void Add(params Cell[] cells) => _rows.Add(cells);
+
+    public void Write()
+    {
+        if (FileDescriptor.StandardOutput.IsTerminal)
+            TerminalTable.Write(this);
+        else
+            WritePlain(Console.Out);
+    }
+
+    /// <summary>A cell with several lines goes on below, in its column.</summary>
+    internal void WritePlain(TextWriter output)
+    {
+        var lines = new List<string[]> { Heads.ToArray() };
+        foreach (var row in _rows)
+        {
+            var cells = Array.ConvertAll(row, static cell => cell.Text.Split('\n'));
+            for (var i = 0; i < cells.Max(static cell => cell.Length); i++)
+                lines.Add(Array.ConvertAll(cells, cell => i < cell.Length ? cell[i] : ""));
+        }
+        var widths = Enumerable.Range(0, Heads.Count).Select(column => lines.Max(line => line[column].Length)).ToArray();
+        foreach (var line in lines)
+            output.WriteLine(string.Concat(line.Select((text, column) => text.PadRight(widths[column] + Gap))).TrimEnd());
+    }
+}
