@@ -88,10 +88,11 @@ public sealed partial class LifeTests
     [Fact]
     public void A_guest_that_reboots_is_restarted_in_the_same_process_with_its_devices_reset()
     {
-        // NVMe 2.0 §3.1.4.8, the admin queue's attributes: zero after a reset. Edu has no reset, and keeps what was written to its liveness register.
-        const int Attributes = 0x24;
+        // A disk is not ready after a reset. Edu has no reset, and keeps what was written to its liveness register.
         const int Liveness = 4;
-        var kernel = Save("restart.elf", TinyGuest.ReportingAndResetting((4, Attributes, 0, 0x001F_001F), (5, Liveness, 0, 5)));
+        var kernel = Save(
+            "restart.elf",
+            TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, TinyGuest.NvmeReady), (5, Liveness, 0, [(Liveness, 5)])));
         StartGuest(
             $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 --kernel {kernel} runner");
         for (var turn = 0; turn < 10; turn++)

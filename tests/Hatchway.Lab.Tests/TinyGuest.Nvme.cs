@@ -14,7 +14,7 @@ internal static partial class TinyGuest
 
     // Registers of BAR0 (§3.1).
     private const int NvmeConfiguration = 0x14;
-    private const int NvmeStatus = 0x1C;
+    public const int NvmeStatus = 0x1C;
     private const int NvmeDoorbells = 0x1000;
     private const uint NvmeOn = (4 << 20) | (6 << 16) | 1;
 
@@ -74,6 +74,18 @@ internal static partial class TinyGuest
             PowerOff(a);
         },
         static _ => { });
+
+    /// <summary>What makes a controller ready, which its status register then shows: all off, admin queues, on (§3.5.1).</summary>
+    public static (int Register, uint Value)[] NvmeReady =>
+    [
+        (NvmeConfiguration, 0),
+        (0x24, ((Entries - 1) << 16) | (Entries - 1)),
+        (0x28, QueuesAt),
+        (0x2C, 0),
+        (0x30, QueuesAt + QueueStride),
+        (0x34, 0),
+        (NvmeConfiguration, NvmeOn),
+    ];
 
     /// <summary>
     /// Uses a controller, resets it by its FLR bit, waits 100 ms, and finds its registers as after power-on; then uses it again. Then it sends it to D3hot

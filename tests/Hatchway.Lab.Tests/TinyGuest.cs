@@ -105,12 +105,12 @@ internal static partial class TinyGuest
 
     /// <summary>
     /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed; then writes
-    /// another value there and resets the machine.
+    /// registers and resets the machine.
     /// </summary>
-    /// <param name="registers">Device number on bus 0, offset in BAR0, the first value, and what to write.</param>
-    public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, uint Value)[] registers) => Build(a =>
+    /// <param name="registers">Device number on bus 0, offset in BAR0, the first value, and what to write where in BAR0.</param>
+    public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, (int Offset, uint Value)[] Writes)[] registers) => Build(a =>
     {
-        foreach (var (slot, offset, first, value) in registers)
+        foreach (var (slot, offset, first, writes) in registers)
         {
             var known = a.CreateLabel();
             WriteConfig(a, slot, 4, 2);
@@ -122,7 +122,8 @@ internal static partial class TinyGuest
             a.je(known);
             a.mov(ecx, '1');
             a.Label(ref known);
-            a.mov(__dword_ptr[ebx + offset], value);
+            foreach (var (at, value) in writes)
+                a.mov(__dword_ptr[ebx + at], value);
             Say(a, cl);
         }
         a.mov(ecx, '\n');

@@ -22,11 +22,8 @@ internal static class Statistics
         using (var statistics = machine.Vm.OpenStatistics())
             WriteCounters(json, statistics);
         json.WriteStartArray("vcpus");
-        foreach (var vcpu in machine.Vcpus)
-        {
-            using var statistics = vcpu.OpenStatistics();
+        foreach (var statistics in machine.VcpuStatistics)
             WriteCounters(json, statistics);
-        }
         json.WriteEndArray();
         json.WriteStartArray("devices");
         foreach (var device in machine.Devices)

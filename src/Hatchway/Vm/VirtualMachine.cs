@@ -32,6 +32,7 @@ internal sealed class VirtualMachine : IDisposable
     private readonly IReadOnlyDictionary<int, IReadOnlyList<int>> _pins;
     private readonly PauseGate _pause;
     private readonly List<KvmVcpu> _vcpus = [];
+    private readonly List<KvmStatistics> _vcpuStatistics = [];
     private readonly List<PassthruDevice> _devices = [];
 
     /// <summary>Makes a guest that is ready to run.</summary>
@@ -98,8 +99,8 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>KVM's VM.</summary>
     public KvmVm Vm { get; }
 
-    /// <summary>Its vCPUs in order.</summary>
-    public IReadOnlyList<KvmVcpu> Vcpus => _vcpus;
+    /// <summary>The counters of its vCPUs, in order.</summary>
+    public IReadOnlyList<KvmStatistics> VcpuStatistics => _vcpuStatistics;
 
     /// <summary>The host's functions in it.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
@@ -313,6 +314,8 @@ internal sealed class VirtualMachine : IDisposable
             vcpu.SetCpuid(GuestCpu.Cpuid(supported, cpu, options.Topology, tscDeadline, options.X2Apic is not false));
             GuestCpu.Start(vcpu, cpu == 0, boot, addressBits, options.X2Apic is true);
             _vcpus.Add(vcpu);
+            // Now: once it runs, a request to KVM waits until it leaves the guest; the counters themselves can be read at any time.
+            _vcpuStatistics.Add(Own(vcpu.OpenStatistics()));
         }
     }
 }
