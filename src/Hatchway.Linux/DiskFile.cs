@@ -18,6 +18,10 @@ public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool S
 /// <remarks>Any thread may call. Nothing here is allocated but when it is opened; a failure is an answer, not an exception.</remarks>
 public sealed class DiskFile : FileDescriptor
 {
+    // Guards the field below, and is held while the kernel writes: whoever flushes next is told what this one was.
+    private readonly Lock _flush = new();
+    private bool _hasLost;
+
     private const int MostParts = 256;
     private const int ZeroBytes = 64 << 10;
 
@@ -73,11 +77,19 @@ public sealed class DiskFile : FileDescriptor
     public bool TryWriteAt(long offset, ReadOnlySpan<HostRange> source) => TryTransfer(offset, source, isWrite: true);
 
     /// <summary>Returns when what was written is on the storage (fdatasync(2)).</summary>
-    /// <returns>False when the kernel could not write it.</returns>
+    /// <returns>
+    /// False when the kernel could not write it, and from then on: it tells of a loss once, to whoever asks first, and forgets it.
+    /// </returns>
     public bool TryFlush()
     {
-        using var use = Use();
-        return Libc.fdatasync(use.Fd) == 0;
+        lock (_flush)
+        {
+            if (_hasLost)
+                return false;
+            using var use = Use();
+            _hasLost = Libc.fdatasync(use.Fd) != 0;
+            return !_hasLost;
+        }
     }
 
     /// <summary>Gives a range back: a hole in a file, BLKDISCARD on a device.</summary>

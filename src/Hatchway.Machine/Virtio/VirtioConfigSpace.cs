@@ -70,8 +70,10 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         var value = 0u;
         for (var i = (int)width - 1; i >= 0; i--)
             value = (value << 8) | _bytes[offset.Value + i];
-        if (offset.Value == Header.Status && _interrupts.IsPending)
-            value |= StatusInterrupt;
+        // A driver may read it with the command register, by one access.
+        var status = Header.Status - offset.Value;
+        if (status >= 0 && status < (int)width && _interrupts.IsPending)
+            value |= (uint)StatusInterrupt << (8 * status);
         return value;
     }
 

@@ -96,19 +96,18 @@ internal sealed class VirtioQueue
     public void Complete(DescriptorChain buffer, uint written)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        var tell = false;
         lock (_gate)
         {
             if (_ring is { } ring)
             {
                 ring.Complete(buffer, written);
-                tell = ring.NeedsInterrupt();
+                // Before the queue can be found idle: after a reset nothing may interrupt (§2.4).
+                if (ring.NeedsInterrupt())
+                    _interrupts.Raise(Vector, VirtioPci.IsrQueue);
             }
             if (--_busy == 0 && _isStopping)
                 Monitor.PulseAll(_gate);
         }
-        if (tell)
-            _interrupts.Raise(Vector, VirtioPci.IsrQueue);
     }
 
     // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy
@@ -116,7 +115,10 @@ internal sealed class VirtioQueue
     private bool Share(IVirtQueue ring)
     {
         if (_busy < _workers)
+        {
+            _isSuppressed = false;
             return ring.ResumeNotifications();
+        }
         if (!_isSuppressed)
         {
             _isSuppressed = true;

@@ -20,6 +20,9 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     private readonly KvmVm _vm;
     private readonly IommuSpace _space;
     private readonly ILogger _log;
+
+    // Guards the dictionary: each direct segment is mapped under a lock of its own. A leaf.
+    private readonly Lock _gate = new();
     private readonly Dictionary<(ulong Offset, ulong Length), MemoryMapping> _mappings = [];
 
     public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, IommuSpace space, ILogger log)
@@ -46,8 +49,12 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     {
         try
         {
-            if (!_mappings.TryGetValue((offset, length), out var mapping))
-                _mappings.Add((offset, length), mapping = _device.Map(_info, offset, length, _info.IsWritable));
+            MemoryMapping? mapping;
+            lock (_gate)
+            {
+                if (!_mappings.TryGetValue((offset, length), out mapping))
+                    _mappings.Add((offset, length), mapping = _device.Map(_info, offset, length, _info.IsWritable));
+            }
             var guest = _vm.MapMemory(guestPhysical, mapping.Address, length);
             return new PeerMapping(guest, TryMapForDma(mapping, offset, length, guestPhysical));
         }

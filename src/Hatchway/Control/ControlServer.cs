@@ -13,10 +13,12 @@ internal sealed class ControlServer : IDisposable
 {
     private const int MaximumRequest = 64;
     private static readonly TimeSpan RequestBound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromSeconds(1);
     private readonly IDisposable _name;
     private readonly string _path;
     private readonly IGuestControl _guest;
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
 
     /// <param name="folder">Where guests are found.</param>
@@ -49,8 +51,10 @@ internal sealed class ControlServer : IDisposable
     public void Dispose()
     {
         File.Delete(_path);
+        _closing.Set();
         Close();
         _thread.Join();
+        _closing.Dispose();
     }
 
     private void Close()
@@ -67,6 +71,13 @@ internal sealed class ControlServer : IDisposable
             try
             {
                 client = _listener.Accept();
+            }
+            catch (SocketException failure) when (failure.SocketErrorCode is not (SocketError.OperationAborted or SocketError.Interrupted))
+            {
+                // Out of descriptors, as a rule: what is waiting is taken when there are some again.
+                if (_closing.WaitOne(AcceptPause))
+                    return;
+                continue;
             }
             catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
             {
@@ -85,7 +96,7 @@ internal sealed class ControlServer : IDisposable
             {
                 client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
                 var request = ReadRequest(client);
-                client.Send(Answer(request));
+                client.Send(TryAnswer(request));
                 if (request is "stop" or "kill")
                     WaitForTheEnd(client);
             }
@@ -120,6 +131,27 @@ internal sealed class ControlServer : IDisposable
                 return Encoding.UTF8.GetString(request[..end]);
         }
         return Encoding.UTF8.GetString(request[..length]);
+    }
+
+    // Whatever goes wrong in an answer is the client's to know, and no reason for the guest to end.
+    private byte[] TryAnswer(string request)
+    {
+        try
+        {
+            return Answer(request);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            using var answer = new MemoryStream();
+            using (var json = new Utf8JsonWriter(answer))
+            {
+                json.WriteStartObject();
+                json.WriteString("error", failure.Message);
+                json.WriteEndObject();
+            }
+            answer.WriteByte((byte)'\n');
+            return answer.ToArray();
+        }
     }
 
     private byte[] Answer(string request)

@@ -47,8 +47,12 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             try
             {
                 var end = machine.Run();
-                if (end == EndReason.Reboot && _options.RestartOnReboot && !IsStopped)
+                if (end == EndReason.Reboot && _options.RestartOnReboot && !IsEnding)
+                {
+                    if (machine.IsStuck)
+                        throw new UserException("the guest can't be restarted: one of its CPUs or disks is still at work for it");
                     continue;
+                }
                 if (statistics is not null)
                 {
                     using var json = new Utf8JsonWriter(statistics, new JsonWriterOptions { Indented = true });
@@ -149,12 +153,13 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _powerOffLimit.Dispose();
 
-    private bool IsStopped
+    // Who pressed the button wants an end, and no boot.
+    private bool IsEnding
     {
         get
         {
             lock (_gate)
-                return _isStopped;
+                return _isStopped || _isPressed;
         }
     }
 

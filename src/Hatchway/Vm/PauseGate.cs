@@ -7,6 +7,7 @@ internal sealed class PauseGate(int vcpus)
     // Guards the two fields below, and is what the waiting wait on. A leaf.
     private readonly object _changed = new();
     private bool _isClosed;
+    private bool _hasEnded;
     private int _waiting;
 
     /// <summary>True while the guest is to stand still. Read by every vCPU before it enters the guest.</summary>
@@ -16,7 +17,15 @@ internal sealed class PauseGate(int vcpus)
     public void Close()
     {
         lock (_changed)
-            Volatile.Write(ref _isClosed, true);
+            Volatile.Write(ref _isClosed, !_hasEnded);
+    }
+
+    /// <summary>Opens it for good: the guest has ended.</summary>
+    public void End()
+    {
+        lock (_changed)
+            _hasEnded = true;
+        Open();
     }
 
     /// <summary>Opens it; the vCPUs go on.</summary>

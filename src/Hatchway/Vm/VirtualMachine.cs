@@ -121,6 +121,9 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>Lets the CPUs go on. Any thread.</summary>
     public void Resume() => _pause.Open();
 
+    /// <summary>True when it has ended while something still had one of its CPUs: it can't be let go before the process ends.</summary>
+    public bool IsStuck { get; private set; }
+
     /// <summary>True from <see cref="Pause"/> to <see cref="Resume"/>.</summary>
     public bool IsPaused => _pause.IsClosed;
 
@@ -156,7 +159,7 @@ internal sealed class VirtualMachine : IDisposable
         {
             // Whatever happened: nothing is let go while a vCPU may run.
             Stop();
-            _pause.Open();
+            _pause.End();
             StopVcpus(threads);
         }
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
@@ -189,7 +192,7 @@ internal sealed class VirtualMachine : IDisposable
         {
             _vcpus[i].Kick();
             if (!threads[i].Join(HandlerBound))
-                _isStuck = true;
+                IsStuck = true;
         }
     }
 
@@ -199,7 +202,7 @@ internal sealed class VirtualMachine : IDisposable
     /// </summary>
     public void Dispose()
     {
-        if (_isStuck)
+        if (IsStuck)
         {
             foreach (var (peer, _) in _serialPorts)
                 peer.Dispose();
@@ -209,7 +212,6 @@ internal sealed class VirtualMachine : IDisposable
             part.Dispose();
     }
 
-    private bool _isStuck;
 
     private T Own<T>(T part)
         where T : IDisposable
