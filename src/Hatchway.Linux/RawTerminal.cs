@@ -2,14 +2,18 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed.</summary>
+/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed, or an exception ends the process.</summary>
 public sealed class RawTerminal : IDisposable
 {
     private readonly FileDescriptor _terminal;
     private readonly termios _before;
     private int _restored;
 
-    private RawTerminal(FileDescriptor terminal, termios before) => (_terminal, _before) = (terminal, before);
+    private RawTerminal(FileDescriptor terminal, termios before)
+    {
+        (_terminal, _before) = (terminal, before);
+        AppDomain.CurrentDomain.UnhandledException += Restore;
+    }
 
     /// <summary>Switches a terminal over.</summary>
     /// <returns>Null when the file is not a terminal.</returns>
@@ -32,9 +36,12 @@ public sealed class RawTerminal : IDisposable
     {
         if (Interlocked.Exchange(ref _restored, 1) != 0)
             return;
+        AppDomain.CurrentDomain.UnhandledException -= Restore;
         using var use = _terminal.Use();
         var before = _before;
         // SAFETY: one structure, on the stack. A terminal that is gone needs nothing restored.
         _ = Libc.tcsetattr(use.Fd, Libc.TCSANOW, &before);
     }
+
+    private void Restore(object sender, UnhandledExceptionEventArgs failure) => Dispose();
 }

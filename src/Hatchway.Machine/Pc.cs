@@ -16,7 +16,7 @@ public sealed class Pc
     private const int Fixed = 1;
 
     private readonly Parts _parts;
-    private readonly Dictionary<uint, SharedInterruptLine> _serialLines = [];
+    private readonly Dictionary<uint, SharedInterruptLine> _lines = [];
 
     /// <summary>Puts a PC together.</summary>
     public Pc(Parts parts)
@@ -64,6 +64,15 @@ public sealed class Pc
     /// <summary>The clock, and the CMOS RAM in it.</summary>
     public RealTimeClock Clock { get; }
 
+    /// <summary>One more device's end of the wire to a global system interrupt. While the machine is made.</summary>
+    /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from there on PCI's and level-triggered, as ACPI's tables say.</param>
+    public IInterruptLine Connect(uint gsi)
+    {
+        if (!_lines.TryGetValue(gsi, out var line))
+            _lines.Add(gsi, line = new SharedInterruptLine(_parts.Line(gsi), isEdgeTriggered: gsi < IntxRouting.FirstGsi));
+        return line.AddInput();
+    }
+
     /// <summary>Adds what firmware reads its settings from.</summary>
     public void Add(FwCfg config) => Ports.Map(FwCfg.FirstPort, FwCfg.PortCount, config, Fixed);
 
@@ -80,9 +89,7 @@ public sealed class Pc
     public Uart16550 AddSerialPort(int number, ICharacterSink sink, Action? drained)
     {
         var port = SerialPort.Numbered(number);
-        if (!_serialLines.TryGetValue(port.Gsi, out var line))
-            _serialLines[port.Gsi] = line = new SharedInterruptLine(_parts.Line(port.Gsi));
-        var uart = new Uart16550(sink, line.AddInput(), drained);
+        var uart = new Uart16550(sink, Connect(port.Gsi), drained);
         Ports.Map(port.FirstPort, Uart16550.PortCount, uart, Fixed);
         return uart;
     }

@@ -25,9 +25,10 @@ internal static class RunCommand
         using var statistics = OpenStatistics(options.StatisticsFile);
         using var guest = new GuestLife(options, hosts, log);
         using var control = OpenControl(options.Name, guest, log);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, guest.PressPowerButton));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, guest.Terminate));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Handle(context, guest.Stop));
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Handle(context, guest.Stop));
+        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => Handle(context, guest.Stop));
         return guest.Run(statistics) switch
         {
             EndReason.Reboot => ExitStatus.Rebooted,

@@ -1,14 +1,15 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>One edge-triggered wire for several devices, which is high while any of them asks.</summary>
+/// <summary>One wire for several devices, which is high while any of them asks (PCI Local Bus 3.0 §2.2.6).</summary>
 /// <remarks>
-/// A device that asks while the wire is high already would make no edge, and its interrupt would wait for another's. So the wire falls and
-/// rises again: a handler finds what is new, or, if it saw that already, nothing. Any thread; the wire is driven under the lock, so that
-/// levels arrive in the order they were worked out in.
+/// On an edge-triggered input a device that asks while the wire is high already would make no edge, and its interrupt would wait for
+/// another's. So there the wire falls and rises again: a handler finds what is new, or, if it saw that already, nothing. Any thread; the
+/// wire is driven under the lock, so that levels arrive in the order they were worked out in.
 /// </remarks>
 public sealed class SharedInterruptLine
 {
     private readonly IInterruptLine _line;
+    private readonly bool _isEdgeTriggered;
 
     // Guards everything below, and the inputs' levels.
     private readonly Lock _lock = new();
@@ -16,14 +17,30 @@ public sealed class SharedInterruptLine
 
     /// <summary>Makes a wire without devices.</summary>
     /// <param name="line">Where it leads to; driven by nobody else.</param>
-    public SharedInterruptLine(IInterruptLine line)
+    /// <param name="isEdgeTriggered">What it leads to counts rises, not the level.</param>
+    public SharedInterruptLine(IInterruptLine line, bool isEdgeTriggered)
     {
         ArgumentNullException.ThrowIfNull(line);
-        _line = line;
+        (_line, _isEdgeTriggered) = (line, isEdgeTriggered);
     }
 
     /// <summary>Connects one more device.</summary>
     public IInterruptLine AddInput() => new Input(this);
+
+    private void Change(bool asserted)
+    {
+        var wasHigh = _asserted > 0;
+        _asserted += asserted ? 1 : -1;
+        if (wasHigh && asserted && _isEdgeTriggered)
+        {
+            _line.Set(false);
+            _line.Set(true);
+        }
+        else if (wasHigh != _asserted > 0)
+        {
+            _line.Set(!wasHigh);
+        }
+    }
 
     private sealed class Input(SharedInterruptLine shared) : IInterruptLine
     {
@@ -36,10 +53,7 @@ public sealed class SharedInterruptLine
                 if (_asserted == asserted)
                     return;
                 _asserted = asserted;
-                shared._asserted += asserted ? 1 : -1;
-                if (asserted && shared._asserted > 1)
-                    shared._line.Set(false);
-                shared._line.Set(shared._asserted > 0);
+                shared.Change(asserted);
             }
         }
     }

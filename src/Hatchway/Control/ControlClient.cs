@@ -7,11 +7,12 @@ namespace Hatchway.Control;
 /// <summary>Asks running guests (<see cref="ControlServer"/>).</summary>
 internal sealed class ControlClient(ControlFolder folder)
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+    /// <summary>How long to wait for an answer. First more than any request takes: a pause waits seconds for a CPU.</summary>
+    public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Asks a guest for something.</summary>
     /// <returns>Its answer, or null when no guest of that name runs.</returns>
-    /// <exception cref="UserException">It can't be asked, or could not do it.</exception>
+    /// <exception cref="UserException">It can't be asked, does not answer, or could not do it.</exception>
     public JsonElement? TryAsk(string name, string request)
     {
         using var connection = Connect(name);

@@ -1,7 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Hatchway.CommandLine;
+using Hatchway.Host;
+using Hatchway.Logging;
 
 namespace Hatchway.Control;
 
@@ -23,7 +24,8 @@ internal static class ControlCommands
     private static readonly Option Json = new("json", null, "print JSON");
     private static readonly Option Help = new("help", null, "this text");
 
-    private static readonly (string Header, int Width)[] Columns = [("NAME", 20), ("PID", 8), ("STATE", 9), ("CPUS", 5), ("MEMORY", 9), ("UP", 10)];
+    // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
+    private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs one of them.</summary>
     /// <returns>Success, or an error when a guest of that name does not run.</returns>
@@ -41,9 +43,9 @@ internal static class ControlCommands
         var isJson = arguments.Options.Any(static given => given.Option == Json);
         var folder = ControlFolder.OfUser()
             ?? throw new UserException("there is no XDG_RUNTIME_DIR to look for guests in: log in so that there is one, or run this as the guest's user");
-        var client = new ControlClient(folder);
         if (command == "ps")
-            return List(folder, client, isJson);
+            return List(folder, new ControlClient(folder) { Bound = ListBound }, isJson);
+        var client = new ControlClient(folder);
         if (arguments.Operands.Count == 0)
             throw new UserException($"which guest? Write hatchway {usage}; 'hatchway ps' lists them");
         foreach (var name in arguments.Operands)
@@ -68,33 +70,39 @@ internal static class ControlCommands
 
     private static ExitStatus List(ControlFolder folder, ControlClient client, bool isJson)
     {
-        var guests = folder.Names().Select(name => client.TryAsk(name, "status")).OfType<JsonElement>().ToArray();
+        var guests = folder.Names().Select(name => AskForList(client, name)).OfType<JsonElement>().ToArray();
         if (isJson)
         {
             Console.Out.WriteLine($"[{string.Join(",", guests.Select(static guest => guest.GetRawText()))}]");
             return ExitStatus.Rebooted;
         }
-        var table = new StringBuilder();
-        foreach (var (header, width) in Columns)
-            table.Append(header.PadRight(width)).Append(' ');
-        table.AppendLine("DEVICES");
+        var table = new Table(["NAME", "PID", "STATE", "CPUS", "MEMORY", "UP", "DEVICES"], Cut: 0);
         foreach (var guest in guests)
         {
-            string[] cells =
-            [
+            table.Add(
                 guest.GetProperty("name").GetString()!,
                 guest.GetProperty("pid").GetRawText(),
                 guest.GetProperty("state").GetString()!,
                 guest.GetProperty("cpus").GetRawText(),
                 MemorySize.Format(guest.GetProperty("memory").GetUInt64()),
                 TimeSpan.FromSeconds(Math.Floor(guest.GetProperty("seconds").GetDouble())).ToString("c", CultureInfo.InvariantCulture),
-            ];
-            for (var i = 0; i < cells.Length; i++)
-                table.Append(cells[i].PadRight(Columns[i].Width)).Append(' ');
-            table.AppendJoin(' ', guest.GetProperty("devices").EnumerateArray().Select(static device => device.GetString())).AppendLine();
+                string.Join(' ', guest.GetProperty("devices").EnumerateArray().Select(static device => device.GetString())));
         }
-        Console.Out.Write(table);
+        table.Write();
         return ExitStatus.Rebooted;
+    }
+
+    private static JsonElement? AskForList(ControlClient client, string name)
+    {
+        try
+        {
+            return client.TryAsk(name, "status");
+        }
+        catch (UserException failure)
+        {
+            StandardErrorLogger.Write($"warning: {failure.Message}");
+            return null;
+        }
     }
 
     // A line for each number that is not zero: "vcpus.0.mmio_exits 12".

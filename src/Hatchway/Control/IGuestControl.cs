@@ -5,7 +5,7 @@ namespace Hatchway.Control;
 /// <summary>What can be done with a running guest from outside. Any thread may call.</summary>
 internal interface IGuestControl
 {
-    /// <summary>Presses the guest's power button; pressed again, or when the guest takes too long, it is switched off.</summary>
+    /// <summary>Presses the guest's power button, once; a guest that takes too long is switched off, and so is one that is between two starts.</summary>
     void PressPowerButton();
 
     /// <summary>Switches it off.</summary>

@@ -28,7 +28,6 @@ internal sealed class SoftwareDevices : IDisposable
     {
         // bhyve's -W asks for MSI without X, which virtio does not have (VIRTIO 1.2 §4.1.4.5): the pin is left.
         var msix = options.Settings.Root.Flag("virtio_msix", true);
-        var lines = new SharedLines(gsi => new KvmInterruptLine(vm, gsi));
         try
         {
             foreach (var slot in options.Slots)
@@ -39,7 +38,7 @@ internal sealed class SoftwareDevices : IDisposable
                 var gsi = IntxRouting.Gsi(slot.Slot, 1);
                 var shared = options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
                 var made = Make(device, ram, new VirtioSlotDevice.Parts(
-                    $"{slot.Slot}:{slot.Function}", vm, routes, ram, pc.PciMap, lines.Connect(gsi), (byte)gsi, shared,
+                    $"{slot.Slot}:{slot.Function}", vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi, shared,
                     new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
                 _devices.Add(made);
                 pc.Bus.Add(slot.Slot, slot.Function, made.Guest);

@@ -54,8 +54,9 @@ internal sealed class SerialConsole : ISerialPeer
 
     public void Dispose()
     {
-        _feed.Dispose();
+        // First: who reads the end of a guest's console wants to type again, whatever its thread waits for.
         _terminal?.Dispose();
+        _feed.Dispose();
         _owned?.Dispose();
     }
 

@@ -39,18 +39,18 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     /// <exception cref="UserException">It could not be made, or not be run on.</exception>
     public EndReason Run(Stream? statistics)
     {
+        var hosts = _hosts;
         while (true)
         {
-            using var machine = new VirtualMachine(_options, _hosts, _log);
-            if (!Begin(machine))
-                return EndReason.Stopped;
+            using var machine = new VirtualMachine(_options, hosts, Stop, _log);
             try
             {
-                var end = machine.Run();
+                var end = Begin(machine) ? machine.Run() : EndReason.Stopped;
                 if (end == EndReason.Reboot && _options.RestartOnReboot && !IsEnding)
                 {
                     if (machine.IsStuck)
-                        throw new UserException("the guest can't be restarted: one of its CPUs or disks is still at work for it");
+                        throw new UserException("the guest can't be restarted: a register handler still has one of its CPUs");
+                    hosts = Remaining(machine);
                     continue;
                 }
                 if (statistics is not null)
@@ -68,16 +68,27 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         }
     }
 
+    /// <summary>Presses the guest's power button, and when it was pressed already switches the guest off.</summary>
+    public void Terminate()
+    {
+        lock (_gate)
+        {
+            if (_isPressed)
+                Stop();
+            else
+                PressPowerButton();
+        }
+    }
+
     /// <inheritdoc/>
     public void PressPowerButton()
     {
         lock (_gate)
         {
-            if (_isPressed || _machine is null)
-            {
+            if (_machine is null)
                 Stop();
+            if (_isPressed || _machine is null)
                 return;
-            }
             _isPressed = true;
             // A guest that stands still can't hear it.
             _machine.Resume();
@@ -161,6 +172,20 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             lock (_gate)
                 return _isStopped || _isPressed;
         }
+    }
+
+    // What the host has taken back is not there at the next start, as a card that was pulled out.
+    private List<(SlotOption Slot, HostDevice Host)> Remaining(VirtualMachine machine)
+    {
+        var remaining = new List<(SlotOption Slot, HostDevice Host)>();
+        foreach (var device in machine.Devices)
+        {
+            if (device.IsGivenBack)
+                _log.RestartWithout(device.Host.Address);
+            else
+                remaining.Add((device.Slot, device.Host));
+        }
+        return remaining;
     }
 
     private bool Begin(VirtualMachine machine)

@@ -38,8 +38,9 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>Makes a guest that is ready to run.</summary>
     /// <param name="options">What the user asked for.</param>
     /// <param name="hosts">The host's functions that it gets, found fit, in the order of their slots.</param>
+    /// <param name="stop">Ends the guest for good, for who types so at its console.</param>
     /// <param name="log">Where limitations are told.</param>
-    public VirtualMachine(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
+    public VirtualMachine(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, Action stop, ILogger log)
     {
         try
         {
@@ -87,7 +88,7 @@ internal sealed class VirtualMachine : IDisposable
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             // Last, and of these this process's terminal, so that an error before leaves it alone.
             foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
-                AddSerialPort(port);
+                AddSerialPort(port, stop);
         }
         catch
         {
@@ -180,9 +181,9 @@ internal sealed class VirtualMachine : IDisposable
         loop.Run();
     }
 
-    private void AddSerialPort(SerialPortOption option)
+    private void AddSerialPort(SerialPortOption option, Action stop)
     {
-        var peer = Own(SerialPeers.Open(option, () => _end.Request(EndReason.Stopped)));
+        var peer = Own(SerialPeers.Open(option, stop));
         _serialPorts.Add((peer, _pc.AddSerialPort(option.Number, peer, peer.SignalRoom)));
     }
 
@@ -211,7 +212,6 @@ internal sealed class VirtualMachine : IDisposable
         while (_owned.TryPop(out var part))
             part.Dispose();
     }
-
 
     private T Own<T>(T part)
         where T : IDisposable

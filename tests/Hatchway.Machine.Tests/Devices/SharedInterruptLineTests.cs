@@ -10,7 +10,7 @@ public sealed class SharedInterruptLineTests
 
     public SharedInterruptLineTests()
     {
-        var shared = new SharedInterruptLine(_wire);
+        var shared = new SharedInterruptLine(_wire, isEdgeTriggered: true);
         (_first, _second) = (shared.AddInput(), shared.AddInput());
     }
 
@@ -44,14 +44,32 @@ public sealed class SharedInterruptLineTests
         Assert.False(_wire.High);
     }
 
+    [Fact]
+    public void A_level_is_set_when_the_first_device_asks_and_when_the_last_stops()
+    {
+        var shared = new SharedInterruptLine(_wire, isEdgeTriggered: false);
+        var (first, second) = (shared.AddInput(), shared.AddInput());
+        first.Set(true);
+        second.Set(true);
+        first.Set(false);
+        first.Set(false);
+        Assert.True(_wire.High);
+        second.Set(false);
+        Assert.False(_wire.High);
+        Assert.Equal(2, _wire.Changes);
+    }
+
     private sealed class EdgeCounter : IInterruptLine
     {
         public bool High { get; private set; }
 
         public int Edges { get; private set; }
 
+        public int Changes { get; private set; }
+
         public void Set(bool asserted)
         {
+            Changes++;
             if (asserted && !High)
                 Edges++;
             High = asserted;

@@ -78,6 +78,29 @@ public sealed class ControlTests : IDisposable
     }
 
     [Fact]
+    public void What_goes_wrong_in_an_answer_is_told_to_who_asked_and_the_next_client_is_served()
+    {
+        _guest.Failure = new IOException("no descriptors left");
+        using var server = new ControlServer(_folder, "one", _guest);
+        var client = new ControlClient(_folder);
+
+        Assert.Equal("the guest 'one': no descriptors left", Assert.Throws<UserException>(() => client.TryAsk("one", "stats")).Message);
+        Assert.NotNull(client.TryAsk("one", "status"));
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_answer_is_waited_for_no_longer_than_asked()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_folder.SocketOf("one"))!);
+        using var silent = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        silent.Bind(new UnixDomainSocketEndPoint(_folder.SocketOf("one")));
+        silent.Listen();
+        var client = new ControlClient(_folder) { Bound = TimeSpan.FromMilliseconds(50) };
+
+        Assert.Contains("does not answer", Assert.Throws<UserException>(() => client.TryAsk("one", "status")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_client_that_asks_nothing_keeps_nobody_else_waiting()
     {
         using var server = new ControlServer(_folder, "one", _guest);
@@ -147,6 +170,8 @@ public sealed class ControlTests : IDisposable
 
         public string? PauseAnswer { get; set; }
 
+        public Exception? Failure { get; set; }
+
         public void PressPowerButton() => Done.Add("stop");
 
         public void Stop() => Done.Add("kill");
@@ -169,6 +194,8 @@ public sealed class ControlTests : IDisposable
         public void WriteStatistics(Utf8JsonWriter json)
         {
             json.WriteStartObject();
+            if (Failure is not null)
+                throw Failure;
             json.WriteNumber("exits", 7);
             json.WriteEndObject();
         }
