@@ -107,6 +107,28 @@ public sealed partial class LifeTests
         Guests.AssertNothingLeft(_host);
     }
 
+    [Fact]
+    public void A_device_that_the_host_took_back_is_missing_at_the_next_start_and_there_again_when_it_is_put_back()
+    {
+        var kernel = Save("restart.elf", TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, []), (5, 0, EduIdentification, [])));
+        StartGuest(
+            $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 --kernel {kernel} runner");
+        try
+        {
+            Await("00");
+            WithinTenSeconds($"echo {Nvme} > /sys/bus/pci/drivers/vfio-pci/unbind");
+            Await("the guest starts again with an empty slot 4:0: ");
+            AwaitMore("10");
+        }
+        finally
+        {
+            _host.Bind(Nvme, "vfio-pci");
+        }
+        AwaitMore("00");
+        Hatchway("kill runner");
+        Guests.AssertNothingLeft(_host);
+    }
+
     private long Now() => long.Parse(_host.Check("cut -d . -f 1 /proc/uptime"), CultureInfo.InvariantCulture);
 
     private string Hatchway(string command) => _host.Check($"{Repository.Program} {command}", Guests.Bound);

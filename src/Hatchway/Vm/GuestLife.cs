@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Hatchway.CommandLine;
 using Hatchway.Control;
+using Hatchway.Passthrough;
 using Hatchway.Passthrough.Host;
 using Microsoft.Extensions.Logging;
 
@@ -50,7 +51,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                 {
                     if (machine.IsStuck)
                         throw new UserException("the guest can't be restarted: a register handler still has one of its CPUs");
-                    hosts = Remaining(machine);
+                    hosts = FindAgain();
                     continue;
                 }
                 if (statistics is not null)
@@ -174,18 +175,23 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         }
     }
 
-    // What the host has taken back is not there at the next start, as a card that was pulled out.
-    private List<(SlotOption Slot, HostDevice Host)> Remaining(VirtualMachine machine)
+    // A device that the host has taken back is not there at the next start, as a card that was pulled out; put back, it is again.
+    private List<(SlotOption Slot, HostDevice Host)> FindAgain()
     {
-        var remaining = new List<(SlotOption Slot, HostDevice Host)>();
-        foreach (var device in machine.Devices)
+        var preconditions = new Preconditions(new HostView());
+        var found = new List<(SlotOption Slot, HostDevice Host)>();
+        foreach (var (slot, host) in _hosts)
         {
-            if (device.IsGivenBack)
-                _log.RestartWithout(device.Host.Address);
-            else
-                remaining.Add((device.Slot, device.Host));
+            try
+            {
+                found.Add((slot, preconditions.CheckDevice(host.Address)));
+            }
+            catch (PassthroughException failure)
+            {
+                _log.RestartWithout(slot.Slot, slot.Function, failure.Message);
+            }
         }
-        return remaining;
+        return found;
     }
 
     private bool Begin(VirtualMachine machine)

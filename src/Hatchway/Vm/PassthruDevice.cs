@@ -99,9 +99,6 @@ internal sealed class PassthruDevice : IDisposable
     /// <summary>Signalled when it has reported an uncorrectable error; null when it can't.</summary>
     public EventFd? ErrorReported => _host.ErrorReported;
 
-    /// <summary>True from when it began to be taken from the guest.</summary>
-    public bool IsGivenBack => Volatile.Read(ref _disposed) != 0;
-
     /// <summary>Takes it from the guest, which may run on and finds an empty slot, resets it and gives it back.</summary>
     public void Dispose()
     {

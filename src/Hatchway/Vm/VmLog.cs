@@ -24,8 +24,8 @@ internal static partial class VmLog
     [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, and has it: slot {Slot}:{Function} of the guest is empty now")]
     public static partial void GivenBack(this ILogger log, PciAddress device, int slot, int function);
 
-    [LoggerMessage(LogLevel.Warning, "{Device}: the host has taken it back: the guest starts again without it")]
-    public static partial void RestartWithout(this ILogger log, PciAddress device);
+    [LoggerMessage(LogLevel.Warning, "the guest starts again with an empty slot {Slot}:{Function}: {Reason}")]
+    public static partial void RestartWithout(this ILogger log, int slot, int function, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, but it can't be let go ({Reason}): end this guest")]
     public static partial void NotGivenBack(this ILogger log, PciAddress device, string reason);
