@@ -25,7 +25,7 @@ internal static class ControlCommands
     private static readonly Option Help = new("help", null, "this text");
 
     // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
-    private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs one of them.</summary>
     /// <returns>Success, or an error when a guest of that name does not run.</returns>
@@ -70,7 +70,7 @@ internal static class ControlCommands
 
     private static ExitStatus List(ControlFolder folder, ControlClient client, bool isJson)
     {
-        var guests = folder.Names().Select(name => AskForList(client, name)).OfType<JsonElement>().ToArray();
+        var guests = folder.Names().AsParallel().AsOrdered().Select(name => AskForList(client, name)).OfType<JsonElement>().ToArray();
         if (isJson)
         {
             Console.Out.WriteLine($"[{string.Join(",", guests.Select(static guest => guest.GetRawText()))}]");
