@@ -54,4 +54,7 @@ public enum Errno
 
     /// <summary>Read-only file system.</summary>
     EROFS = 30,
+
+    /// <summary>The kernel has no such system call.</summary>
+    ENOSYS = 38,
 }

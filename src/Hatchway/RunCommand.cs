@@ -23,8 +23,11 @@ internal static class RunCommand
         CheckPins(options);
         var hosts = CheckHost(options);
         using var statistics = OpenStatistics(options.StatisticsFile);
+        var folder = ControlFolder.OfUser();
+        folder?.Make();
+        GuestSandbox.RestrictFiles(options, folder, log);
         using var guest = new GuestLife(options, hosts, log);
-        using var control = OpenControl(options.Name, guest, log);
+        using var control = OpenControl(folder, options.Name, guest, log);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Handle(context, guest.Terminate));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Handle(context, guest.Stop));
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Handle(context, guest.Stop));
@@ -37,9 +40,9 @@ internal static class RunCommand
         };
     }
 
-    private static ControlServer? OpenControl(string name, GuestLife guest, StandardErrorLogger log)
+    private static ControlServer? OpenControl(ControlFolder? folder, string name, GuestLife guest, StandardErrorLogger log)
     {
-        if (ControlFolder.OfUser() is { } folder)
+        if (folder is not null)
             return new ControlServer(folder, name, guest);
         log.NoControl();
         return null;

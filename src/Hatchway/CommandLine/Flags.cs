@@ -40,6 +40,7 @@ internal static class Flags
         (new("initrd", "FILE", "with this initial RAM disk"), Own("hatchway.initrd")),
         (new("cmdline", "TEXT", "and this command line"), OwnText("hatchway.cmdline")),
         (new("stats", "FILE", "write counters to FILE as JSON when the guest ends"), Own("hatchway.stats")),
+        (new("no-sandbox", null, "let the process keep all its rights, to study it"), To("hatchway.sandbox", "false")),
         (new("verbose", null, "say what is done, on standard error"), To("hatchway.verbose", "true")),
         (new("help", null, "this text"), Nothing),
     ];

@@ -41,6 +41,9 @@ internal sealed record RunOptions
     public required string? StatisticsFile { get; init; }
     public required bool Verbose { get; init; }
 
+    /// <summary>The process gives up what its guest does not need.</summary>
+    public required bool Sandboxed { get; init; }
+
     /// <summary>A guest that reboots is started again by this process, which else ends with that status.</summary>
     public required bool RestartOnReboot { get; init; }
 
@@ -92,6 +95,7 @@ internal sealed record RunOptions
             CommandLine = root.Text("hatchway.cmdline") ?? "",
             StatisticsFile = root.Text("hatchway.stats"),
             Verbose = root.Flag("hatchway.verbose", false),
+            Sandboxed = root.Flag("hatchway.sandbox", true),
             RestartOnReboot = Restarts(root),
             Settings = tree,
             Notes = [.. KnownVariables.WithoutEffect(tree)],

@@ -40,6 +40,7 @@ internal static class KnownVariables
         ("hatchway.initrd", null),
         ("hatchway.cmdline", null),
         ("hatchway.stats", null),
+        ("hatchway.sandbox", null),
         ("hatchway.verbose", null),
         ("acpi_tables", "ACPI tables are always there"),
         ("acpi_tables_in_memory", "ACPI tables are in memory for a kernel, and firmware asks for them"),

@@ -19,8 +19,25 @@ internal sealed class ControlFolder(string path)
         if (Environment.IsPrivilegedProcess)
             return new ControlFolder("/run/hatchway");
         return Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime
-            ? new ControlFolder(Path.Combine(runtime, "hatchway"))
+            ? new ControlFolder(System.IO.Path.Combine(runtime, "hatchway"))
             : null;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path => path;
+
+    /// <summary>Makes it, if it is not there.</summary>
+    /// <exception cref="UserException">It can't be made.</exception>
+    public void Make()
+    {
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(failure);
+        }
     }
 
     /// <summary>The socket of a guest.</summary>
@@ -29,7 +46,7 @@ internal sealed class ControlFolder(string path)
     {
         if (name.Length == 0 || name[0] == '.' || name.Contains('/', StringComparison.Ordinal) || name.Any(char.IsControl))
             throw new UserException($"the guest's name '{name}' can't be a file's: leave out '/' and a '.' at the beginning");
-        var socket = Path.Combine(path, name + SocketSuffix);
+        var socket = System.IO.Path.Combine(path, name + SocketSuffix);
         return Encoding.UTF8.GetByteCount(socket) <= MaximumSocketPath
             ? socket
             : throw new UserException($"the guest's name '{name}' is too long: '{socket}' must be {MaximumSocketPath} bytes at most");
@@ -40,7 +57,7 @@ internal sealed class ControlFolder(string path)
     {
         if (!Directory.Exists(path))
             return [];
-        var names = Directory.EnumerateFiles(path, "*" + SocketSuffix).Select(static file => Path.GetFileNameWithoutExtension(file)).ToArray();
+        var names = Directory.EnumerateFiles(path, "*" + SocketSuffix).Select(static file => System.IO.Path.GetFileNameWithoutExtension(file)).ToArray();
         Array.Sort(names, StringComparer.Ordinal);
         return names;
     }
@@ -49,10 +66,10 @@ internal sealed class ControlFolder(string path)
     /// <exception cref="UserException">A guest of that name runs, or the folder can't be made.</exception>
     public IDisposable Take(string name)
     {
-        var file = Path.ChangeExtension(SocketOf(name), null) + LockSuffix;
+        var file = System.IO.Path.ChangeExtension(SocketOf(name), null) + LockSuffix;
+        Make();
         try
         {
-            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             // Which is flock(2) on Linux: the kernel lets go of it when the process ends, however it ends.
             return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
@@ -62,7 +79,9 @@ internal sealed class ControlFolder(string path)
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new UserException($"{path} can't be used for the guest's control socket: {failure.Message}");
+            throw Unusable(failure);
         }
     }
+
+    private UserException Unusable(Exception failure) => new($"{path} can't be used for the guest's control socket: {failure.Message}");
 }

@@ -66,17 +66,28 @@ internal sealed class FirmwareFiles : IDisposable
     /// <inheritdoc/>
     public void Dispose() => KeptVariables?.Dispose();
 
+    /// <summary>Makes the folder that the guest's own copy of the variables is kept in.</summary>
+    /// <returns>The folder, or null when it has no copy of its own.</returns>
+    /// <exception cref="UserException">No firmware is installed, or the folder can't be made.</exception>
+    public static string? MakeOwnFolder(FirmwareOptions options, string guest)
+    {
+        if (options.Variables is not null || Find(options).Fresh is null)
+            return null;
+        var folder = InstalledFirmware.StateFolder(guest, Environment.IsPrivilegedProcess);
+        InstalledFirmware.MakeFolder(folder);
+        return folder;
+    }
+
     private static (string Code, string? Variables) Choose(FirmwareOptions options, string guest)
     {
-        var code = options.Code;
-        var fresh = options.Variables is null && code is not null ? InstalledFirmware.FreshVariables(code) : null;
-        if (code is null)
-            (code, fresh) = InstalledFirmware.Find();
-        var own = fresh is null
-            ? null
-            : InstalledFirmware.OwnVariables(fresh, InstalledFirmware.StateFolder(guest, Environment.IsPrivilegedProcess));
-        return (code, options.Variables ?? own);
+        var (code, fresh) = Find(options);
+        return options.Variables is null && MakeOwnFolder(options, guest) is { } folder
+            ? (code, InstalledFirmware.OwnVariables(fresh!, folder))
+            : (code, options.Variables);
     }
+
+    private static (string Code, string? Fresh) Find(FirmwareOptions options) =>
+        options.Code is { } code ? (code, InstalledFirmware.FreshVariables(code)) : InstalledFirmware.Find();
 
     private static byte[] Read(string path)
     {

@@ -72,9 +72,9 @@ internal static class InstalledFirmware
         var own = Path.Combine(folder, VariablesName);
         if (File.Exists(own))
             return own;
+        MakeFolder(folder);
         try
         {
-            Directory.CreateDirectory(folder);
             // Whole or not at all, whenever this is ended.
             var unfinished = $"{own}.{Environment.ProcessId}";
             // Not with the permissions of the fresh ones, which nobody may write.
@@ -84,8 +84,24 @@ internal static class InstalledFirmware
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new UserException(
-                $"firmware's variables can't be kept in {folder}: {failure.Message}; mend that, or name a file: -l bootrom,CODE.fd,VARS.fd");
+            throw NotKept(folder, failure);
         }
     }
+
+    /// <summary>Makes the folder of <see cref="StateFolder"/>, if it is not there.</summary>
+    /// <exception cref="UserException">It can't be made.</exception>
+    public static void MakeFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw NotKept(folder, failure);
+        }
+    }
+
+    private static UserException NotKept(string folder, Exception failure) => new(
+        $"firmware's variables can't be kept in {folder}: {failure.Message}; mend that, or name a file: -l bootrom,CODE.fd,VARS.fd");
 }

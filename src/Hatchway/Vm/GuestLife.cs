@@ -40,10 +40,11 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     /// <exception cref="UserException">It could not be made, or not be run on.</exception>
     public EndReason Run(Stream? statistics)
     {
-        var hosts = _hosts;
-        while (true)
+        for (var starts = 0; ; starts++)
         {
-            using var machine = new VirtualMachine(_options, hosts, Stop, _log);
+            using var machine = starts == 0 ? Make(_hosts) : MakeAgain();
+            if (starts == 0)
+                GuestSandbox.RestrictSystemCalls(_options);
             try
             {
                 var end = Begin(machine) ? machine.Run() : EndReason.Stopped;
@@ -51,7 +52,6 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                 {
                     if (machine.IsStuck)
                         throw new UserException("the guest can't be restarted: a register handler still has one of its CPUs");
-                    hosts = FindAgain();
                     continue;
                 }
                 if (statistics is not null)
@@ -172,6 +172,28 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         {
             lock (_gate)
                 return _isStopped || _isPressed;
+        }
+    }
+
+    private VirtualMachine Make(IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts) => new(_options, hosts, Stop, _log);
+
+    private VirtualMachine MakeAgain()
+    {
+        var hosts = FindAgain();
+        while (true)
+        {
+            try
+            {
+                return Make(hosts);
+            }
+            catch (PassthroughException)
+            {
+                // One may have been taken back just now: by then it has no driver any more.
+                var found = FindAgain();
+                if (found.Count == hosts.Count)
+                    throw;
+                hosts = found;
+            }
         }
     }
 

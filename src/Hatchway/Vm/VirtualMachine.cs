@@ -143,8 +143,8 @@ internal sealed class VirtualMachine : IDisposable
             foreach (var vcpu in _vcpus)
             {
                 var loop = new VcpuLoop(vcpu, _pc.Memory, _pc.Ports, _end, _pause);
-                var pins = _pins.GetValueOrDefault(threads.Count);
-                var thread = new Thread(() => RunOn(pins, loop)) { Name = $"vcpu {threads.Count}", IsBackground = true };
+                var number = threads.Count;
+                var thread = new Thread(() => RunOn(number, loop)) { IsBackground = true };
                 thread.Start();
                 threads.Add(thread);
             }
@@ -166,11 +166,13 @@ internal sealed class VirtualMachine : IDisposable
         return _end.Reason != EndReason.Failed ? _end.Reason : throw new UserException($"the guest can't go on: {_end.Failure}");
     }
 
-    private void RunOn(IReadOnlyList<int>? pins, VcpuLoop loop)
+    private void RunOn(int number, VcpuLoop loop)
     {
+        // By the thread itself: the kernel's name of another is a file, which the sandbox keeps closed.
+        Thread.CurrentThread.Name = $"vcpu {number}";
         try
         {
-            if (pins is not null)
+            if (_pins.GetValueOrDefault(number) is { } pins)
                 CpuAffinity.Limit(pins);
         }
         catch (LinuxException failure)

@@ -1,0 +1,98 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux.Sandbox;
+
+/// <summary>What may be done with a file, or with all below a folder.</summary>
+[Flags]
+public enum FileRights
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>Read files, list folders.</summary>
+    Read = 1,
+
+    /// <summary>Write to files that are there; control devices.</summary>
+    Write = 2,
+
+    /// <summary>Make and remove files and sockets.</summary>
+    Create = 4,
+}
+
+/// <summary>Files that a process may use from now on, and no others (landlock(7)).</summary>
+public static class Landlock
+{
+    // LANDLOCK_ACCESS_FS_* of linux/landlock.h.
+    private const ulong Execute = 1 << 0;
+    private const ulong WriteFile = 1 << 1;
+    private const ulong ReadFile = 1 << 2;
+    private const ulong ReadDirectory = 1 << 3;
+    private const ulong RemoveFile = 1 << 5;
+    private const ulong MakeRegular = 1 << 8;
+    private const ulong MakeSocket = 1 << 9;
+    private const ulong Truncate = 1 << 14;
+    private const ulong ControlDevice = 1 << 15;
+
+    // What can be said of one file; the others are about a folder's entries.
+    private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate | ControlDevice;
+
+    // LANDLOCK_ACCESS_NET_BIND_TCP and _CONNECT_TCP are left to the filter of system calls. LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL.
+    private const ulong Scopes = 3;
+
+    // All rights that a version of the interface knows, by version from 1 (landlock(7), "Landlock ABI").
+    private static readonly ulong[] s_known = [0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF];
+
+    /// <summary>Version of the kernel's interface, from 1; 0 when it has none, or it is switched off.</summary>
+    public static unsafe int Version =>
+        (int)Math.Max(Libc.landlock_create_ruleset(Libc.SYS_landlock_create_ruleset, null, 0, Libc.LANDLOCK_CREATE_RULESET_VERSION), 0);
+
+    /// <summary>
+    /// Restricts the calling thread and all threads that it and its children begin from now on. Nothing may be executed, what is open stays
+    /// open, and it can't be undone.
+    /// </summary>
+    /// <param name="allowed">Files and folders with what may be done there. A path that is not there needs no rule.</param>
+    /// <exception cref="LinuxException">The kernel refuses; nothing is restricted then.</exception>
+    public static unsafe void Restrict(IEnumerable<(string Path, FileRights Rights)> allowed)
+    {
+        ArgumentNullException.ThrowIfNull(allowed);
+        var version = Version;
+        var handled = s_known[Math.Clamp(version, 1, s_known.Length) - 1];
+        // SAFETY: structures on the stack; their size in this version is given.
+        var attributes = new landlock_ruleset_attr { handled_access_fs = handled, scoped = version >= 6 ? Scopes : 0 };
+        var size = version switch { < 4 => 8, < 6 => 16, _ => sizeof(landlock_ruleset_attr) };
+        using var ruleset = new FileDescriptor(
+            LinuxException.Check((int)Libc.landlock_create_ruleset(Libc.SYS_landlock_create_ruleset, &attributes, (nuint)size, 0), "landlock_create_ruleset"));
+        using var use = ruleset.Use();
+        foreach (var (path, rights) in allowed)
+            Allow(use.Fd, path, Bits(rights) & handled);
+        NoNewPrivileges();
+        LinuxException.Check((int)Libc.landlock_restrict_self(Libc.SYS_landlock_restrict_self, use.Fd, 0), "landlock_restrict_self");
+    }
+
+    /// <summary>Programs that are executed get no more rights than this one, whatever their files say. The kernel asks for it first.</summary>
+    internal static void NoNewPrivileges() =>
+        LinuxException.Check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl PR_SET_NO_NEW_PRIVS");
+
+    private static unsafe void Allow(int ruleset, string path, ulong rights)
+    {
+        var fd = Libc.open(path, Libc.O_PATH | Libc.O_CLOEXEC);
+        if (fd < 0)
+            return;
+        using var file = new FileDescriptor(fd);
+        // SAFETY: one structure on the stack.
+        var rule = new landlock_path_beneath_attr
+        {
+            allowed_access = Directory.Exists(path) ? rights : rights & OfFiles,
+            parent_fd = fd,
+        };
+        if (rule.allowed_access == 0)
+            return;
+        LinuxException.Check(
+            (int)Libc.landlock_add_rule(Libc.SYS_landlock_add_rule, ruleset, Libc.LANDLOCK_RULE_PATH_BENEATH, &rule, 0), $"landlock_add_rule {path}");
+    }
+
+    private static ulong Bits(FileRights rights) =>
+        (rights.HasFlag(FileRights.Read) ? ReadFile | ReadDirectory : 0)
+        | (rights.HasFlag(FileRights.Write) ? WriteFile | Truncate | ControlDevice : 0)
+        | (rights.HasFlag(FileRights.Create) ? WriteFile | Truncate | MakeRegular | MakeSocket | RemoveFile : 0);
+}

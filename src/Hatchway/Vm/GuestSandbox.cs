@@ -1,0 +1,109 @@
+using Hatchway.CommandLine;
+using Hatchway.Configuration;
+using Hatchway.Control;
+using Hatchway.Firmware;
+using Hatchway.Linux.Sandbox;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Vm;
+
+/// <summary>What a guest that has broken out of KVM and into this process could still do: as good as nothing.</summary>
+/// <remarks>
+/// Files are restricted first, before any thread of ours and before anything is opened, because Landlock holds the calling thread and
+/// what it begins, and a guest that restarts opens its files again. System calls are restricted when all is open, in all threads.
+/// </remarks>
+internal static class GuestSandbox
+{
+    // What every guest's process uses, and .NET's runtime with it.
+    private static readonly (string Path, FileRights Rights)[] s_always =
+    [
+        ("/proc", FileRights.Read),
+        ("/sys", FileRights.Read),
+        ("/usr", FileRights.Read),
+        ("/lib", FileRights.Read),
+        ("/lib64", FileRights.Read),
+        ("/etc/ld.so.cache", FileRights.Read),
+        ("/etc/localtime", FileRights.Read),
+        ("/dev/urandom", FileRights.Read),
+        ("/dev/null", FileRights.Read | FileRights.Write),
+        ("/dev/kvm", FileRights.Read | FileRights.Write),
+        ("/dev/vfio", FileRights.Read | FileRights.Write),
+        ("/dev/net/tun", FileRights.Read | FileRights.Write),
+        ("/dev/ptmx", FileRights.Read | FileRights.Write),
+        ("/dev/pts", FileRights.Read | FileRights.Write),
+    ];
+
+    // Variables that name files, and the last words of devices' that do.
+    private static readonly string[] s_readOnly = ["hatchway.kernel", "hatchway.initrd", "lpc.bootrom", "rom", "file"];
+    private static readonly string[] s_written = ["lpc.bootvars", "path"];
+
+    /// <summary>From now on the process sees only the files that its guest needs.</summary>
+    /// <param name="options">The guest.</param>
+    /// <param name="control">Where its control socket is, or null.</param>
+    /// <param name="log">Where it is told that the kernel can't.</param>
+    public static void RestrictFiles(RunOptions options, ControlFolder? control, ILogger log)
+    {
+        if (!options.Sandboxed)
+            return;
+        if (Landlock.Version == 0)
+        {
+            log.NoLandlock();
+            return;
+        }
+        RemoveDiagnostics();
+        Landlock.Restrict([.. s_always, .. OfProgram(), .. OfState(options, control), .. OfSettings(options.Settings)]);
+    }
+
+    /// <summary>From now on the process makes only the system calls that its guest needs.</summary>
+    public static void RestrictSystemCalls(RunOptions options)
+    {
+        if (options.Sandboxed)
+            SystemCallFilter.Restrict(GuestSystemCalls.For(options.RestartOnReboot));
+    }
+
+    // Sockets by which a debugger of .NET's asks in; the runtime opens them at its start.
+    private static void RemoveDiagnostics()
+    {
+        var folder = Path.GetTempPath();
+        foreach (var pattern in (string[])[$"dotnet-diagnostic-{Environment.ProcessId}-*", $"clr-debug-pipe-{Environment.ProcessId}-*"])
+        {
+            foreach (var file in Directory.EnumerateFiles(folder, pattern))
+                File.Delete(file);
+        }
+    }
+
+    // Where the program is not one file, its parts are loaded when they are needed.
+    private static IEnumerable<(string Path, FileRights Rights)> OfProgram()
+    {
+        yield return (AppContext.BaseDirectory, FileRights.Read);
+        yield return (System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), FileRights.Read);
+    }
+
+    private static IEnumerable<(string Path, FileRights Rights)> OfState(RunOptions options, ControlFolder? control)
+    {
+        if (control is not null)
+            yield return (control.Path, FileRights.Read | FileRights.Create);
+        if (options.Firmware is { } firmware && FirmwareFiles.MakeOwnFolder(firmware, options.Name) is { } state)
+            yield return (state, FileRights.Read | FileRights.Create);
+    }
+
+    private static IEnumerable<(string Path, FileRights Rights)> OfSettings(ConfigurationTree settings)
+    {
+        foreach (var setting in settings.All)
+        {
+            var word = setting.Name[(setting.Name.LastIndexOf('.') + 1)..];
+            var node = setting.Name[..^word.Length];
+            var value = settings.Text(setting.Name)!;
+            if (word == "path" && node.Contains(".port.", StringComparison.Ordinal))
+                yield return (Folder(value), FileRights.Read | FileRights.Create);
+            else if (node.EndsWith(".handler.", StringComparison.Ordinal))
+                yield return (Folder(value), FileRights.Read);
+            else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
+                yield return (value, FileRights.Read);
+            else if (s_written.Contains(setting.Name) || s_written.Contains(word))
+                yield return (value, settings.Root.Flag(node + "ro", false) ? FileRights.Read : FileRights.Read | FileRights.Write);
+        }
+    }
+
+    private static string Folder(string file) => Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
+}

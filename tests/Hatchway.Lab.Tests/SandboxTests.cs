@@ -1,0 +1,60 @@
+namespace Hatchway.Lab.Tests;
+
+/// <summary>What an intruder in the guest's process could do, which a handler plays.</summary>
+public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
+{
+    private const string User = "nobody";
+    private static readonly string Escaping = Repository.Library("tests/Fixtures/EscapingHandlers");
+    private readonly LabHost _host = edu.Host;
+
+    [Fact]
+    public void An_intruder_reaches_nothing_outside_the_guests_process()
+    {
+        var kernel = Kernel();
+        var sandboxed = Attempts(_host.Run($"{Run(kernel)} tiny", Guests.Bound));
+        Assert.All(sandboxed, static attempt => Assert.StartsWith("could not ", attempt, StringComparison.Ordinal));
+        Assert.Equal(13, sandboxed.Count);
+
+        // So that it is the sandbox that stops them.
+        var open = Attempts(_host.Run($"{Run(kernel)} --no-sandbox tiny", Guests.Bound));
+        foreach (var attempt in (ReadOnlySpan<string>)["read a file", "write a file", "list a folder", "run a program", "open a connection", "kill another process", "make a namespace", "mount a file system", "write kernel settings"])
+            Assert.Contains($"could {attempt}", open);
+        Guests.AssertNothingLeft(_host);
+    }
+
+    [Fact]
+    public void A_user_without_capabilities_runs_a_guest_with_the_device_that_is_theirs()
+    {
+        _host.Check($"chown {User} /dev/vfio/$(basename $(readlink /sys/bus/pci/devices/0000:00:06.0/iommu_group)); chmod 666 /dev/kvm; mkdir -p /run/mine; chown {User} /run/mine");
+        var run = _host.Run(
+            $"""
+            ulimit -l $((128 << 10))
+            XDG_RUNTIME_DIR=/run/mine setpriv --reuid {User} --clear-groups --inh-caps=-all --bounding-set=-all \
+                {Run(Kernel())} -m 64M tiny
+            """,
+            Guests.Bound);
+        var attempts = Attempts(run);
+        Assert.All(attempts, static attempt => Assert.StartsWith("could not ", attempt, StringComparison.Ordinal));
+        Guests.AssertNothingLeft(_host);
+    }
+
+    private static string Run(string kernel) => $"{Repository.Program} run -s 4:0,passthru,0/6/0,handler={Escaping} --kernel {kernel}";
+
+    private string Kernel()
+    {
+        var path = _host.PathOf("escape.elf");
+        File.WriteAllBytes(path, TinyGuest.ReadingBar0(4, 1, 0, offset: 0x2000));
+        return path;
+    }
+
+    // The handler's own lines, when it came to the end of them and the guest powered off.
+    private static List<string> Attempts(CommandResult run)
+    {
+        Assert.True(run.Status == 1, run.Output);
+        var lines = run.Output.Split('\n').Where(static line => line.StartsWith("hatchway: 0000:00:06.0: ", StringComparison.Ordinal))
+            .Select(static line => line["hatchway: 0000:00:06.0: ".Length..]).ToList();
+        Assert.Equal("tried all", lines[^1]);
+        lines.RemoveAt(lines.Count - 1);
+        return lines;
+    }
+}
