@@ -71,18 +71,20 @@ static uint64_t memory_access(volatile void *at, unsigned width, uint64_t count,
     return last;
 }
 
-static volatile uint8_t *map_bar(const char *device, unsigned bar, size_t size)
+/* The page with an offset, and no more: the kernel enters all that is mapped, and a BAR can have 64 GiB. */
+static volatile uint8_t *map_page(const char *device, unsigned bar, uint64_t offset)
 {
     char path[128];
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/resource%u", device, bar);
     int fd = open(path, O_RDWR | O_SYNC);
     if (fd < 0)
         fail(path);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(offset & ~(page - 1)));
     if (memory == MAP_FAILED)
         fail(path);
     close(fd);
-    return memory;
+    return (volatile uint8_t *)memory + (offset & (page - 1));
 }
 
 int main(int argc, char **argv)
@@ -106,17 +108,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "regread: BAR %u of %s has no %u bytes at 0x%" PRIx64 "\n", bar, argv[1], width, offset);
         return 1;
     }
-    volatile uint8_t *memory = io ? NULL : map_bar(argv[1], bar, size);
     /* A BAR smaller than a page need not start at one. */
-    if (memory != NULL)
-        memory += start & (uint64_t)(sysconf(_SC_PAGESIZE) - 1);
+    volatile uint8_t *memory = io ? NULL : map_page(argv[1], bar, offset + (start & (uint64_t)(sysconf(_SC_PAGESIZE) - 1)));
     if (io && iopl(3) != 0)
         fail("iopl");
 
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
     uint64_t last = io ? port_access((uint16_t)(start + offset), width, count, value)
-                       : memory_access(memory + offset, width, count, value);
+                       : memory_access(memory, width, count, value);
     clock_gettime(CLOCK_MONOTONIC, &after);
     uint64_t ns = (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u + (uint64_t)(after.tv_nsec - before.tv_nsec);
     printf("value=0x%0*" PRIx64 " count=%" PRIu64 " ns=%" PRIu64 " ns_per_access=%" PRIu64 "\n", (int)width * 2,

@@ -15,6 +15,26 @@ public sealed class EventFd : FileDescriptor
     public static EventFd Create() =>
         new(LinuxException.Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd"));
 
+    /// <summary>Makes several: all of them, or none.</summary>
+    /// <exception cref="LinuxException">The process has too many open files.</exception>
+    public static EventFd[] Create(int count)
+    {
+        var made = new EventFd[count];
+        var i = 0;
+        try
+        {
+            for (; i < count; i++)
+                made[i] = Create();
+        }
+        catch
+        {
+            while (i > 0)
+                made[--i].Dispose();
+            throw;
+        }
+        return made;
+    }
+
     /// <summary>True when the count is not zero. The count stays.</summary>
     public bool IsSignalled => Wait(TimeSpan.Zero);
 

@@ -20,13 +20,16 @@ public sealed class RegisterFile : FileDescriptor
     /// <param name="offset">Bytes from the start.</param>
     /// <param name="width">1, 2 or 4 bytes.</param>
     /// <param name="value">Little-endian; 0 when it failed.</param>
-    /// <returns>False when the kernel or the device did not take it.</returns>
+    /// <returns>False when the device did not answer.</returns>
+    /// <exception cref="LinuxException">The kernel does not let it be accessed: EPERM where it is locked down (kernel_lockdown(7)).</exception>
     public unsafe bool TryRead(ulong offset, int width, out ulong value)
     {
         using var use = Use();
         ulong read = 0;
         // SAFETY: at most eight bytes, on the stack.
         var done = Libc.pread(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)offset);
+        if (done < 0)
+            LinuxException.Throw("pread");
         value = done == width ? read : 0;
         return done == width;
     }
@@ -36,7 +39,10 @@ public sealed class RegisterFile : FileDescriptor
     {
         using var use = Use();
         // SAFETY: at most eight bytes, on the stack.
-        return Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)offset) == width;
+        var done = Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)offset);
+        if (done < 0)
+            LinuxException.Throw("pwrite");
+        return done == width;
     }
 
     /// <summary>Maps it from its start.</summary>

@@ -22,6 +22,16 @@ public sealed class FilesTests : IDisposable
     }
 
     [Fact]
+    public void A_register_that_the_kernel_does_not_give_is_told_with_its_reason()
+    {
+        // Nothing is mapped at address 0.
+        using var registers = RegisterFile.Open("/proc/self/mem");
+
+        Assert.Equal(Errno.EIO, Assert.Throws<LinuxException>(() => registers.TryRead(0, 4, out _)).Errno);
+        Assert.Equal(Errno.EIO, Assert.Throws<LinuxException>(() => registers.TryWrite(0, 4, 0)).Errno);
+    }
+
+    [Fact]
     public void Epoll_names_the_file_that_is_ready()
     {
         using var first = EventFd.Create();

@@ -26,17 +26,6 @@ public sealed class LimitedLoggerTests
             log.Log(LogLevel.Warning, default, i, null, static (i, _) => $"line {i}");
     }
 
-    private sealed class Lines : List<string>, ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Add(formatter(state, exception));
-    }
-
     private sealed class Clock : TimeProvider
     {
         public long Seconds { get; set; }

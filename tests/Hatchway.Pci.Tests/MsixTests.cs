@@ -87,6 +87,17 @@ public sealed class MsixTests
     }
 
     [Fact]
+    public void A_device_that_does_not_answer_holds_nothing_back()
+    {
+        using var guest = Enabled();
+        guest.Host.MsiX!.Fire(5);
+
+        guest.Host[0].Gone = true;
+
+        Assert.Equal(1ul << 5, Read(guest, PendingBits, AccessWidth.Qword));
+    }
+
+    [Fact]
     public void The_function_mask_holds_all_vectors_and_lets_those_go_that_are_unmasked()
     {
         using var guest = Enabled();

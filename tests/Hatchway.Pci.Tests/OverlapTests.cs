@@ -114,6 +114,24 @@ public sealed class OverlapTests : IDisposable
         Assert.Equal((0, 0, 1), (firstRegion.Mapped.Count, secondRegion.Mapped.Count, thirdRegion.Mapped.Count));
     }
 
+    [Fact]
+    public void Doorbells_are_wired_only_while_no_BAR_that_came_first_answers_there()
+    {
+        var (first, _) = Add("first", direct: false, size: 0x1000);
+        var (second, secondRegion) = Add("second", direct: false);
+        secondRegion.Doorbells = new MappableArea(0x3000, 0x1000);
+        Put(first, Place + 0x3000);
+
+        Put(second, Place);
+        Assert.Empty(_log.Of("second.wire"));
+        Put(first, Place);
+        Assert.Equal(["second.wire at c0000000"], _log.Of("second."));
+        _log.Clear();
+        first.Dispose();
+        second.Dispose();
+        Assert.Equal(["second.unwire"], _log.Of("second."));
+    }
+
     private (AssignedFunction Function, FakeRegion Region) Add(string name, bool direct = true, ulong size = Size)
     {
         var host = new FakeHostFunction(new ConfigBuilder(256).Bar(0, 0, size).Build(), _log);

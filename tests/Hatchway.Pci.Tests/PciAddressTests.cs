@@ -9,11 +9,12 @@ public sealed class PciAddressTests
     [InlineData("0000:00:06.0", 0, 0, 6, 0)]
     [InlineData("00:1f.3", 0, 0, 31, 3)]
     [InlineData("ffff:FF:1F.7", 0xFFFF, 255, 31, 7)]
+    [InlineData("10000:e1:00.0", 0x1_0000, 0xE1, 0, 0)]
     [InlineData("0/6/0", 0, 0, 6, 0)]
     [InlineData("255/31/7", 0, 255, 31, 7)]
     [InlineData("0/10/1", 0, 0, 10, 1)]
     public void An_address_is_read_in_both_notations(string text, int domain, int bus, int device, int function) =>
-        Assert.Equal(new PciAddress((ushort)domain, (byte)bus, (byte)device, (byte)function), PciAddress.Parse(text));
+        Assert.Equal(new PciAddress((uint)domain, (byte)bus, (byte)device, (byte)function), PciAddress.Parse(text));
 
     [Theory]
     [InlineData("")]
@@ -24,7 +25,7 @@ public sealed class PciAddressTests
     [InlineData("00:20.0")]
     [InlineData("00:06.8")]
     [InlineData("100:06.0")]
-    [InlineData("10000:00:06.0")]
+    [InlineData("100000000:00:06.0")]
     [InlineData("0:0000:00:06.0")]
     [InlineData("00:06.0.0")]
     [InlineData("00:06.")]

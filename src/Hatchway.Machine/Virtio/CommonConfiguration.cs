@@ -101,6 +101,13 @@ internal sealed class CommonConfiguration
         }
     }
 
+    /// <summary>Serves no queue any more. When it returns, nothing of the guest's memory is touched any more.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+            StopQueues();
+    }
+
     /// <summary>The state after power-on. When it returns, nothing of the guest's memory is touched any more.</summary>
     private void Reset()
     {

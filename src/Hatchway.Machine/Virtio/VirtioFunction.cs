@@ -80,6 +80,9 @@ public sealed class VirtioFunction : IHostFunction
     /// <inheritdoc/>
     public IHostRegion? Region(BarIndex bar) => bar.Value == 0 ? _region : null;
 
+    /// <summary>Takes no buffer any more. When it returns, none is in a worker's hands.</summary>
+    public void Stop() => _common.Stop();
+
     /// <summary>Handles the buffers of a queue until there are none. A worker calls when the queue's doorbell has rung.</summary>
     /// <param name="queue">Which.</param>
     /// <param name="worker">0 to the device's number of workers less one; no two threads have the same.</param>
@@ -91,7 +94,21 @@ public sealed class VirtioFunction : IHostFunction
         {
             if (wake)
                 _host.Ring(queue);
-            served.Complete(buffer, _device.Handle(queue, worker, buffer));
+            served.Complete(buffer, Handle(served, queue, worker, buffer));
+        }
+    }
+
+    // A mistake of ours must not keep a driver's reset, or the guest's end, waiting for a buffer that nobody has.
+    private uint Handle(VirtioQueue served, int queue, int worker, DescriptorChain buffer)
+    {
+        try
+        {
+            return _device.Handle(queue, worker, buffer);
+        }
+        catch
+        {
+            served.Abandon();
+            throw;
         }
     }
 }

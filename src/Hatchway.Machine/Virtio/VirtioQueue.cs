@@ -110,6 +110,16 @@ internal sealed class VirtioQueue
         }
     }
 
+    /// <summary>Lets a buffer go that could not be handled. The driver does not get it back.</summary>
+    public void Abandon()
+    {
+        lock (_gate)
+        {
+            if (--_busy == 0 && _isStopping)
+                Monitor.PulseAll(_gate);
+        }
+    }
+
     // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy
     // it would only cost: they look for more themselves.
     private bool Share(IVirtQueue ring)

@@ -24,6 +24,8 @@ internal sealed class VirtioRegion(
 
     public IReadOnlyList<MappableArea> MappableAreas => [];
 
+    public MappableArea? Doorbells => new MappableArea(NotifyAt, Page);
+
     public bool TryRead(ulong offset, AccessWidth width, out ulong value)
     {
         var at = (int)(offset % Page);
@@ -39,6 +41,8 @@ internal sealed class VirtioRegion(
                 value = device.ReadConfiguration(at, width);
                 return true;
             case NotifyAt:
+            // What is pending the host's side of MSI-X knows.
+            case MsixPendingAt:
                 value = 0;
                 return true;
             default:
@@ -71,10 +75,10 @@ internal sealed class VirtioRegion(
             if (host.TryWireDoorbell(queue, guestPhysical + NotifyAt + (ulong)(queue * DoorbellBytes)) is { } doorbell)
                 wired.Add(doorbell);
         }
-        return new Doorbells(wired);
+        return new WiredDoorbells(wired);
     }
 
-    private sealed class Doorbells(List<IDisposable> wired) : IDisposable
+    private sealed class WiredDoorbells(List<IDisposable> wired) : IDisposable
     {
         public void Dispose()
         {

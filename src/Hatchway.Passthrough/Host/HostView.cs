@@ -120,7 +120,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
             if (PciAddress.TryParse(name, null, out var address) && HostDevice.Find(sysfs, address) is { } device)
                 devices.Add(device);
         }
-        devices.Sort(static (a, b) => ((a.Address.Domain << 16) | a.Address.RoutingId).CompareTo((b.Address.Domain << 16) | b.Address.RoutingId));
+        devices.Sort(static (a, b) => (a.Address.Domain, a.Address.RoutingId).CompareTo((b.Address.Domain, b.Address.RoutingId)));
         return devices;
     }
 

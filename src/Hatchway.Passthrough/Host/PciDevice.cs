@@ -81,6 +81,9 @@ public sealed class PciDevice : IDisposable
             throw Error($"it has no {access.Place}");
         if (access.Fault(size, widest) is { } fault)
             throw Error(fault);
+        // Ports and memory from 0 on are the machine's own.
+        if (access.Bar is { } placed && (_resources[placed.Value].IsUnassigned || _resources[placed.Value].Start == 0))
+            throw Error($"{placed} has no address: the host's kernel found no room for it ('dmesg | grep BAR' tells more)");
         try
         {
             if (access.Bar is { } decoded)
@@ -88,6 +91,12 @@ public sealed class PciDevice : IDisposable
             var value = access.Value;
             if (_registers.TryAccess(access, ref value))
                 return value;
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EPERM && !Host.IsBoundToVfio)
+        {
+            throw Error(
+                $"{failure.Message}: this kernel is locked down, as with secure boot ('cat /sys/kernel/security/lockdown'): "
+                + "bind it to vfio-pci, which still gives it");
         }
         catch (LinuxException failure)
         {

@@ -43,9 +43,9 @@ internal sealed class SysfsRegisters : IDeviceRegisters
         if (access.Bar is not { } bar)
             return TryAccess(_config, access, ref value);
         var resource = _view.Resources(_host.Address)[bar.Value];
+        RefuseClaimed(bar, resource);
         if (!_files.TryGetValue(bar, out var file))
         {
-            RefuseClaimed(bar, resource);
             var name = string.Create(CultureInfo.InvariantCulture, $"{HostView.PathOf(_host.Address)}/resource{bar.Value}");
             _files.Add(bar, file = RegisterFile.Open(_view.Sysfs.PathOf(name)));
         }
@@ -79,7 +79,7 @@ internal sealed class SysfsRegisters : IDeviceRegisters
 
     private void RefuseClaimed(BarIndex bar, PciResource resource)
     {
-        // It may have been bound after the function was opened.
+        // Each time: it may have been bound since. Nothing keeps it from being bound between this and the access.
         var driver = _view.Sysfs.ReadLinkName($"{HostView.PathOf(_host.Address)}/driver");
         var owner = driver is null
             ? ResourceClaims.Owner(_view.Proc(resource.IsPorts ? "ioports" : "iomem") ?? "", _host.Address, resource)

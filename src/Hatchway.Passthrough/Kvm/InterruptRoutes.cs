@@ -78,15 +78,25 @@ public sealed class InterruptRoutes
         }
     }
 
-    /// <summary>Changes a GSI's message.</summary>
+    /// <summary>Changes a GSI's message, or nothing when KVM refuses.</summary>
     public void Change(uint gsi, MsiMessage message)
     {
         lock (_gate)
         {
-            if (_messages[gsi] == message)
+            var before = _messages[gsi];
+            if (before == message)
                 return;
             _messages[gsi] = message;
-            Apply();
+            try
+            {
+                Apply();
+            }
+            catch
+            {
+                // What is in force is what was there before.
+                _messages[gsi] = before;
+                throw;
+            }
         }
     }
 

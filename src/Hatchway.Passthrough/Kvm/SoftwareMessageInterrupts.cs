@@ -16,6 +16,9 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     private readonly IrqfdVector[] _vectors;
     private volatile bool _isEnabled;
 
+    // KVM's table was full for one of them, and it was told.
+    private bool _toldOfNone;
+
     /// <summary>Makes vectors, all of them silent.</summary>
     /// <param name="name">The device, for the log.</param>
     /// <param name="count">How many.</param>
@@ -25,9 +28,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     public SoftwareMessageInterrupts(string name, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         (_name, _vm, _routes, _log) = (name, vm, routes, log);
-        _vectors = new IrqfdVector[count];
-        foreach (ref var vector in _vectors.AsSpan())
-            vector.Trigger = EventFd.Create();
+        _vectors = [.. EventFd.Create(count).Select(static trigger => new IrqfdVector { Trigger = trigger })];
     }
 
     /// <inheritdoc/>
@@ -53,7 +54,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     /// <inheritdoc/>
     public void Disable()
     {
-        _isEnabled = false;
+        _isEnabled = _toldOfNone = false;
         var gsis = new List<uint>();
         foreach (ref var vector in _vectors.AsSpan())
         {
@@ -72,7 +73,10 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
         {
             if (!_vectors[vector].TryRoute(_routes, message))
             {
-                LogNoRoute(_name, vector, _routes.Count);
+                // A guest may have thousands of vectors, of which one line tells as much as many.
+                if (!_toldOfNone)
+                    LogNoRoute(_name, vector, _routes.Count);
+                _toldOfNone = true;
                 return false;
             }
             _vectors[vector].Bind(_vm);
@@ -99,7 +103,10 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
             vector.Trigger!.Dispose();
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Device}: MSI-X vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Device}: MSI-X vector {Vector} stays silent, as will others: KVM's table of interrupt routes is full with {Routes}: "
+        + "give the guest fewer devices")]
     private partial void LogNoRoute(string device, int vector, int routes);
 
     [LoggerMessage(LogLevel.Warning, "{Device}: MSI-X vector {Vector} stays silent: {Reason}")]

@@ -38,7 +38,15 @@ public sealed partial class IommuSpace : IDisposable
             throw new PassthroughException(
                 $"VFIO can't be opened: {failure.Message}: 'modprobe vfio-pci', or see to the rights on /dev/vfio", failure);
         }
-        _kvm = vm.CreateVfioDevice();
+        try
+        {
+            _kvm = vm.CreateVfioDevice();
+        }
+        catch
+        {
+            _container.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The last address that every device in the space can reach by DMA; <see cref="ulong.MaxValue"/> when the kernel does not

@@ -33,7 +33,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     // Vectors that the host has given; 0 while switched off.
     private int _enabled;
 
-    // The host's CPUs had no vector left for one of them, and it was told.
+    // The host's CPUs had no vector left for one of them, or KVM's table no room, and it was told.
     private bool _toldOfNone;
 
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
@@ -96,7 +96,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         {
             if (!state.TryRoute(_routes, message))
             {
-                LogNoRoute(_name, Kind, vector, _routes.Count);
+                TellOnce(vector, isTableFull: true);
                 return false;
             }
             // The route stands before the irqfd is bound, and the irqfd before the device may signal: nothing can come too early.
@@ -108,10 +108,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         }
         catch (LinuxException failure) when (failure.Errno == Errno.ENOSPC)
         {
-            // A guest may have thousands of vectors, of which one line tells as much as many.
-            if (!_toldOfNone)
-                LogNoVector(_name, Kind, vector);
-            _toldOfNone = true;
+            TellOnce(vector, isTableFull: false);
             return false;
         }
         catch (LinuxException failure)
@@ -128,6 +125,18 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     public void Dispose() => Disable();
 
     private string Kind => _index == VfioPciIndex.MsixIrq ? "MSI-X" : "MSI";
+
+    // A guest may have thousands of vectors, of which one line tells as much as many.
+    private void TellOnce(int vector, bool isTableFull)
+    {
+        if (_toldOfNone)
+            return;
+        _toldOfNone = true;
+        if (isTableFull)
+            LogNoRoute(_name, Kind, vector, _routes.Count);
+        else
+            LogNoVector(_name, Kind, vector);
+    }
 
     // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till then
     // its route is free for another.
@@ -178,7 +187,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     private partial void LogDisableFailed(string device, string kind, string reason);
 
     [LoggerMessage(
-        LogLevel.Warning, "{Device}: {Kind} vector {Vector} stays silent: KVM's table of interrupt routes is full with {Routes}")]
+        LogLevel.Warning,
+        "{Device}: {Kind} vector {Vector} stays silent, as will others: KVM's table of interrupt routes is full with {Routes}: "
+        + "give the guest fewer devices")]
     private partial void LogNoRoute(string device, string kind, int vector, int routes);
 
     [LoggerMessage(

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Hatchway.Pci.Address;
 
 /// <summary>The address of a PCI function: domain, bus, device and function number.</summary>
-/// <param name="Domain">PCI domain (segment group), 0 to 0xFFFF.</param>
+/// <param name="Domain">PCI domain: a segment group, 0 to 0xFFFF, or above that one that Linux makes itself, as for a VMD controller.</param>
 /// <param name="Bus">Bus number, 0 to 255.</param>
 /// <param name="Device">Device number (the slot), 0 to 31.</param>
 /// <param name="Function">Function number, 0 to 7.</param>
@@ -12,7 +12,7 @@ namespace Hatchway.Pci.Address;
 /// Two notations are read: Linux's <c>dddd:bb:dd.f</c> and <c>bb:dd.f</c> in hexadecimal, and bhyve's <c>bus/slot/function</c> in decimal
 /// (bhyve(8), "passthru"). Linux's is printed.
 /// </remarks>
-public readonly record struct PciAddress(ushort Domain, byte Bus, byte Device, byte Function) : ISpanParsable<PciAddress>
+public readonly record struct PciAddress(uint Domain, byte Bus, byte Device, byte Function) : ISpanParsable<PciAddress>
 {
     /// <summary>
     /// The function's place in a segment's config space: bus in bits 15:8, device in 7:3, function in 2:0 (PCIe 6.0 §2.2.6.2).
@@ -68,13 +68,13 @@ public readonly record struct PciAddress(ushort Domain, byte Bus, byte Device, b
         if (count is not (2 or 3))
             return false;
         var domain = 0u;
-        if (count == 3 && !TryNumber(head[parts[0]], NumberStyles.AllowHexSpecifier, 0xFFFF, out domain))
+        if (count == 3 && !TryNumber(head[parts[0]], NumberStyles.AllowHexSpecifier, uint.MaxValue, out domain))
             return false;
         if (!TryNumber(head[parts[count - 2]], NumberStyles.AllowHexSpecifier, 0xFF, out var bus)
             || !TryNumber(head[parts[count - 1]], NumberStyles.AllowHexSpecifier, 0x1F, out var device)
             || !TryNumber(s[(dot + 1)..], NumberStyles.AllowHexSpecifier, 7, out var function))
             return false;
-        result = new PciAddress((ushort)domain, (byte)bus, (byte)device, (byte)function);
+        result = new PciAddress(domain, (byte)bus, (byte)device, (byte)function);
         return true;
     }
 

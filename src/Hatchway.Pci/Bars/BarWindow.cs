@@ -17,7 +17,6 @@ public sealed class BarWindow : IAddressTarget
     private readonly BarHandlerList _handlers;
 
     private readonly List<DirectPages> _direct = [];
-    private IDisposable? _doorbells;
     private ulong? _placed;
     private long _reads;
     private long _writes;
@@ -94,16 +93,14 @@ public sealed class BarWindow : IAddressTarget
             if (segment.Kind == SegmentKind.Direct && ((address + segment.Offset) & (PageSize - 1)) == 0)
                 MapSegment(map, segment, address + segment.Offset);
         }
-        if (Bar.Kind is BarKind.Memory32 or BarKind.Memory64)
-            _doorbells = _region.TryWireDoorbells(address);
+        if (_region.Doorbells is { } doorbells && (address & (PageSize - 1)) == 0)
+            Claim(map, address + doorbells.Offset, doorbells.Length, () => _region.TryWireDoorbells(address));
         return true;
     }
 
     /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
     internal void Remove(IGuestAddressMap map)
     {
-        _doorbells?.Dispose();
-        _doorbells = null;
         foreach (var pages in _direct)
             pages.End();
         _direct.Clear();
@@ -116,7 +113,12 @@ public sealed class BarWindow : IAddressTarget
     private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
     {
         var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
-        var pages = new DirectPages(_region, segment.Offset, length, guestPhysical);
+        Claim(map, guestPhysical, length, () => _region.TryMapIntoGuest(segment.Offset, length, guestPhysical));
+    }
+
+    private void Claim(IGuestAddressMap map, ulong guestPhysical, ulong length, Func<IDisposable?> make)
+    {
+        var pages = new DirectPages(make);
         _direct.Add(pages);
         map.ClaimPages(guestPhysical, length, this, pages);
         // Not by the claim: to map much takes long, and the map's lock is everyone's.

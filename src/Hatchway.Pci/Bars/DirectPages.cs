@@ -2,10 +2,13 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>A direct segment of a BAR that answers: mapped into the guest while its pages there are the BAR's alone.</summary>
-internal sealed class DirectPages(IHostRegion region, ulong offset, ulong length, ulong guestPhysical) : IPageClaimant
+/// <summary>
+/// Pages of a BAR that answers which need no exit, mapped memory or wired doorbells: so while they are the BAR's alone in the guest.
+/// </summary>
+/// <param name="make">Maps or wires them; null when that can't be.</param>
+internal sealed class DirectPages(Func<IDisposable?> make) : IPageClaimant
 {
-    // Guards all below, and is held while the region is mapped and unmapped. A leaf; taken under the address map's lock, too.
+    // Guards all below, and is held while pages are mapped and unmapped. A leaf; taken under the address map's lock, too.
     private readonly Lock _gate = new();
     private bool _areOurs = true;
     private bool _ended;
@@ -51,7 +54,7 @@ internal sealed class DirectPages(IHostRegion region, ulong offset, ulong length
     private void MapIfOurs()
     {
         if (_areOurs && !_ended)
-            _mapping ??= region.TryMapIntoGuest(offset, length, guestPhysical);
+            _mapping ??= make();
     }
 
     private void Unmap()

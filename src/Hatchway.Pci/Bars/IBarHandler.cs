@@ -48,6 +48,13 @@ public readonly ref struct BarAccess
     public ulong ReadHost(ulong offset, AccessWidth width) =>
         Reaches(offset, width) && _region!.TryRead(offset, width, out var value) ? value : width.AllOnes();
 
+    /// <summary>Reads the device's own register there, where all ones are something else than no answer.</summary>
+    internal bool TryReadHost(out ulong value)
+    {
+        value = Width.AllOnes();
+        return Reaches(Offset, Width) && _region!.TryRead(Offset, Width, out value);
+    }
+
     /// <summary>Writes any of the device's own registers in the same BAR; dropped when nothing answers there.</summary>
     /// <param name="offset">Bytes from the BAR's start.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>

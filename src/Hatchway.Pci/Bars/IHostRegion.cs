@@ -35,9 +35,13 @@ public interface IHostRegion
     /// </returns>
     IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical);
 
+    /// <summary>The whole pages with registers that only signal; null for a region without such.</summary>
+    MappableArea? Doorbells => null;
+
     /// <summary>
-    /// Lets the guest's writes to registers that only signal reach who waits for them, without an exit. Called when the region is placed;
-    /// a write that comes to <see cref="TryWrite"/> all the same must do as much.
+    /// Lets the guest's writes to the registers in <see cref="Doorbells"/> reach who waits for them, without an exit. Called when the region
+    /// is placed, as long as these pages are its own there: what is wired wins over whatever else answers. A write that comes to
+    /// <see cref="TryWrite"/> all the same must do as much.
     /// </summary>
     /// <param name="guestPhysical">Where the region begins in guest-physical memory.</param>
     /// <returns>Disposed when the region is taken away; null when there is nothing to wire.</returns>

@@ -138,8 +138,9 @@ public sealed class MsixTable : IBarHandler
     {
         public ulong Read(in BarAccess access)
         {
-            // Before the gate is taken: an access to the device takes long.
-            var device = access.ReadHost();
+            // Before the gate is taken: an access to the device takes long. A device that does not answer holds nothing back.
+            if (!access.TryReadHost(out var device))
+                device = 0;
             lock (table._gate)
             {
                 var value = 0ul;

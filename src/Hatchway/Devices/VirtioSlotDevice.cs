@@ -23,39 +23,50 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 
     private readonly KvmVm _vm;
     private readonly Action<string> _failed;
+    private readonly Stack<IDisposable> _owned = [];
     private readonly SoftwareMessageInterrupts _messages;
     private readonly EventFd[] _doorbells;
-    private readonly EventFd _stop = EventFd.Create();
+    private readonly EventFd _stop;
     private readonly VirtioFunction _function;
+    private readonly List<Thread> _threads = [];
     private readonly IDisposable? _storage;
-    private readonly Thread[] _threads;
     private bool _isDisposed;
 
     /// <param name="parts">What it is made of.</param>
     /// <param name="device">What it is.</param>
-    /// <param name="storage">Disposed after the last request.</param>
+    /// <param name="storage">Disposed after the last request; by the caller when this throws.</param>
     public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage)
     {
         _vm = parts.Vm;
         _failed = parts.Failed;
-        _storage = storage;
         Line = parts.Line;
         Name = parts.Name;
-        _messages = new SoftwareMessageInterrupts(parts.Name, VirtioFunction.VectorsOf(device), parts.Vm, parts.Routes, parts.Log);
-        _doorbells = new EventFd[device.QueueSizes.Count];
-        for (var i = 0; i < _doorbells.Length; i++)
-            _doorbells[i] = EventFd.Create();
-        _function = new VirtioFunction(device, this, parts.Ram, parts.Options);
-        var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
-        Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
-        Guest.SetInterruptLine(parts.InterruptLine);
-        _threads = new Thread[device.Workers];
-        for (var i = 0; i < _threads.Length; i++)
+        try
         {
-            var worker = i;
-            _threads[i] = new Thread(() => Work(worker)) { Name = $"{parts.Name} {i}", IsBackground = true };
-            _threads[i].Start();
+            _stop = Own(EventFd.Create());
+            _doorbells = EventFd.Create(device.QueueSizes.Count);
+            foreach (var doorbell in _doorbells)
+                Own(doorbell);
+            _messages = Own(new SoftwareMessageInterrupts(
+                parts.Name, VirtioFunction.VectorsOf(device), parts.Vm, parts.Routes, parts.Log));
+            _function = new VirtioFunction(device, this, parts.Ram, parts.Options);
+            var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
+            Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
+            Guest.SetInterruptLine(parts.InterruptLine);
+            for (var i = 0; i < device.Workers; i++)
+            {
+                var worker = i;
+                var thread = new Thread(() => Work(worker)) { Name = $"{parts.Name} {i}", IsBackground = true };
+                thread.Start();
+                _threads.Add(thread);
+            }
         }
+        catch
+        {
+            Close();
+            throw;
+        }
+        _storage = storage;
     }
 
     /// <summary>What a device needs of the machine.</summary>
@@ -118,14 +129,28 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             return;
         _isDisposed = true;
         Guest.Dispose();
-        _stop.Signal();
+        // What the guest has asked for and no worker has begun is not done any more.
+        _function.Stop();
+        Close();
+        _storage?.Dispose();
+    }
+
+    private T Own<T>(T part)
+        where T : IDisposable
+    {
+        _owned.Push(part);
+        return part;
+    }
+
+    // Of a device that was made in part, too.
+    private void Close()
+    {
+        if (_threads.Count > 0)
+            _stop.Signal();
         foreach (var thread in _threads)
             thread.Join();
-        _messages.Dispose();
-        foreach (var doorbell in _doorbells)
-            doorbell.Dispose();
-        _stop.Dispose();
-        _storage?.Dispose();
+        while (_owned.TryPop(out var part))
+            part.Dispose();
     }
 
     private void Work(int worker)

@@ -129,6 +129,17 @@ public sealed class BlockTests : IDisposable
         Assert.Equal(done, string.Join(';', _storage.Log));
     }
 
+    [Fact]
+    public void One_request_changes_one_range()
+    {
+        WriteHeader(13, 0);
+
+        Assert.Equal(1, Ask(new Piece(Request, 16, false), new Piece(Data, 32, false), StatusByte));
+        Assert.Empty(_storage.Log);
+        foreach (var ranges in new[] { 40u, 52u })
+            Assert.Equal(1ul, _driver.Window.Read(_driver.At(4) + ranges, AccessWidth.Dword));
+    }
+
     [Theory]
     [InlineData(62, 4)]
     [InlineData(0, 0xFFFF_FFFF)]

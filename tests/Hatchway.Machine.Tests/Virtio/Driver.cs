@@ -66,6 +66,17 @@ internal sealed class Driver : IDisposable
     /// <summary>Offset of a structure (VIRTIO 1.2 §4.1.4) in the BAR: 1 common, 2 notify, 3 ISR, 4 device.</summary>
     public ulong At(int type) => GetConfig(_structures[type] + 8, AccessWidth.Dword);
 
+    /// <summary>Where the capability of MSI-X is in config space; 0 when there is none.</summary>
+    public int MsixAt
+    {
+        get
+        {
+            var msix = 0;
+            Walk((at, id) => msix = id == (int)CapabilityId.MsiX ? at : msix);
+            return msix;
+        }
+    }
+
     /// <summary>Where the capability of a structure is in config space.</summary>
     public int Capability(int type) => _structures[type];
 
@@ -137,10 +148,8 @@ internal sealed class Driver : IDisposable
 
     private void UnmaskVectors()
     {
-        var msix = 0;
-        Walk((at, id) => msix = id == (int)CapabilityId.MsiX ? at : msix);
-        var table = GetConfig(msix + MsiX.Table, AccessWidth.Dword);
-        SetConfig(msix + MsiX.Control, AccessWidth.Word, MsiX.Enable);
+        SetConfig(MsixAt + MsiX.Control, AccessWidth.Word, MsiX.Enable);
+        var table = GetConfig(MsixAt + MsiX.Table, AccessWidth.Dword);
         for (var vector = 0u; vector < 2; vector++)
             Window.Write(table + (vector * MsiX.EntryBytes) + 12, AccessWidth.Dword, 0);
     }

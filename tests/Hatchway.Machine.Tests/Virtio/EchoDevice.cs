@@ -20,6 +20,9 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
 
     public int Workers => workers;
 
+    /// <summary>It has a mistake, and throws.</summary>
+    public bool Fails { get; init; }
+
     public int Handled { get; private set; }
 
     public ulong ReadConfiguration(int offset, AccessWidth width) => (0x1234_5678ul >> (8 * offset)) & width.AllOnes();
@@ -30,6 +33,8 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
 
     public uint Handle(int queue, int worker, DescriptorChain buffer)
     {
+        if (Fails)
+            throw new NotSupportedException();
         Handled++;
         return (uint)buffer.Write(memory, 0, _bytes.AsSpan(0, buffer.Read(memory, 0, _bytes)));
     }

@@ -104,6 +104,55 @@ public sealed class TransportTests : IDisposable
     }
 
     [Fact]
+    public void Of_its_own_it_holds_no_message_back()
+    {
+        _driver.Start(new DriverOptions());
+        var table = _driver.GetConfig(_driver.MsixAt + MsiX.Table, AccessWidth.Dword);
+        var pending = _driver.GetConfig(_driver.MsixAt + MsiX.PendingBitArray, AccessWidth.Dword);
+        _driver.Window.Write(table + 12, AccessWidth.Dword, MsiX.VectorMasked);
+
+        Assert.Equal(0ul, _driver.Window.Read(pending, AccessWidth.Qword));
+    }
+
+    [Fact]
+    public void With_msix_the_register_that_says_why_stays_empty_and_the_pin_low()
+    {
+        _driver.Start(new DriverOptions());
+        _driver.Ring.WantInterrupt(after: 0);
+        _driver.Ring.Offer(false, new Piece(Data, 8, true));
+        _driver.Notify();
+
+        Assert.Equal(1, _driver.Host.Signals(1));
+        Assert.Equal(0ul, _driver.Window.Read(_driver.At(3), AccessWidth.Byte));
+        Assert.Equal(0, _driver.Host.LineInterrupts);
+    }
+
+    [Fact]
+    public void A_buffer_that_could_not_be_handled_keeps_no_reset_waiting()
+    {
+        using var driver = new Driver(static memory => new EchoDevice(memory) { Fails = true });
+        driver.Start(new DriverOptions());
+        driver.Ring.Offer(false, new Piece(Data, 8, true));
+        Assert.Throws<NotSupportedException>(driver.Notify);
+
+        driver.Status = 0;
+
+        Assert.Equal(0, driver.Status);
+    }
+
+    [Fact]
+    public void A_device_that_is_let_go_takes_no_buffer_any_more()
+    {
+        _driver.Start(new DriverOptions());
+        _driver.Virtio.Stop();
+
+        _driver.Ring.Offer(false, new Piece(Data, 8, true));
+        _driver.Notify();
+
+        Assert.False(_driver.Ring.TryTake(out _, out _));
+    }
+
+    [Fact]
     public void Without_msix_the_pin_is_asserted_until_the_driver_reads_why()
     {
         _driver.Start(new DriverOptions(MsiX: false));

@@ -143,6 +143,47 @@ public sealed class PciDeviceTests : IDisposable
     }
 
     [Fact]
+    public void A_bar_without_an_address_is_refused()
+    {
+        const string Homeless = "0000:3d:00.0";
+        const ulong Unset = 0x2000_0000;
+        _tree.WithFunction(Homeless).WithConfig(Homeless, Decoding())
+            .WithResources(Homeless, (0, 0, 0x1000, Memory), (1, 0x8000_0000, 0x1000, Memory | Unset));
+        using var device = PciDevice.Open(_tree.View, PciAddress.Parse(Homeless));
+
+        foreach (var bar in new byte[] { 0, 1 })
+        {
+            var refusal = Assert.Throws<PassthroughException>(() => device.ReadBar(new(bar), 0, AccessWidth.Dword)).Message;
+            Assert.StartsWith($"{Homeless}: BAR{bar} has no address", refusal, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_bar_of_a_function_that_is_bound_later_is_refused_from_then_on()
+    {
+        using var device = Open();
+        device.ReadBar(MemoryBar, 0, AccessWidth.Dword);
+
+        _tree.Bind(Function, "ixgbe");
+
+        Assert.Contains(
+            "in use by the driver 'ixgbe'",
+            Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_function_in_a_domain_of_linuxs_own_is_found()
+    {
+        const string BehindVmd = "10000:e1:00.0";
+        _tree.WithFunction(BehindVmd).WithConfig(BehindVmd, Decoding());
+        using var device = PciDevice.Open(_tree.View, PciAddress.Parse(BehindVmd));
+
+        Assert.Equal(3u, device.ReadConfig(new(4), AccessWidth.Byte));
+        Assert.Equal([Function, BehindVmd], _tree.View.Devices.Select(static found => found.Address.ToString()));
+    }
+
+    [Fact]
     public void A_bar_that_something_without_a_driver_has_claimed_is_refused()
     {
         _tree.WithProc("iomem", $"f0000000-f0ffffff : PCI Bus 0000:3b\n  f0000000-f0001fff : {Function}\n    f0000000-f0001fff : efifb\n");

@@ -111,10 +111,7 @@ internal sealed class SysfsTree : IDisposable
         File.WriteAllBytes(At($"{path}/config"), config);
         Link($"bus/pci/devices/{address}", $"../../../{path}");
         if (driver is not null)
-        {
-            Folder($"bus/pci/drivers/{driver}");
-            Link($"{path}/driver", $"../../../bus/pci/drivers/{driver}");
-        }
+            Bind(address, driver);
         if (group is { } number)
         {
             Folder($"kernel/iommu_groups/{number}/devices");
@@ -143,6 +140,14 @@ internal sealed class SysfsTree : IDisposable
     /// <summary>A PCI Express port or another PCI-to-PCI bridge.</summary>
     public SysfsTree WithBridge(string address, string? driver = null, int? group = null) =>
         WithFunction(address, driver, group, classCode: 0x06_04_00, headerType: 1);
+
+    /// <summary>A function gets a driver.</summary>
+    public SysfsTree Bind(string address, string driver)
+    {
+        Folder($"bus/pci/drivers/{driver}");
+        Link($"devices/pci0000:00/{address}/driver", $"../../../bus/pci/drivers/{driver}");
+        return this;
+    }
 
     /// <summary>A file with one line.</summary>
     public SysfsTree Text(string path, string text)

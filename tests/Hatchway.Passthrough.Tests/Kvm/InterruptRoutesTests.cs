@@ -69,6 +69,54 @@ public sealed class InterruptRoutesTests
     }
 
     [KvmFact]
+    public void A_change_that_kvm_refuses_is_none()
+    {
+        using var guest = new InterruptedGuest();
+        var routes = new InterruptRoutes(guest.Vm);
+        var gsi = routes.Add(Message(0))!.Value;
+        guest.Vm.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => routes.Change(gsi, Message(1)));
+
+        // It is not taken for what is in force.
+        Assert.Throws<ObjectDisposedException>(() => routes.Change(gsi, Message(1)));
+        routes.Change(gsi, Message(0));
+    }
+
+    [KvmFact]
+    public void Three_devices_with_2048_vectors_each_fill_the_table_and_those_that_have_a_route_still_interrupt()
+    {
+        const int Vectors = 2048;
+        using var guest = new InterruptedGuest();
+        guest.EnableMessages();
+        var routes = new InterruptRoutes(guest.Vm);
+        var limit = guest.Vm.CheckExtension(KvmCapability.IrqRouting);
+        var pins = routes.Count;
+        var log = new Lines();
+        var devices = new[] { "first", "second", "third" }
+            .Select(name => new SoftwareMessageInterrupts(name, Vectors, guest.Vm, routes, log)).ToArray();
+        var given = devices.Select(device =>
+        {
+            device.TryEnable(Vectors);
+            return Enumerable.Range(0, Vectors).Count(vector => device.TryUnmask(vector, Message(vector % MessageVectors)));
+        }).ToArray();
+
+        // Each is told of once, and how many routes there are.
+        Assert.Equal([Vectors, Math.Min(Vectors, limit - pins - Vectors), limit - pins - given[0] - given[1]], given);
+        Assert.Equal(devices.Count(device => given[Array.IndexOf(devices, device)] < Vectors), log.Count);
+        Assert.All(log, line => Assert.Contains($"as will others: KVM's table of interrupt routes is full with {limit}", line, StringComparison.Ordinal));
+        devices[1].Signal(given[1] - 1);
+        Assert.Equal(MessageVector + ((given[1] - 1) % MessageVectors), guest.RunToInterrupt());
+        devices[2].Signal(Vectors - 1);
+        // What one device gives back, another may have.
+        devices[0].Disable();
+        Assert.True(devices[2].TryUnmask(Vectors - 1, Message(3)));
+        Assert.Equal(MessageVector + 3, guest.RunToInterrupt());
+        foreach (var device in devices)
+            device.Dispose();
+        Assert.Equal(pins, routes.Count);
+    }
+
+    [KvmFact]
     public void An_eventfd_bound_to_a_route_delivers_its_message()
     {
         using var guest = new InterruptedGuest();

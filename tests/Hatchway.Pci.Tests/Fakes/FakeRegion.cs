@@ -21,6 +21,9 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
     /// <summary>The device does not answer.</summary>
     public bool Gone { get; set; }
 
+    /// <summary>Where registers are that only signal.</summary>
+    public MappableArea? Doorbells { get; set; }
+
     /// <summary>Accesses are put in the log.</summary>
     public bool Recording { get; set; } = true;
 
@@ -75,6 +78,12 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
             Assert.True(Mapped.Remove(mapping), "a mapping was ended twice");
             log.Add($"{name}.unmap {offset:x} {length:x}");
         });
+    }
+
+    public IDisposable? TryWireDoorbells(ulong guestPhysical)
+    {
+        log.Add($"{name}.wire at {guestPhysical:x}");
+        return new Ending(() => log.Add($"{name}.unwire"));
     }
 
     private sealed class Ending(Action end) : IDisposable

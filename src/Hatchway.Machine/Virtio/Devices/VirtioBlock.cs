@@ -12,9 +12,9 @@ public sealed class VirtioBlock : IVirtioDevice
     /// <summary>Descriptors of the queue.</summary>
     public const ushort QueueSize = 128;
 
-    // Sectors of one range to discard or zero: 1 GiB, so that one request does not hold a worker for long.
+    // Sectors of one range to discard or zero, and ranges of a request: 1 GiB in all, so that one request does not hold a worker for long.
     private const uint MaximumRangeSectors = 1 << 21;
-    private const uint MaximumRanges = 16;
+    private const uint MaximumRanges = 1;
     private const uint MassStorageOther = 0x01_80_00;
 
     private readonly QueueMemory _memory;
