@@ -41,7 +41,7 @@ setpci -s $device COMMAND=2
 echo "RESULT before=$(register 1)"
 setpci -s $device COMMAND=0
 echo "RESULT off=$(register 1)"
-switch_for decoding 20 COMMAND 0 2
+switch_for decoding 60 COMMAND 0 2
 switch_for power 20 CAP_PM+4.w 3 0
 echo $device > /sys/bus/pci/drivers/nvme/bind
 i=0

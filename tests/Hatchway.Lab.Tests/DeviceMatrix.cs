@@ -70,10 +70,10 @@ public sealed class DeviceMatrix : IDisposable
         File.Delete(Sound);
     }
 
-    /// <summary>How often an interrupt with a name came, by a controller.</summary>
-    public int Interrupts(string controller, string name) => Run.Section("interrupts")
+    /// <summary>How often an interrupt with a name came to a CPU, by a controller.</summary>
+    public static int Interrupts(CommandResult run, string controller, string name, int cpu) => run.Section("interrupts")
         .Where(line => line.Contains(controller, StringComparison.Ordinal) && line.Contains(name, StringComparison.Ordinal))
-        .Sum(static line => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
+        .Sum(line => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1 + cpu], CultureInfo.InvariantCulture));
 
     private void MakeVirtualFunction()
     {

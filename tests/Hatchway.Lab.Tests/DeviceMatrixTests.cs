@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 
@@ -54,7 +55,7 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
     [InlineData("IO-APIC", "sym53c8xx")]
     [InlineData("IO-APIC", "snd_intel8x0")]
     public void Interrupts_come_by_the_way_that_the_driver_chose(string controller, string name) =>
-        Assert.True(_matrix.Interrupts(controller, name) > 0, string.Join('\n', Run.Section("interrupts")));
+        Assert.True(DeviceMatrix.Interrupts(Run, controller, name, cpu: 0) > 0, string.Join('\n', Run.Section("interrupts")));
 
     [Theory]
     [InlineData("0:4:0", "BAR1", "0+100 Direct")]
@@ -136,4 +137,38 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
         Run.Section("kernel warnings"),
         static line => line.Contains("PCI", StringComparison.Ordinal) || line.Contains("nobody cared", StringComparison.Ordinal)
             || line.Contains("timed out", StringComparison.OrdinalIgnoreCase));
+
+    [Fact]
+    public void Interrupts_that_linux_moves_from_cpu_to_cpu_under_load_all_come()
+    {
+        const int Rounds = 5;
+        var initrd = _matrix.Host.PathOf("affinity.cpio");
+        Repository.MakeInitrd(File.ReadAllText(Path.Combine(Repository.Root, "lab/scripts/affinity.sh")), initrd);
+
+        // MSI-X of the xHCI and the NIC, and the pin of the SCSI controller.
+        var run = _matrix.Host.Run(
+            Guests.Linux(
+                Repository.Kernel,
+                initrd,
+                "-c 2 -m 384M -s 3:0,passthru,0/7/0 -s 5:0,passthru,0/9/0 -s 9:0,passthru,0/13/0",
+                "net=10.0.17"),
+            Guests.Bound);
+
+        Assert.True(run.Status == 1, run.Output);
+        foreach (var (slot, seed) in new[] { ("05.0", 2), ("09.0", 3) })
+        {
+            var digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.DiskOf("4M", seed))));
+            Assert.Equal($"{Rounds} {digest}", run.Result($"disk.{slot}"));
+        }
+        Assert.Equal("10/10", run.Result("ping"));
+        Assert.True(int.Parse(run.Result("moves")!, CultureInfo.InvariantCulture) >= 100, run.Output);
+        foreach (var name in new[] { "xhci_hcd", "sym53c8xx", "eth0-rx-0" })
+        {
+            for (var cpu = 0; cpu < 2; cpu++)
+                Assert.True(DeviceMatrix.Interrupts(run, "", name, cpu) > 0, $"{name} on CPU {cpu}:\n{run.Output}");
+        }
+        Assert.DoesNotContain(
+            run.Section("kernel warnings"),
+            static line => line.Contains("irq", StringComparison.OrdinalIgnoreCase) || line.Contains("timed out", StringComparison.Ordinal));
+    }
 }

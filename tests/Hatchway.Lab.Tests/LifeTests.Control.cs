@@ -88,22 +88,36 @@ public sealed partial class LifeTests
     [Fact]
     public void A_guest_that_reboots_is_restarted_in_the_same_process_with_its_devices_reset()
     {
-        // A disk is not ready after a reset. Edu has no reset, and keeps what was written to its liveness register.
+        // A disk is not ready after a reset. Edu has no reset, and keeps what was written to its liveness register. The NIC has none but
+        // the way to D3hot and back, of which QEMU's knows nothing: that the kernel sends it there is what can be seen.
         const int Liveness = 4;
+        const string Tracing = "/sys/kernel/tracing";
+        Assert.Equal("pm", _host.Check($"cat /sys/bus/pci/devices/{Nic}/reset_method"));
+        _host.Check(
+            $"""
+            mount -t tracefs none {Tracing}
+            echo 'p:sleep pci_pm_reset asks=%si:u8' > {Tracing}/kprobe_events
+            echo 1 > {Tracing}/events/kprobes/sleep/enable
+            """);
         var kernel = Save(
             "restart.elf",
             TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, TinyGuest.NvmeReady), (5, Liveness, 0, [(Liveness, 5)])));
         StartGuest(
-            $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 --kernel {kernel} runner");
+            $"{Repository.Program} run --verbose -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 "
+            + $"-s 6:0,passthru,0/7/0 --kernel {kernel} runner");
         for (var turn = 0; turn < 10; turn++)
             AwaitLine("0", "+1");
 
         Hatchway("kill runner");
 
-        var reports = _host.Check($"cat {GuestOutput}").Split('\n').Select(static line => line.TrimEnd('\r')).Where(static line => line.Length == 2).ToArray();
+        var slept = _host.Run($"grep -c asks=0 {Tracing}/trace; echo 0 > {Tracing}/events/kprobes/sleep/enable; umount {Tracing}").Output.Trim();
+        var output = _host.Check($"cat {GuestOutput}").Split('\n').Select(static line => line.TrimEnd('\r')).ToArray();
+        var reports = output.Where(static line => line.Length == 2).ToArray();
         Assert.True(reports.Length >= 3, string.Join('\n', reports));
         Assert.All(reports, static report => Assert.Equal('0', report[0]));
         Assert.All(reports.Skip(1), static report => Assert.Equal('1', report[1]));
+        Assert.True(output.Count(static line => line.Contains($"{Nic} has been reset (the host's reset methods: pm)", StringComparison.Ordinal)) >= 3);
+        Assert.InRange(int.Parse(slept, CultureInfo.InvariantCulture), reports.Length, int.MaxValue);
         Guests.AssertNothingLeft(_host);
     }
 

@@ -21,6 +21,7 @@ public sealed class RestlessHost : IDisposable
         "-d", "e1000,bus=br0,addr=2",
         "-d", "pcie-root-port,id=rp2,chassis=3",
         "-d", "e1000e,bus=rp2",
+        "-d", "ivshmem-plain",
         "--bind", "all");
 
     public LabHost Host { get; }
@@ -184,6 +185,16 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
         Assert.Contains("DMA Write", fault, StringComparison.Ordinal);
         Assert.Contains("[00:09.0] fault addr 0x8000000", fault, StringComparison.Ordinal);
         Guests.AssertNothingLeft(_host);
+    }
+
+    [Fact]
+    public void A_DMA_into_another_devices_BAR_arrives_and_one_out_of_it_too()
+    {
+        var kernel = Save("peer.elf", TinyGuest.CopyingIntoPeer(4, 5));
+
+        var run = _host.Run($"{Repository.Program} run -m 64M -s 4:0,passthru,0/9/0 -s 5:0,passthru,0/13/0 --kernel {kernel} tiny", Guests.Bound);
+
+        Assert.True(run.Status == 1, run.Output);
     }
 
     [Fact]

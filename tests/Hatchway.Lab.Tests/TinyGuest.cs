@@ -76,33 +76,6 @@ internal static partial class TinyGuest
         Reset(a);
     });
 
-    /// <summary>Has QEMU's edu device write four bytes to an address by DMA, waits until it is done, and powers off (QEMU docs/specs/edu.rst).</summary>
-    /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="address">Where to, as the device sees it.</param>
-    public static byte[] WritingByDma(int slot, uint address) => Build(a =>
-    {
-        const int Source = 0x80;
-        const int Destination = 0x88;
-        const int Count = 0x90;
-        const int Control = 0x98;
-        const int Buffer = 0x4_0000;
-        const int StartToMemory = 0b11;
-        var busy = a.CreateLabel();
-        WriteConfig(a, slot, 4, 6);
-        ReadConfig(a, slot, 0x10);
-        a.and(eax, -16);
-        a.mov(ebx, eax);
-        a.mov(__dword_ptr[ebx + Source], Buffer);
-        a.mov(__dword_ptr[ebx + Destination], address);
-        a.mov(__dword_ptr[ebx + Count], 4);
-        a.mov(__dword_ptr[ebx + Control], StartToMemory);
-        a.Label(ref busy);
-        a.mov(eax, __dword_ptr[ebx + Control]);
-        a.test(al, 1);
-        a.jne(busy);
-        PowerOff(a);
-    });
-
     /// <summary>
     /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed; then writes
     /// registers and resets the machine.

@@ -1,8 +1,11 @@
 using System.Reflection;
 using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
+using System.Text.Json.Nodes;
 using Hatchway.Handlers;
 using Hatchway.Pci.Handlers;
+using Hatchway.Tests.Program;
 
 namespace Hatchway.Tests.Handlers;
 
@@ -21,6 +24,33 @@ public sealed class HandlerAssemblyTests : IDisposable
 
         Assert.Equal("Edu.EduHandlers", handlers.GetType().FullName);
         Assert.NotSame(AssemblyLoadContext.Default, AssemblyLoadContext.GetLoadContext(handlers.GetType().Assembly));
+    }
+
+    // What NativeAOT makes can't be made everywhere; a runtime with its one answer can be had by a switch of the process.
+    [Fact]
+    public void A_program_of_native_code_alone_says_that_it_loads_none()
+    {
+        const string Switch = "System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported";
+        const string Message = "this hatchway is native code only and can't load handlers: use one made by 'dotnet publish src/Hatchway'";
+        if (!RuntimeFeature.IsDynamicCodeSupported)
+        {
+            AssertRefused(Sample, Message);
+            return;
+        }
+        Assert.False(AppContext.TryGetSwitch(Switch, out _), "this runtime does not heed the switch");
+        var tests = typeof(HandlerAssemblyTests).Assembly.Location;
+        var settings = JsonNode.Parse(File.ReadAllText(Path.ChangeExtension(tests, ".runtimeconfig.json")))!;
+        settings["runtimeOptions"]!["configProperties"]![Switch] = false;
+        var path = Path.Combine(_folder.FullName, "native.runtimeconfig.json");
+        File.WriteAllText(path, settings.ToJsonString());
+        var method = $"{typeof(HandlerAssemblyTests).FullName}.{nameof(A_program_of_native_code_alone_says_that_it_loads_none)}";
+
+        using var run = new ProgramRun(
+            "dotnet", ["exec", "--runtimeconfig", path, "--depsfile", Path.ChangeExtension(tests, ".deps.json"), tests, "-method", method]);
+
+        var (status, output, errors) = run.Finish();
+        Assert.True(status == 0, output + errors);
+        Assert.Contains("Total: 1, Errors: 0, Failed: 0", output, StringComparison.Ordinal);
     }
 
     [Fact]
