@@ -25,7 +25,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     private readonly ILogger _log;
 
     private VfioFunction(
-        HostDevice host, IommuSpace space, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
+        HostDevice host, IommuSpace space, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, bool peers, ILogger log)
     {
         Host = host;
         _space = space;
@@ -36,7 +36,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         for (byte i = 0; i < BarIndex.Count; i++)
         {
             if (TryGetRegion(device, i) is { Size: > 0 } info)
-                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, space, log);
+                _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, peers ? space : null, log);
         }
         var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
         if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)
@@ -86,10 +86,11 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
     /// <param name="intxGsi">Which GSI an interrupt pin, 1 to 4, of the function's slot is wired to.</param>
+    /// <param name="peers">The guest's devices reach its BARs by DMA.</param>
     /// <param name="log">Where limitations and failures are told.</param>
     /// <exception cref="PassthroughException">It can't be opened, or does not answer.</exception>
     public static VfioFunction Open(
-        HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, ILogger log)
+        HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, bool peers, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(space);
@@ -98,7 +99,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         try
         {
             var function = new VfioFunction(
-                host, space, device, vm, routes, intxGsi, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
+                host, space, device, vm, routes, intxGsi, peers, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
             if (!function.Answers)
                 throw new PassthroughException(DeviceChecks.NoAnswer(host.Address).Line);
             function.Reset();

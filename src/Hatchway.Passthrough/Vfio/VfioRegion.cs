@@ -18,14 +18,15 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     private readonly VfioDevice _device;
     private readonly VfioRegionInfo _info;
     private readonly KvmVm _vm;
-    private readonly IommuSpace _space;
+    // Null when no device is to reach it.
+    private readonly IommuSpace? _space;
     private readonly ILogger _log;
 
     // Guards the dictionary: each direct segment is mapped under a lock of its own. A leaf.
     private readonly Lock _gate = new();
     private readonly Dictionary<(ulong Offset, ulong Length), MemoryMapping> _mappings = [];
 
-    public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, IommuSpace space, ILogger log)
+    public VfioRegion(string name, VfioDevice device, VfioRegionInfo info, KvmVm vm, IommuSpace? space, ILogger log)
     {
         (_name, _device, _info, _vm, _space, _log) = (name, device, info, vm, space, log);
         MappableAreas = Areas(info);
@@ -78,7 +79,7 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     {
         try
         {
-            return _space.MapDevice(mapping.Address, guestPhysical, length);
+            return _space?.MapDevice(mapping.Address, guestPhysical, length);
         }
         catch (LinuxException failure)
         {

@@ -10,14 +10,15 @@ internal readonly record struct MirrorOption(BarIndex Bar, ulong Offset, ulong L
 /// <summary>What follows the host's function in <c>-s ...,passthru,0/6/0[,option=value]...</c>.</summary>
 /// <param name="Rom">Null for the device's own, "off" for none, else a file.</param>
 /// <param name="TrapSubPage">BARs smaller than a page are trapped even where they could be mapped.</param>
+/// <param name="ReachedByPeers">Devices of the guest reach its BARs by DMA.</param>
 /// <param name="Handlers">Assemblies with register handlers.</param>
 /// <param name="Mirrors">Where config space is shown in a BAR, beyond what is known of the device.</param>
 internal sealed record PassthruOptions(
-    string? Rom, bool TrapSubPage, IReadOnlyList<string> Handlers, IReadOnlyList<MirrorOption> Mirrors)
+    string? Rom, bool TrapSubPage, bool ReachedByPeers, IReadOnlyList<string> Handlers, IReadOnlyList<MirrorOption> Mirrors)
 {
     public const string NoRom = "off";
 
-    public static PassthruOptions None { get; } = new(null, false, [], []);
+    public static PassthruOptions None { get; } = new(null, false, true, [], []);
 
     /// <summary>Which function of the host a node names.</summary>
     /// <exception cref="UserException">None, or none of a Linux host's.</exception>
@@ -26,7 +27,7 @@ internal sealed record PassthruOptions(
         if (node.Text("pptdev") is { } ppt)
             throw new UserException($"{node.Origin("pptdev")}: {ppt} is a name of FreeBSD's: write the function's address, as passthru,0/6/0 or passthru,0000:00:06.0");
         if (node.Number("bus", 0, 255) is { } bus && node.Number("slot", 0, 31) is { } slot && node.Number("func", 0, 7) is { } function)
-            return new PciAddress((ushort)(node.Number("domain", 0, ushort.MaxValue) ?? 0), (byte)bus, (byte)slot, (byte)function);
+            return new PciAddress((uint)(node.Number("domain", 0, int.MaxValue) ?? 0), (byte)bus, (byte)slot, (byte)function);
         throw new UserException($"{node.Origin()}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0, or set bus, slot and func");
     }
 
@@ -42,6 +43,12 @@ internal sealed record PassthruOptions(
                 null or "auto" => false,
                 "trap" => true,
                 var other => throw new UserException($"{node.Origin("subpage")}: 'subpage={other}': write subpage=auto or subpage=trap"),
+            },
+            node.Text("peers") switch
+            {
+                null or "on" => true,
+                "off" => false,
+                var other => throw new UserException($"{node.Origin("peers")}: 'peers={other}': write peers=on or peers=off"),
             },
             [.. List(node.Node("handler")).Select(static entry => ExistingFile(entry.Origin, "handler", entry.Value))],
             [.. List(node.Node("mirror")).Select(static entry => ParseMirror(entry.Origin, entry.Value))]);

@@ -14,6 +14,7 @@ internal static class SlotFlag
           mirror=BAR:OFFSET:LENGTH                 config space that the device also shows in this BAR
           handler=FILE                             traps registers as the assembly FILE says; see docs/handlers.md
           subpage=auto|trap                        BARs smaller than a page: mapped where that is safe, or always trapped
+          peers=on|off                             whether devices reach its BARs by DMA; off is quicker with large ones
 
         """;
 

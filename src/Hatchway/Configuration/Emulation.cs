@@ -31,7 +31,7 @@ internal sealed record Emulation(
         new("lpc", "lpc", "-", "bridge to the ISA devices (com1, RTC); wants a slot of its own", DeviceConf.None, [], null),
         new(
             "passthru", "passthru", "bus/slot/function", "PCI function of this host, bound to vfio-pci", DeviceConf.Passthru,
-            ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "handler.*", "mirror.*", "bootindex"], null),
+            ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "peers", "handler.*", "mirror.*", "bootindex"], null),
         new(
             "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
             [.. BlockVariables, "ser", "threads", "ring"], null),

@@ -40,7 +40,8 @@ internal sealed class PassthruDevice : IDisposable
     {
         Slot = slot;
         _handlers = new RegisterHandlers(slot, host.Address, log);
-        _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), log);
+        var peers = ((PassthruSlot)slot.Emulation).Options.ReachedByPeers;
+        _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), peers, log);
         try
         {
             Guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(slot, multiFunction)));

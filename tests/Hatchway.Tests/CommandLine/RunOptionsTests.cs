@@ -88,6 +88,7 @@ public sealed class RunOptionsTests
     [InlineData("-s 4:0,passthru,zz:00.0", "'zz:00.0' is no PCI address", "0/6/0")]
     [InlineData("-s 4:0,passthru,0/6/0,fast", "unknown option 'fast'", "passthru")]
     [InlineData("-s 4:0,passthru,0/6/0,subpage=maybe", "subpage=maybe", "subpage=trap")]
+    [InlineData("-s 4:0,passthru,0/6/0,peers=some", "peers=some", "peers=off")]
     [InlineData("-s 4:0,passthru,0/6/0,rom=/no/such/rom", "rom=/no/such/rom", "no such file")]
     [InlineData("-s 4:0,passthru,0/6/0,handler=/no/such.dll", "handler=/no/such.dll", "no such file")]
     [InlineData("-s 4:0,passthru,0/6/0,mirror=6:0:256", "mirror=6:0:256", "BAR:OFFSET:LENGTH")]
