@@ -58,7 +58,8 @@ wait $first $second
 touch /tmp/done
 wait $mover
 for disk in sda sdb; do
-    echo "RESULT disk.$(readlink -f /sys/block/$disk/device | grep -o '/0000:00:[^/]*' | cut -d : -f 3)=$(awk '{ print $1, $2 }' /tmp/sums.$disk)"
+    slot=$(readlink -f /sys/block/$disk/device | grep -o '/0000:00:[^/]*' | cut -d : -f 3)
+    echo "RESULT disk.$slot=$(awk '{ print $1, $2 }' /tmp/sums.$disk)"
 done
 echo "RESULT moves=$(cat /tmp/moves)"
 echo "BEGIN interrupts"

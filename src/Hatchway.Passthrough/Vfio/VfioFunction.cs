@@ -25,7 +25,14 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     private readonly ILogger _log;
 
     private VfioFunction(
-        HostDevice host, IommuSpace space, VfioDevice device, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, bool peers, ILogger log)
+        HostDevice host,
+        IommuSpace space,
+        VfioDevice device,
+        KvmVm vm,
+        InterruptRoutes routes,
+        Func<int, uint> intxGsi,
+        bool peers,
+        ILogger log)
     {
         Host = host;
         _space = space;
