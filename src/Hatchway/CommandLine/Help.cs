@@ -14,6 +14,7 @@ internal static class Help
                hatchway -s help                             devices for a slot
                hatchway -l help                             devices behind the lpc bridge
                hatchway host list|show|check                devices that can be given away, and why others can't
+               hatchway host reserve|release BDF            take a device from the host for guests, and give it back
                hatchway config read|write                   a device's config space
                hatchway bar read|write|dump                 a device's registers
                hatchway --version

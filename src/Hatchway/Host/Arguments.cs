@@ -57,6 +57,13 @@ internal sealed class Arguments
             : throw new UserException($"'{text}' is no PCI address: write it as 0000:00:06.0, or as bhyve does, 0/6/0");
     }
 
+    /// <summary>All operands, each an address; at least one.</summary>
+    public IReadOnlyList<PciAddress> Addresses()
+    {
+        _ = Operand(0, "a PCI address");
+        return [.. Enumerable.Range(0, Count).Select(Address)];
+    }
+
     /// <summary>A number as setpci and lspci have it: hexadecimal, with or without 0x.</summary>
     public static ulong Hexadecimal(string text, string what)
     {

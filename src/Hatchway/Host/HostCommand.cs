@@ -3,7 +3,7 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Host;
 
-/// <summary><c>hatchway host</c>: what can be known of a host's devices by looking.</summary>
+/// <summary><c>hatchway host</c>: what can be known of a host's devices, and what takes them from it.</summary>
 internal static class HostCommand
 {
     public static readonly Option Json = new("json", null, "for programs: JSON");
@@ -14,6 +14,8 @@ internal static class HostCommand
         usage: hatchway host list [options]          PCI functions, and whether they can be given to a guest
                hatchway host show [options] BDF      everything about one
                hatchway host check [options] [BDF]   why it can't be given to a guest, and what to do
+               hatchway host reserve [options] BDF...  take it from the host's driver, for guests
+               hatchway host release [options] BDF...  give it back
         """;
 
     public static ExitStatus Execute(ReadOnlySpan<string> words)
@@ -26,11 +28,15 @@ internal static class HostCommand
                 return ShowCommand.Execute(rest);
             case ["check", .. var rest]:
                 return CheckCommand.Execute(rest);
+            case ["reserve", .. var rest]:
+                return ReserveCommand.Execute(rest);
+            case ["release", .. var rest]:
+                return ReleaseCommand.Execute(rest);
             case ["--help", ..]:
                 Console.Out.WriteLine(HelpText);
                 return ExitStatus.Rebooted;
             case []:
-                throw new UserException("host: list, show or check is wanted: 'hatchway host --help' tells more");
+                throw new UserException("host: a command is wanted: 'hatchway host --help' tells more");
             default:
                 throw new UserException($"host: unknown command '{words[0]}': 'hatchway host --help' lists them");
         }
