@@ -97,7 +97,8 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         return subject.Device?.IommuGroup is { } group ? DeviceChecks.HostMembers(subject, group) : [];
     }
 
-    private static DeviceSubject Existing(HostView view, PciAddress address)
+    /// <summary>A function that is there, and no bridge.</summary>
+    internal static DeviceSubject Existing(HostView view, PciAddress address)
     {
         var subject = DeviceSubject.At(view, address);
         foreach (var check in DeviceChecks.Identity)
@@ -110,10 +111,14 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
 
     private static void CheckTakeable(DeviceSubject subject, bool force)
     {
-        _ = Existing(subject.View, subject.Address);
-        if (subject.Device!.IsBoundToVfio || force)
-            return;
-        if (DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)
+        if (!Existing(subject.View, subject.Address).Device!.IsBoundToVfio)
+            CheckLosses(subject, force);
+    }
+
+    /// <summary>The host does not go down with it, or shall.</summary>
+    internal static void CheckLosses(DeviceSubject subject, bool force)
+    {
+        if (!force && DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)
             throw new PassthroughException($"{subject.Address} is not taken from the host: {string.Join("; ", losses)} (--force takes it all the same)");
     }
 

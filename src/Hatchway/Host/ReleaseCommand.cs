@@ -1,6 +1,6 @@
 using Hatchway.CommandLine;
-using Hatchway.Linux;
 using Hatchway.Passthrough.Host;
+using Hatchway.Pci.Address;
 
 namespace Hatchway.Host;
 
@@ -18,6 +18,7 @@ internal static class ReleaseCommand
 
     private static readonly Option[] Known =
     [
+        new("persist", null, "do not take it at the next boots"),
         new("force", null, "take it from a guest that has it"),
     ];
 
@@ -40,6 +41,25 @@ internal static class ReleaseCommand
                 (true, _) => $"{address} is released, {driver} has it",
             });
         }
+        Forget(addresses, arguments.Has("persist"));
         return ExitStatus.Rebooted;
+    }
+
+    private static void Forget(IReadOnlyList<PciAddress> addresses, bool persist)
+    {
+        var devices = PersistentFile.Read();
+        var stay = devices.Where(device => !addresses.Contains(device.Address)).ToList();
+        if (stay.Count == devices.Count)
+            return;
+        var named = string.Join(", ", addresses.Where(address => devices.Any(device => device.Address == address)));
+        if (!persist)
+        {
+            Console.Out.WriteLine($"{PersistentFile.FullName} has {named} still, for the next boot: --persist takes it out");
+            return;
+        }
+        PersistentFile.Write(stay);
+        Console.Out.WriteLine($"{PersistentFile.FullName} has {named} no more");
+        foreach (var reminder in PersistentFile.Reminders())
+            Console.Out.WriteLine(reminder);
     }
 }

@@ -15,6 +15,9 @@ internal sealed class FakeKernel(SysfsTree tree) : IHostControls
     /// <summary>Writes to a file that ends so are refused.</summary>
     public string? Refuses { get; set; }
 
+    /// <summary>What is found by a rescan.</summary>
+    public Action? Found { get; set; }
+
     /// <summary>This function no driver takes.</summary>
     public string? Unwilling { get; set; }
 
@@ -34,6 +37,15 @@ internal sealed class FakeKernel(SysfsTree tree) : IHostControls
                 break;
             case "drivers_probe":
                 Probe(text);
+                break;
+            case "remove":
+                tree.Remove(parts[^2]);
+                break;
+            case "rescan":
+                Found?.Invoke();
+                break;
+            case "resource_alignment":
+                tree.Text(path, text);
                 break;
             default:
                 throw new InvalidOperationException(path);

@@ -131,6 +131,15 @@ internal sealed class SysfsTree : IDisposable
     /// <summary>A function's driver lets it go.</summary>
     public void Unbind(string address) => Directory.Delete(At($"{PathOf(address)}/driver"));
 
+    /// <summary>A function is gone, and with it what it made.</summary>
+    public void Remove(string address)
+    {
+        var group = Sysfs.ReadLinkName($"{PathOf(address)}/iommu_group");
+        Directory.Delete(At($"kernel/iommu_groups/{group}/devices/{address}"));
+        Directory.Delete(At($"bus/pci/devices/{address}"));
+        Directory.Delete(At(PathOf(address)), recursive: true);
+    }
+
     /// <summary>What udev keeps of a block device, by its number.</summary>
     public SysfsTree WithUdev(string number, params string[] properties)
     {
