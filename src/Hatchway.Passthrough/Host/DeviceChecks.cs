@@ -29,6 +29,7 @@ public static class DeviceChecks
         Of("other buses", stopsRun: true, OtherBuses),
         Of("isolation", stopsRun: false, Isolation.Look),
         Of("reserved regions", stopsRun: false, ReservedRegions),
+        Of("in use", stopsRun: false, Rights.InUse),
         Of("rights", stopsRun: false, Rights.Look) with { OpensFiles = true },
         .. DeviceStateChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
         .. DeviceUseChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),

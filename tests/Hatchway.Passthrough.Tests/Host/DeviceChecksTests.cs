@@ -103,7 +103,7 @@ public sealed class DeviceChecksTests : IDisposable
         AssertFinding("rights", FindingLevel.Problem, "ENXIO", "0000:05:00.0");
 
         _tree.WithProcess(4711, "qemu-system-x86", $"/dev/vfio/{Group}");
-        AssertFinding("rights", FindingLevel.Problem, "held open by qemu-system-x86 (4711)");
+        AssertFinding("in use", FindingLevel.Problem, "held open by qemu-system-x86 (4711)");
     }
 
     [Fact]
@@ -263,8 +263,13 @@ public sealed class DeviceChecksTests : IDisposable
     }
 
     [Fact]
-    public void A_glance_opens_no_device_file() =>
+    public void A_glance_opens_no_device_file_and_sees_who_has_one_all_the_same()
+    {
         Assert.DoesNotContain(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Results, static result => result.Check == "rights");
+
+        _tree.WithProcess(4711, "hatchway", $"/dev/vfio/{Group}");
+        Assert.Equal("in use", Assert.Single(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Problems).Check);
+    }
 
     // A header with a PCI Express capability at 40h, and ACS at 100h.
     private static byte[] Express(byte type, bool withAcs)
