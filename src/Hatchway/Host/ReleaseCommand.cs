@@ -16,7 +16,7 @@ internal static class ReleaseCommand
         Gives PCI functions back to the host: each goes to the driver that the kernel has for it, if that is loaded.
         """;
 
-    private static readonly Option[] Known =
+    public static readonly Option[] Known =
     [
         new("persist", null, "do not take it at the next boots"),
         new("force", null, "take it from a guest that has it"),

@@ -22,9 +22,9 @@ internal static class ReserveCommand
         With --from-config, as at boot, takes those of {PersistentFile.FullName}, each if it is still the same device.
         """;
 
-    private static readonly Option[] Known =
+    public static readonly Option[] Known =
     [
-        new("user", "NAME", "give the group's device file to this user, who then needs no root"),
+        new("user", "USER", "give the group's device file to this user, who then needs no root"),
         new("own-page", null, "first move BARs that share a page to pages of their own, so that they can be mapped"),
         new("persist", null, "at each boot, too"),
         new("from-config", null, "take what is to be taken at each boot"),

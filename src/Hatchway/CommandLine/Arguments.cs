@@ -1,10 +1,9 @@
 using System.Globalization;
-using Hatchway.CommandLine;
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Host;
+namespace Hatchway.CommandLine;
 
-/// <summary>Options and operands of the commands for a host's devices, in any order.</summary>
+/// <summary>Options and operands of a command, in any order; run takes its options first, as bhyve.</summary>
 internal sealed class Arguments
 {
     /// <summary>The option that every command knows.</summary>
