@@ -33,7 +33,7 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
 
         Assert.Equal($"{Nvme} is released, nvme has it", Ask($"host release {Nvme}", 0));
         Assert.Equal($"{Nvme} is not reserved, nvme has it", Ask($"host release {Nvme}", 0));
-        Assert.Equal(before, _host.Check("udevadm settle 2> /dev/null; sha256sum < /dev/nvme0n1"));
+        Assert.Equal(before, _host.Check("until [ -b /dev/nvme0n1 ]; do :; done; sha256sum < /dev/nvme0n1"));
 
         _host.Check("mkswap -q /dev/nvme0n1 && swapon /dev/nvme0n1");
         var refused = Ask($"host reserve {Nic} {Nvme}", 4);
