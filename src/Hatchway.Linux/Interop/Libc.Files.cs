@@ -27,6 +27,7 @@ internal static unsafe partial class Libc
     public const uint MFD_CLOEXEC = 1;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
+    public const short POLLERR = 8;
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);

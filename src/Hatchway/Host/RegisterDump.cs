@@ -71,7 +71,8 @@ internal sealed class RegisterDump
                     output.WriteLine(text);
             }
             before = values;
-            if (!FileDescriptor.StandardOutput.TryWrite(Encoding.UTF8.GetBytes(output.ToString())) || time + 1 == times || stop.Wait(interval))
+            if (!FileDescriptor.StandardOutput.TryWrite(Encoding.UTF8.GetBytes(output.ToString())) || time + 1 == times || stop.Wait(interval)
+                || FileDescriptor.StandardOutput.IsBroken)
                 return;
         }
     }
