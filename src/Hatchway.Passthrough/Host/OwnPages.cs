@@ -47,7 +47,9 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
             throw new PassthroughException($"{address}: {failure.Message}", failure);
         }
         var now = look();
-        var still = Reservation.Existing(now, address);
+        if (now.Find(address) is null)
+            throw new PassthroughException($"{address} was removed to be found again, and was not: 'echo 1 > /sys/bus/pci/rescan' may bring it back");
+        var still = DeviceSubject.At(now, address);
         if (Shared(still).Concat(Homeless(still)).Distinct().ToList() is { Count: > 0 } stuck)
         {
             PutBack(address, former);

@@ -55,6 +55,10 @@ public sealed class OwnPagesTests : IDisposable
     }
 
     [Fact]
+    public void A_function_that_is_not_found_again_is_told() =>
+        Assert.Contains("may bring it back", Assert.Throws<PassthroughException>(() => Give(Second)).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_virtual_functions_bar_and_one_in_use_are_not_tried()
     {
         _tree.WithText(Second, "physfn", "");
