@@ -5,6 +5,7 @@
 #   lab.modules=BASE64     folder on the real machine that holds this kernel's modules
 #   lab.writable=BASE64    folder of the real machine to mount read-write (repeatable; 9p tags w0, w1, ...)
 #   lab.bind=LIST          slots (06,07.1,...) or "all": bound to vfio-pci
+#   lab.first=BASE64       shell command to run before those drivers
 #   lab.drivers            load the host's own drivers for all other lab devices
 #   lab.kvm                load kvm-amd, and what works around a fault of the processor that QEMU emulates
 
@@ -62,7 +63,7 @@ mount -t tmpfs -o size=75%,mode=755 tmpfs /upper
 mkdir /upper/files /upper/work
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root || fail "overlay"
 
-kvm='' bind='' drivers='' writable=0
+kvm='' bind='' drivers='' first='' writable=0
 for word in $(cat /proc/cmdline); do
     value=${word#*=}
     case $word in
@@ -78,6 +79,7 @@ for word in $(cat /proc/cmdline); do
             ;;
         lab.bind=*) bind=$bind,$value ;;
         lab.drivers) drivers=yes ;;
+        lab.first=*) first=$(decode "$value") ;;
         lab.kvm) kvm='kvm_amd cr8_intercept' ;;
     esac
 done
@@ -112,6 +114,9 @@ mount --rbind /sys /root/sys
 mount -t proc proc /root/proc
 mount -t tmpfs -o mode=755 tmpfs /root/run
 
+if [ -n "$first" ]; then
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot /root /bin/sh -c "$first" || echo "lab init: status $? of: $first"
+fi
 # shellcheck disable=SC2086 # a list
 [ -z "$drivers" ] || chroot /root /sbin/modprobe -ab $other
 

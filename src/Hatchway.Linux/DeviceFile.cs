@@ -14,4 +14,10 @@ public static class DeviceFile
         errno = fd < 0 ? LinuxException.Last : Errno.None;
         return fd >= 0 && Libc.close(fd) == 0;
     }
+
+    /// <summary>Gives a file to a user; its group stays.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="user">The user's number.</param>
+    /// <exception cref="LinuxException">The kernel refuses.</exception>
+    public static void GiveTo(string path, uint user) => LinuxException.Check(Libc.chown(path, user, uint.MaxValue), $"chown {path}");
 }

@@ -32,6 +32,18 @@ public class FileDescriptor : SafeHandle
         }
     }
 
+    /// <summary>True for a pipe or a socket that nobody reads any more (poll(2), POLLERR).</summary>
+    public unsafe bool IsBroken
+    {
+        get
+        {
+            using var use = Use();
+            var poll = new pollfd { fd = use.Fd };
+            // SAFETY: one structure, on the stack.
+            return Libc.poll(&poll, 1, 0) > 0 && (poll.revents & Libc.POLLERR) != 0;
+        }
+    }
+
     /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     public static FileDescriptor OpenTerminal(string path) => new(OpenPath(path, Libc.O_RDWR | Libc.O_NOCTTY | Libc.O_NONBLOCK));

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
@@ -52,6 +54,18 @@ public sealed class Sysfs(string root = "/sys")
         {
             return null;
         }
+    }
+
+    /// <summary>Gives the kernel a word, by one write.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="text">What is written; a new line is added, which the kernel ignores, and which alone clears a file.</param>
+    /// <exception cref="LinuxException">The file is not there, may not be written, or the kernel refuses.</exception>
+    public void Write(string path, string text)
+    {
+        var file = At(path);
+        using var open = new FileDescriptor(FileDescriptor.OpenPath(file, Libc.O_WRONLY));
+        if (!open.TryWrite(Encoding.UTF8.GetBytes(text + "\n")))
+            LinuxException.Throw($"write '{text}' to {file}");
     }
 
     /// <summary>Where a file or folder is, for calls that take a whole path.</summary>

@@ -1,7 +1,5 @@
 using System.Reflection;
 using Hatchway.CommandLine;
-using Hatchway.Control;
-using Hatchway.Host;
 using Hatchway.Linux;
 using Hatchway.Logging;
 using Hatchway.Passthrough;
@@ -27,7 +25,7 @@ internal static class Program
     private static ExitStatus Execute(ReadOnlySpan<string> args)
     {
         if (Path.GetFileName(InvokedAs) == "bhyve")
-            return Run(args);
+            return RunCommand.Execute(args);
         switch (args)
         {
             case []:
@@ -36,20 +34,10 @@ internal static class Program
                 return Print($"hatchway {Version}");
             case ["--help" or "-h", ..]:
                 return Print(Help.Program);
-            case ["run", .. var rest]:
-                return Run(rest);
-            case ["ps" or "stop" or "kill" or "pause" or "resume" or "stats", .. var rest]:
-                return ControlCommands.Execute(args[0], rest);
-            case ["host", .. var rest]:
-                return HostCommand.Execute(rest);
-            case ["config", .. var rest]:
-                return RegisterCommand.Config(rest);
-            case ["bar", .. var rest]:
-                return RegisterCommand.Bar(rest);
             case ["-s" or "-l", "help", ..]:
-                return Run(args);
+                return RunCommand.Execute(args);
             default:
-                throw new UserException($"unknown command '{args[0]}': 'hatchway --help' lists them");
+                return Commands.Execute(args);
         }
     }
 
@@ -58,34 +46,6 @@ internal static class Program
 
     private static string Version =>
         typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
-    private static ExitStatus Run(ReadOnlySpan<string> args)
-    {
-        var arguments = Getopt.Parse("run", args, Flags.Known);
-        foreach (var (option, value) in arguments.Options)
-        {
-            switch (option.Name, value)
-            {
-                case ("help" or "h", _):
-                    return Print(Help.Run);
-                case ("s", "help"):
-                    return Print(SlotFlag.Help);
-                case ("l", "help"):
-                    return Print(LpcFlag.Help);
-                default:
-                    break;
-            }
-        }
-        var tree = Flags.ToTree(arguments);
-        if (!tree.Root.Flag("config.dump", false))
-        {
-            var options = RunOptions.From(tree);
-            return RunCommand.Execute(options with { Notes = [.. Flags.WithoutEffect(arguments), .. options.Notes] });
-        }
-        Console.Out.Write(tree.Dump());
-        // bhyve's status for it (usr.sbin/bhyve/bhyverun.c).
-        return ExitStatus.PoweredOff;
-    }
 
     private static ExitStatus Print(string text)
     {

@@ -12,7 +12,42 @@ namespace Hatchway;
 /// <summary><c>hatchway run</c>: a guest from its first instruction to its end.</summary>
 internal static class RunCommand
 {
-    public static ExitStatus Execute(RunOptions options)
+    /// <summary>Reads the command line and runs the guest, or does what it asks for instead.</summary>
+    public static ExitStatus Execute(ReadOnlySpan<string> args)
+    {
+        var arguments = Getopt.Parse("run", args, Flags.Known);
+        foreach (var (option, value) in arguments.Options)
+        {
+            switch (option.Name, value)
+            {
+                case ("help" or "h", _):
+                    return Print(Help.Run);
+                case ("s", "help"):
+                    return Print(SlotFlag.Help);
+                case ("l", "help"):
+                    return Print(LpcFlag.Help);
+                default:
+                    break;
+            }
+        }
+        var tree = Flags.ToTree(arguments);
+        if (!tree.Root.Flag("config.dump", false))
+        {
+            var options = RunOptions.From(tree);
+            return Execute(options with { Notes = [.. Flags.WithoutEffect(arguments), .. options.Notes] });
+        }
+        Console.Out.Write(tree.Dump());
+        // bhyve's status for it (usr.sbin/bhyve/bhyverun.c).
+        return ExitStatus.PoweredOff;
+    }
+
+    private static ExitStatus Print(string text)
+    {
+        Console.Out.WriteLine(text);
+        return ExitStatus.Rebooted;
+    }
+
+    private static ExitStatus Execute(RunOptions options)
     {
         var log = new StandardErrorLogger(options.Verbose ? LogLevel.Information : LogLevel.Warning);
         foreach (var warning in options.Warnings)
@@ -103,7 +138,7 @@ internal static class RunCommand
     {
         try
         {
-            return path is null ? null : File.Create(path);
+            return path is null ? null : new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

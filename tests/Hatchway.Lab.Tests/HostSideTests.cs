@@ -70,7 +70,7 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
         var shown = Ask($"host show {Nvme}", 0);
 
         Assert.Equal(1, held.Status);
-        Assert.Matches($"problem  *rights  */dev/vfio/{group} is held open by sh", held.Output);
+        Assert.Matches("problem  *in use  *its group's file is held open by sh", held.Output);
 
         Assert.Contains("0-1fff direct", shown, StringComparison.Ordinal);
         Assert.Contains("2000-3fff handled: MSI-X table, MSI-X pending bits", shown, StringComparison.Ordinal);
@@ -131,6 +131,11 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
         // NVMe's capabilities register is read whole (NVM Express Base 2.0, 3.1.3.1).
         Assert.Equal("0x004018200f0107ff", Ask($"bar read {Nvme} 0 0 --width 8", 0));
     }
+
+    [Fact]
+    public void Watching_registers_ends_with_its_reader() => Assert.Equal(
+        "00000000: 010000ed",
+        _host.Check($"bash -c 'set -o pipefail; timeout 200 {Repository.Program} bar dump {Edu} 0 0 4 --watch --interval 0.1 | head -n 1'", Bound));
 
     [Fact]
     public void A_program_of_ones_own_does_the_same_by_the_library() =>

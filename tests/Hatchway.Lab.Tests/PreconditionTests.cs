@@ -57,10 +57,10 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         _host.Bind(Nvme, "nvme");
         try
         {
-            var message = AssertRefused("-s 4:0,passthru,0/6/0", $"{Nvme} is bound to the driver 'nvme', not to vfio-pci", "echo vfio-pci >");
+            var message = AssertRefused("-s 4:0,passthru,0/6/0", $"{Nvme} is bound to the driver 'nvme', not to vfio-pci", $"'hatchway host reserve {Nvme}'");
 
             // The command in the message does what it says.
-            _host.Check(message[(message.IndexOf('\'', message.IndexOf("vfio-pci: ", StringComparison.Ordinal)) + 1)..].TrimEnd('\''));
+            _host.Check($"PATH={Path.GetDirectoryName(Repository.Program)}:$PATH; {message[(message.IndexOf("vfio-pci: '", StringComparison.Ordinal) + 11)..].TrimEnd('\'')}");
             Assert.Equal("vfio-pci", _host.Check($"basename $(readlink /sys/bus/pci/devices/{Nvme}/driver)"));
         }
         finally

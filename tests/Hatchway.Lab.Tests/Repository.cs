@@ -50,6 +50,9 @@ internal static class Repository
     /// <summary>Makes a disk image that firmware starts Linux from.</summary>
     public static void MakeEfiDisk(string initrd, string path) => Ask("lab/guest", "efi-disk", initrd, path);
 
+    /// <summary>Makes a Debian package of the published program in a folder.</summary>
+    public static void MakePackage(string folder) => Ask("scripts/package-debian.sh", folder);
+
     private static string Ask(string program, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Path.Combine(Root, program), arguments) { RedirectStandardOutput = true })!;

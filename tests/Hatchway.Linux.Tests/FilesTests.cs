@@ -1,3 +1,5 @@
+using System.IO.Pipes;
+
 namespace Hatchway.Linux.Tests;
 
 public sealed class FilesTests : IDisposable
@@ -30,6 +32,38 @@ public sealed class FilesTests : IDisposable
         Assert.Equal(Errno.EIO, Assert.Throws<LinuxException>(() => registers.TryRead(0, 4, out _)).Errno);
         Assert.Equal(Errno.EIO, Assert.Throws<LinuxException>(() => registers.TryWrite(0, 4, 0)).Errno);
     }
+
+    [Fact]
+    public void A_pipe_whose_reader_is_gone_is_broken()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var writer = FileDescriptor.Borrow(pipe.SafePipeHandle);
+        Assert.False(writer.IsBroken);
+
+        pipe.ClientSafePipeHandle.Dispose();
+
+        Assert.True(writer.IsBroken);
+        Assert.False(writer.TryWrite("x"u8));
+    }
+
+    [Fact]
+    public void A_word_for_the_kernel_is_one_line_and_what_is_not_there_is_told()
+    {
+        var sysfs = new Sysfs(_folder.FullName);
+        File.WriteAllText(sysfs.PathOf("override"), "");
+
+        sysfs.Write("override", "vfio-pci");
+
+        Assert.Equal("vfio-pci\n", File.ReadAllText(sysfs.PathOf("override")));
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => sysfs.Write("none", "")).Errno);
+        Assert.False(sysfs.Exists("none"));
+    }
+
+    [Theory]
+    [InlineData("root", 0u)]
+    [InlineData("1234", 1234u)]
+    [InlineData("nobody-of-this-name", null)]
+    public void Users_are_known_by_name_and_by_number(string name, uint? number) => Assert.Equal(number, HostUser.NumberOf(name));
 
     [Fact]
     public void Epoll_names_the_file_that_is_ready()

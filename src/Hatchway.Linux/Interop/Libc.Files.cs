@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2).</summary>
+/// pwritev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), getpwnam(3).</summary>
 internal static unsafe partial class Libc
 {
     public const int O_RDONLY = 0;
+    public const int O_WRONLY = 1;
     public const int O_RDWR = 2;
     public const int O_NOCTTY = 0x100;
     public const int O_NONBLOCK = 0x800;
@@ -26,6 +27,7 @@ internal static unsafe partial class Libc
     public const uint MFD_CLOEXEC = 1;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
+    public const short POLLERR = 8;
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);
@@ -84,6 +86,12 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial long lseek(int fd, long offset, int whence);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chown(string path, uint owner, uint group);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial passwd* getpwnam(string name);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint getrandom(void* buffer, nuint length, uint flags);
 }
@@ -109,4 +117,14 @@ internal unsafe struct iovec
 {
     public void* iov_base;
     public nuint iov_len;
+}
+
+// pwd.h, as the GNU C library has it.
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct passwd
+{
+    public byte* pw_name;
+    public byte* pw_passwd;
+    public uint pw_uid;
+    public uint pw_gid;
 }

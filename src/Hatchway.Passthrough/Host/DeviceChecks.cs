@@ -29,6 +29,7 @@ public static class DeviceChecks
         Of("other buses", stopsRun: true, OtherBuses),
         Of("isolation", stopsRun: false, Isolation.Look),
         Of("reserved regions", stopsRun: false, ReservedRegions),
+        Of("in use", stopsRun: false, Rights.InUse),
         Of("rights", stopsRun: false, Rights.Look) with { OpensFiles = true },
         .. DeviceStateChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
         .. DeviceUseChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
@@ -75,18 +76,19 @@ public static class DeviceChecks
             ? Finding.Ok($"bound to {device.Driver}")
             : Finding.Problem(
                 $"{device.Address} is bound to {(device.Driver is { } driver ? $"the driver '{driver}'" : "no driver")}, not to vfio-pci",
-                BindCommand(device));
+                $"'hatchway host reserve {device.Address}'");
     }
+
+    /// <summary>Members of a function's group that the host uses; the function itself is none of them.</summary>
+    internal static IReadOnlyList<HostDevice> HostMembers(DeviceSubject subject, int group) => [.. subject.View.InGroup(group).Where(member =>
+        member.Address != subject.Address && !member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))];
 
     private static Finding? GroupMembers(DeviceSubject subject)
     {
         if (subject.Device!.IommuGroup is not { } group)
             return null;
         var members = subject.View.InGroup(group);
-        var inTheWay = members.Where(static member =>
-            !member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver)).ToList();
-        // The function's own driver is the check before's.
-        inTheWay.RemoveAll(member => member.Address == subject.Address);
+        var inTheWay = HostMembers(subject, group);
         if (inTheWay.Count == 0)
         {
             return Finding.Ok(members.Count == 1
@@ -94,10 +96,12 @@ public static class DeviceChecks
                 : $"shared with {Names(members.Where(member => member.Address != subject.Address))}, which the host does not use");
         }
         // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
-        var bridges = inTheWay.Exists(static member => member.IsBridge) ? "; a bridge is to have no driver, or pcieport" : "";
+        var bridges = inTheWay.Any(static member => member.IsBridge) ? "a bridge is to have no driver, or pcieport" : null;
+        var functions = inTheWay.Where(static member => !member.IsBridge).Select(static member => member.Address).ToList();
+        var reserve = functions.Count > 0 ? $"'hatchway host reserve {string.Join(' ', functions)}', since all of a group go to one guest" : null;
         return Finding.Problem(
             $"{subject.Address} shares IOMMU group {group} with {Names(inTheWay)}, which the host uses",
-            $"bind all of the group to vfio-pci, or none of it can be given away{bridges}");
+            string.Join("; ", ((string?[])[reserve, bridges]).OfType<string>()));
     }
 
     // A platform device, for one, that does DMA through the same IOMMU stream as the function. vfio-pci is no driver for it.
@@ -136,11 +140,4 @@ public static class DeviceChecks
 
     private static string Names(IEnumerable<HostDevice> members) => string.Join(", ", members.Select(static member =>
         member.Driver is { } driver ? $"{member.Address} ({driver})" : $"{member.Address}"));
-
-    private static string BindCommand(HostDevice device)
-    {
-        var unbind = device.Driver is null ? "" : $"echo {device.Address} > /sys/bus/pci/devices/{device.Address}/driver/unbind; ";
-        return $"'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/{device.Address}/driver_override; "
-            + $"{unbind}echo {device.Address} > /sys/bus/pci/drivers_probe'";
-    }
 }

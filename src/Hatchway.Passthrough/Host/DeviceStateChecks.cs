@@ -62,7 +62,9 @@ internal static class DeviceStateChecks
         var words = string.Join("; ", small.Select(static bar => $"{Name(bar)}: {bar.Parts[0].Reason}"));
         return small.TrueForAll(static bar => bar.Parts[0].Segment.Kind != SegmentKind.Trapped)
             ? Finding.Ok(words)
-            : Finding.Note($"{words}; trapped, each access an exit");
+            : Finding.Note(
+                $"{words}; trapped, each access an exit",
+                OwnPages.Shared(subject).Count > 0 ? $"'hatchway host reserve --own-page {subject.Address}'" : null);
     }
 
     private static Finding Rom(DeviceSubject subject)

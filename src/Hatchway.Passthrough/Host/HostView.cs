@@ -18,9 +18,11 @@ public readonly record struct HoldingProcess(int Id, string Name)
 /// <param name="sysfs">/sys.</param>
 /// <param name="proc">/proc.</param>
 /// <param name="dev">Where device files are.</param>
+/// <param name="udev">Where udev keeps what it knows of devices.</param>
 /// <remarks>A picture of one moment; for one thread. Reads only, and opens no device.</remarks>
-public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
+public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", string udev = "/run/udev/data")
 {
+    private const string DeviceFolder = "/dev/";
     private const string GroupFolder = "/dev/vfio/";
     private readonly Dictionary<string, string?> _procTexts = [];
     private readonly Dictionary<PciAddress, IReadOnlyList<PciResource>> _resources = [];
@@ -30,6 +32,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
     private Dictionary<int, List<HoldingProcess>>? _holders;
     private Dictionary<string, string>? _blockDevices;
     private Dictionary<string, string>? _networks;
+    private IReadOnlyList<HostMount>? _mounts;
 
     /// <summary>The running host.</summary>
     public HostView()
@@ -107,10 +110,46 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
         (_holders ??= FindHolders()).TryGetValue(group, out var holders) ? holders : [];
 
     /// <summary>Block devices that a function makes, as <c>nvme0n1p1</c>.</summary>
-    public IEnumerable<string> BlockDevices(PciAddress address) => Below(_blockDevices ??= Links("class/block"), address);
+    /// <remarks>Disks of an NVMe subsystem hang below none of its controllers, since several may lead to them
+    /// (drivers/nvme/host/multipath.c).</remarks>
+    public IEnumerable<string> BlockDevices(PciAddress address)
+    {
+        _blockDevices ??= Links("class/block");
+        var subsystems = sysfs.List("class/nvme-subsystem").Where(subsystem => sysfs.List($"{PathOf(address)}/nvme")
+            .Any(controller => sysfs.Exists($"class/nvme-subsystem/{subsystem}/{controller}")));
+        return Below(_blockDevices, address.ToString()).Concat(subsystems.SelectMany(subsystem => Below(_blockDevices, subsystem)));
+    }
 
     /// <summary>Network interfaces that a function makes.</summary>
-    public IEnumerable<string> Networks(PciAddress address) => Below(_networks ??= Links("class/net"), address);
+    public IEnumerable<string> Networks(PciAddress address) => Below(_networks ??= Links("class/net"), address.ToString());
+
+    /// <summary>Terminals of a function's, a serial port's, that are the kernel's console (Linux
+    /// Documentation/ABI/testing/sysfs-tty).</summary>
+    public IEnumerable<string> Consoles(PciAddress address) => (sysfs.TryReadText("class/tty/console/active") ?? "")
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        .Where(console => (sysfs.ReadLink($"class/tty/{console}") ?? "").Contains($"/{address}/", StringComparison.Ordinal));
+
+    /// <summary>What is mounted, as this process sees it.</summary>
+    internal IReadOnlyList<HostMount> Mounts => _mounts ??= HostMount.ParseAll(Proc("self/mountinfo") ?? "");
+
+    /// <summary>The kernel's name of a block device: <c>dm-0</c> of /dev/mapper/root.</summary>
+    internal string KernelNameOf(string file)
+    {
+        var path = file.StartsWith(DeviceFolder, StringComparison.Ordinal) ? DeviceFilePath(file[DeviceFolder.Length..]) : file;
+        return Path.GetFileName(new FileInfo(path).LinkTarget ?? path);
+    }
+
+    /// <summary>What udev has found out about a block device (its data base's lines that begin with E).</summary>
+    internal IReadOnlyDictionary<string, string> UdevProperties(string blockDevice)
+    {
+        var properties = new Dictionary<string, string>();
+        foreach (var line in (new Sysfs(udev).TryReadText($"b{sysfs.TryReadText($"class/block/{blockDevice}/dev")}") ?? "").Split('\n'))
+        {
+            if (line.StartsWith("E:", StringComparison.Ordinal) && line.IndexOf('=', StringComparison.Ordinal) is > 0 and var equals)
+                properties[line[2..equals]] = line[(equals + 1)..];
+        }
+        return properties;
+    }
 
     private List<HostDevice> FindDevices()
     {
@@ -132,8 +171,8 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev")
         return links;
     }
 
-    private static IEnumerable<string> Below(Dictionary<string, string> links, PciAddress address) =>
-        links.Where(link => link.Value.Contains($"/{address}/", StringComparison.Ordinal)).Select(static link => link.Key).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Below(Dictionary<string, string> links, string folder) =>
+        links.Where(link => link.Value.Contains($"/{folder}/", StringComparison.Ordinal)).Select(static link => link.Key).Order(StringComparer.Ordinal);
 
     private Dictionary<int, List<HoldingProcess>> FindHolders()
     {

@@ -5,18 +5,15 @@ namespace Hatchway.CommandLine;
 /// <summary>What <c>--help</c> answers.</summary>
 internal static class Help
 {
-    public const string Program =
-        """
+    /// <summary>Help for the program: all commands.</summary>
+    public static string Program =>
+        $"""
         Hatchway runs a guest on KVM with PCI devices of this host.
 
-        usage: hatchway run [options] NAME                  start a guest; so does the program under the name bhyve
-               hatchway run --help                          its options
-               hatchway -s help                             devices for a slot
-               hatchway -l help                             devices behind the lpc bridge
-               hatchway host list|show|check                devices that can be given away, and why others can't
-               hatchway config read|write                   a device's config space
-               hatchway bar read|write|dump                 a device's registers
-               hatchway --version
+        {Commands.Lines(Commands.All).TrimEnd('\n')}
+
+        hatchway COMMAND --help tells more of each; hatchway -s help lists devices for a slot, -l help those behind the lpc bridge.
+        hatchway --version tells the version. BDF is an address as 0000:00:06.0, 00:06.0 or 0/6/0.
         """;
 
     private const string RunHead =

@@ -51,14 +51,14 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         if (bus.Name != "0")
             throw new UserException($"{origin}: bus {bus.Name}: the guest has bus 0 only");
         if (!TryNumber(slot.Name, 31, out var number))
-            throw new UserException($"{origin}: slot {slot.Name}: a bus has slots 0 to 31");
+            throw new UserException($"{origin}: slot {slot.Name}: a bus has slots 0 to 31, without a zero before");
         return TryNumber(function.Name, 7, out functionNumber)
             ? number
-            : throw new UserException($"{origin}: function {function.Name}: a slot has functions 0 to 7");
+            : throw new UserException($"{origin}: function {function.Name}: a slot has functions 0 to 7, without a zero before");
     }
 
     private static bool TryNumber(string text, int most, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= most;
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= most && (text[0] != '0' || text.Length == 1);
 
     private static SlotEmulation Device(ConfigurationNode node)
     {

@@ -13,7 +13,7 @@ internal static class ConfigurationFile
         {
             lines = File.ReadAllLines(path);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new UserException($"-k {path}: can't be read: {failure.Message}");
         }

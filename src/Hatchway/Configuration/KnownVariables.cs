@@ -5,6 +5,10 @@ internal static class KnownVariables
 {
     private const string NoSmbios = "a guest has no SMBIOS tables to show it in";
     private const string FixedIdentity = "the bridge stays Intel's PIIX3";
+
+    /// <summary>The kind that bhyve's own dump names; its firmware reads it from a port that OVMF does not know.</summary>
+    public const string BhyveFwcfg = "bhyve";
+
     private const string NoDebugger = "there is no debug server: use the guest's own, as kgdb over a second serial port";
 
     // A star stands for a number. Null: it is done. Else why it changes nothing.
@@ -99,7 +103,7 @@ internal static class KnownVariables
         foreach (var (name, why) in RefusedTable)
         {
             // As in bhyve, a port of 0 is no server, and a device that is switched off is not there.
-            if (tree.Text(name) is not (null or "0" or "false"))
+            if (tree.Text(name) ?.ToUpperInvariant() is not (null or "0" or "FALSE" or "OFF" or "NO"))
                 throw new UserException($"{tree.Root.Origin(name)}: {why}");
         }
     }
@@ -112,15 +116,20 @@ internal static class KnownVariables
             if (setting.Origin is { } origin && Array.Find(Table, entry => Matches(entry.Pattern, setting.Name)).NoEffect is { } why)
                 yield return $"{origin}: without effect, {why}";
         }
+        if (tree.Text("lpc.fwcfg") == BhyveFwcfg)
+            yield return $"{tree.Root.Origin("lpc.fwcfg")}: without effect, firmware asks for the machine's description as on QEMU";
     }
 
     /// <summary>Names that mean nothing and that no other value refers to: slips of the pen.</summary>
     public static IEnumerable<Setting> Unknown(ConfigurationTree tree)
     {
         var used = tree.All.SelectMany(static setting => VariableReferences.In(setting.Value)).ToHashSet(StringComparer.Ordinal);
-        return tree.All.Where(setting => !setting.Name.StartsWith("pci.", StringComparison.Ordinal)
+        return tree.All.Where(setting => !IsOfSlot(setting.Name)
             && !Names.Any(pattern => Matches(pattern, setting.Name)) && !used.Contains(setting.Name));
     }
+
+    // What is below a slot is its device's, which knows its own.
+    private static bool IsOfSlot(string name) => name.Split('.') is ["pci", _, _, _, _, ..];
 
     /// <summary>True when a name is of a pattern's form: a star stands for a number.</summary>
     public static bool Matches(string pattern, string name)

@@ -10,46 +10,41 @@ namespace Hatchway.Control;
 /// sockets.</summary>
 internal static class ControlCommands
 {
-    /// <summary>The commands, for the help: what each does.</summary>
-    public static readonly IReadOnlyList<(string Name, string Usage, string Help)> Known =
-    [
-        ("ps", "ps [--json]", "list running guests"),
-        ("stop", "stop NAME...", "press a guest's power button and wait for its end"),
-        ("kill", "kill NAME...", "end a guest at once"),
-        ("pause", "pause NAME...", "let a guest's CPUs stand still"),
-        ("resume", "resume NAME...", "let them go on"),
-        ("stats", "stats NAME [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices"),
-    ];
-
     private static readonly Option Json = new("json", null, "print JSON");
-    private static readonly Option Help = new("help", null, "this text");
+
+    /// <summary>The commands, for the program's table.</summary>
+    public static readonly IReadOnlyList<Command> Known =
+    [
+        Of("ps", "[--json]", "list running guests", [Json]),
+        Of("stop", "NAME...", "press a guest's power button and wait for its end", []),
+        Of("kill", "NAME...", "end a guest at once", []),
+        Of("pause", "NAME...", "let a guest's CPUs stand still", []),
+        Of("resume", "NAME...", "let them go on", []),
+        Of("stats", "NAME... [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
+    ];
 
     // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
     private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs one of them.</summary>
-    /// <returns>Success, or an error when a guest of that name does not run.</returns>
-    public static ExitStatus Execute(string command, ReadOnlySpan<string> words)
+    private static Command Of(string name, string usage, string summary, Option[] options) => new(
+        name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest,
+        words => Execute(name, $"usage: hatchway {name} {usage}\n\nTo {summary}.", new Arguments(name, words, options)));
+
+    private static ExitStatus Execute(string command, string help, Arguments arguments)
     {
-        var (_, usage, help) = Known.First(known => known.Name == command);
-        // As getopt of the GNU library does: options may follow operands.
-        var sorted = words.ToArray().OrderBy(static word => !word.StartsWith("--", StringComparison.Ordinal)).ToArray();
-        var arguments = Getopt.Parse(command, sorted, command is "ps" or "stats" ? [Json, Help] : [Help]);
-        if (arguments.Options.Any(static given => given.Option == Help))
-        {
-            Console.Out.WriteLine($"usage: hatchway {usage}\n\nTo {help}.");
-            return ExitStatus.Rebooted;
-        }
-        var isJson = arguments.Options.Any(static given => given.Option == Json);
+        if (arguments.WantsHelp)
+            return Arguments.PrintHelp(help, command is "ps" or "stats" ? [Json] : []);
+        var isJson = arguments.Has(Json.Name);
         var folder = ControlFolder.OfUser()
             ?? throw new UserException("there is no XDG_RUNTIME_DIR to look for guests in: log in so that there is one, or run this as the guest's user");
         if (command == "ps")
+        {
+            arguments.NoMoreThan(0);
             return List(folder, new ControlClient(folder) { Bound = ListBound }, isJson);
+        }
         var client = new ControlClient(folder);
-        if (arguments.Operands.Count == 0)
-            throw new UserException($"which guest? Write hatchway {usage}; 'hatchway ps' lists them");
-        foreach (var name in arguments.Operands)
-            Ask(client, command, name, isJson);
+        for (var i = 0; i < Math.Max(1, arguments.Count); i++)
+            Ask(client, command, arguments.Operand(i, "a guest's name ('hatchway ps' lists them)"), isJson);
         return ExitStatus.Rebooted;
     }
 

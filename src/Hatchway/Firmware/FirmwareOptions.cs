@@ -30,8 +30,8 @@ internal sealed record FirmwareOptions
     public static FirmwareOptions? From(ConfigurationTree tree, bool hasKernel)
     {
         var root = tree.Root;
-        if (root.Text("lpc.fwcfg") is { } kind && kind != "qemu")
-            throw new UserException($"{root.Origin("lpc.fwcfg")}: '{kind}': there is qemu only, which is what OVMF reads");
+        if (root.Text("lpc.fwcfg") is not (null or "qemu" or KnownVariables.BhyveFwcfg))
+            throw new UserException($"{root.Origin("lpc.fwcfg")}: '{root.Text("lpc.fwcfg")}': there is qemu only, which is what OVMF reads");
         var items = root.Node("fwcfg").Children.Select(Item).ToArray();
         if (hasKernel)
             return CheckKernel(root, items);

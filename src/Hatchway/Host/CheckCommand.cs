@@ -17,10 +17,10 @@ internal static class CheckCommand
         Exit status: 0 nothing is in the way, 1 something is, 4 an error.
         """;
 
-    private static readonly Option[] Known =
+    public static readonly Option[] Known =
     [
         new("m", "SIZE", "memory of the guest that is meant, as 2G; 256M by default"),
-        HostCommand.Json,
+        HostOptions.Json,
     ];
 
     public static string Key(FindingLevel level) => level switch

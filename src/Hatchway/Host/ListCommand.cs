@@ -16,14 +16,14 @@ internal static class ListCommand
         Lists PCI functions and whether each can be given to a guest now. BARs are shown as number:size, 'io' marks I/O ports.
         """;
 
-    private static readonly Option[] Known =
+    public static readonly Option[] Known =
     [
         new("all", null, "bridges, too"),
         new("class", "CLASS", "only these: a code, as 02 or 0108, or a part of the class's name"),
         new("driver", "DRIVER", "only those bound to it; 'none' for those bound to no driver"),
         new("id", "VENDOR[:DEVICE]", "only these, in hexadecimal"),
-        HostCommand.File,
-        HostCommand.Json,
+        HostOptions.File,
+        HostOptions.Json,
     ];
 
     /// <summary>A function, and what checks found when it is one of this host.</summary>
@@ -37,7 +37,7 @@ internal static class ListCommand
         arguments.NoMoreThan(0);
         var view = arguments.Value("F") is null ? new HostView() : null;
         var functions = view is null
-            ? HostCommand.ReadDump(arguments.Value("F")!).Functions
+            ? HostOptions.ReadDump(arguments.Value("F")!).Functions
             : [.. view.Devices.Select(device => InspectedFunction.Of(view, device))];
         var ids = PciIds.Load(functions.Select(static function => (int)function.Device.Vendor).ToHashSet());
         var wanted = Filter(arguments, ids);

@@ -28,9 +28,9 @@ internal static class RegisterCommand
         write: root, or for a function bound to vfio-pci that to its group's file. VFIO resets a function when it is opened and closed.
         """;
 
-    private static readonly Option Width = new("width", "BYTES", "bytes of one access: 1, 2, 4 or 8; 4 by default");
+    public static readonly Option Width = new("width", "BYTES", "bytes of one access: 1, 2, 4 or 8; 4 by default");
 
-    private static readonly Option[] DumpOptions =
+    public static readonly Option[] DumpOptions =
     [
         Width,
         new("watch", null, "read again and again, and mark what has changed, until Ctrl-C"),
@@ -38,26 +38,18 @@ internal static class RegisterCommand
         new("count", "TIMES", "how often --watch reads"),
     ];
 
-    public static ExitStatus Config(ReadOnlySpan<string> words)
+    public static ExitStatus Config(AccessDirection direction, ReadOnlySpan<string> words)
     {
-        if (words is ["--help", ..])
-            return Arguments.PrintHelp(ConfigHelp, []);
-        var direction = Direction("config", words);
-        var arguments = new Arguments("config", words[1..], []);
+        var arguments = new Arguments("config", words, []);
         if (arguments.WantsHelp)
             return Arguments.PrintHelp(ConfigHelp, []);
         var (offset, width) = ConfigRegister(arguments.Operand(1, "an offset"));
         return Execute(direction, arguments, bar: null, offset, width, valueAt: 2);
     }
 
-    public static ExitStatus Bar(ReadOnlySpan<string> words)
+    public static ExitStatus Bar(AccessDirection direction, ReadOnlySpan<string> words)
     {
-        if (words is ["--help", ..])
-            return Arguments.PrintHelp(BarHelp, DumpOptions);
-        if (words is ["dump", .. var rest])
-            return Dump(new Arguments("bar", rest, DumpOptions));
-        var direction = Direction("bar", words);
-        var arguments = new Arguments("bar", words[1..], [Width]);
+        var arguments = new Arguments("bar", words, [Width]);
         if (arguments.WantsHelp)
             return Arguments.PrintHelp(BarHelp, DumpOptions);
         var offset = Arguments.Hexadecimal(arguments.Operand(2, "an offset"), "offset");
@@ -80,12 +72,14 @@ internal static class RegisterCommand
         return ExitStatus.Rebooted;
     }
 
-    private static ExitStatus Dump(Arguments arguments)
+    public static ExitStatus Dump(ReadOnlySpan<string> words)
     {
+        var arguments = new Arguments("bar", words, DumpOptions);
         if (arguments.WantsHelp)
             return Arguments.PrintHelp(BarHelp, DumpOptions);
         arguments.NoMoreThan(4);
         var (bar, width) = (BarOf(arguments), WidthOf(arguments));
+        var (interval, times) = (Interval(arguments.Value("interval")), Times(arguments.Value("count")));
         using var device = PciDevice.Open(arguments.Address(0));
         var offset = arguments.Count > 2 ? Arguments.Hexadecimal(arguments.Operand(2, "an offset"), "offset") : 0;
         var length = arguments.Count > 3 ? Arguments.Hexadecimal(arguments.Operand(3, "a length"), "length") : (ulong?)null;
@@ -95,17 +89,9 @@ internal static class RegisterCommand
             dump.Print(Console.Out);
             return ExitStatus.Rebooted;
         }
-        dump.Watch(Console.Out, Interval(arguments.Value("interval")), Times(arguments.Value("count")));
+        dump.Watch(interval, times);
         return ExitStatus.Rebooted;
     }
-
-    private static AccessDirection Direction(string command, ReadOnlySpan<string> words) => words switch
-    {
-        ["read", ..] => AccessDirection.Read,
-        ["write", ..] => AccessDirection.Write,
-        [] => throw new UserException($"{command}: read or write is wanted: 'hatchway {command} --help' tells how"),
-        _ => throw new UserException($"{command}: unknown command '{words[0]}': 'hatchway {command} --help' lists them"),
-    };
 
     private static (ulong Offset, AccessWidth Width) ConfigRegister(string text)
     {
@@ -139,7 +125,7 @@ internal static class RegisterCommand
 
     private static TimeSpan Interval(string? text) => text is null
         ? TimeSpan.FromSeconds(1)
-        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds <= 3600
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and <= 3600
             ? TimeSpan.FromSeconds(seconds)
             : throw new UserException($"--interval {text}: seconds are wanted, as 0.5, at most 3600");
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Hatchway.Linux;
 using Hatchway.Passthrough.Host;
 using Hatchway.Pci.Address;
@@ -38,8 +39,8 @@ internal sealed class RegisterDump
     }
 
     /// <summary>Reads again and again until a signal comes. A terminal shows all, with what has changed marked; else what has changed is
-    /// printed.</summary>
-    public void Watch(TextWriter output, TimeSpan interval, int? times)
+    /// printed. It ends, too, when nobody reads standard output any more, of which the runtime's own writer says nothing.</summary>
+    public void Watch(TimeSpan interval, int? times)
     {
         const string ClearAndHome = "\e[H\e[2J";
         const string Marked = "\e[7m";
@@ -52,6 +53,7 @@ internal sealed class RegisterDump
         for (var time = 0; times is null || time < times; time++)
         {
             var values = ReadAll();
+            using var output = new StringWriter();
             if (terminal)
                 output.Write(ClearAndHome);
             for (var line = _start; line < _end; line = NextLine(line))
@@ -68,9 +70,9 @@ internal sealed class RegisterDump
                 if (changed || terminal)
                     output.WriteLine(text);
             }
-            output.Flush();
             before = values;
-            if (time + 1 == times || stop.Wait(interval))
+            if (!FileDescriptor.StandardOutput.TryWrite(Encoding.UTF8.GetBytes(output.ToString())) || time + 1 == times || stop.Wait(interval)
+                || FileDescriptor.StandardOutput.IsBroken)
                 return;
         }
     }

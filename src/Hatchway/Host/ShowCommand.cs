@@ -22,7 +22,7 @@ internal static class ShowCommand
         trapped (each access an exit), handled (the guest's own in the device's place).
         """;
 
-    private static readonly Option[] Known = [HostCommand.File, HostCommand.Json];
+    public static readonly Option[] Known = [HostOptions.File, HostOptions.Json];
 
     public static ExitStatus Execute(ReadOnlySpan<string> words)
     {
@@ -50,7 +50,7 @@ internal static class ShowCommand
                 ? InspectedFunction.Of(view, device)
                 : throw new UserException(DeviceSubject.At(view, address).NotThere);
         }
-        return HostCommand.ReadDump(file!).Functions.FirstOrDefault(function => function.Device.Address == address)
+        return HostOptions.ReadDump(file!).Functions.FirstOrDefault(function => function.Device.Address == address)
             ?? throw new UserException($"-F {file}: {address} is not in it");
     }
 

@@ -26,6 +26,15 @@ internal sealed class StandardErrorLogger(LogLevel least) : ILogger
     {
         var bytes = Encoding.UTF8.GetBytes($"hatchway: {line}{(Console.IsErrorRedirected ? "\n" : "\r\n")}");
         lock (Gate)
-            StandardError.Write(bytes);
+        {
+            try
+            {
+                StandardError.Write(bytes);
+            }
+            catch (IOException)
+            {
+                // A full disk behind standard error is no reason for a guest to end, and there is nowhere left to say so.
+            }
+        }
     }
 }

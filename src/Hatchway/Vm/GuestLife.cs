@@ -55,10 +55,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                     continue;
                 }
                 if (statistics is not null)
-                {
-                    using var json = new Utf8JsonWriter(statistics, new JsonWriterOptions { Indented = true });
-                    Statistics.Write(json, machine, end, _clock.Elapsed);
-                }
+                    Write(statistics, machine, end);
                 return end;
             }
             finally
@@ -66,6 +63,19 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                 lock (_gate)
                     _machine = null;
             }
+        }
+    }
+
+    private void Write(Stream statistics, VirtualMachine machine, EndReason end)
+    {
+        try
+        {
+            using var json = new Utf8JsonWriter(statistics, new JsonWriterOptions { Indented = true });
+            Statistics.Write(json, machine, end, _clock.Elapsed);
+        }
+        catch (IOException failure)
+        {
+            throw new UserException($"--stats {_options.StatisticsFile}: can't be written: {failure.Message}");
         }
     }
 

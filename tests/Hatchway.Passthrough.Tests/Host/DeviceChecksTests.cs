@@ -103,7 +103,7 @@ public sealed class DeviceChecksTests : IDisposable
         AssertFinding("rights", FindingLevel.Problem, "ENXIO", "0000:05:00.0");
 
         _tree.WithProcess(4711, "qemu-system-x86", $"/dev/vfio/{Group}");
-        AssertFinding("rights", FindingLevel.Problem, "held open by qemu-system-x86 (4711)");
+        AssertFinding("in use", FindingLevel.Problem, "held open by qemu-system-x86 (4711)");
     }
 
     [Fact]
@@ -206,6 +206,48 @@ public sealed class DeviceChecksTests : IDisposable
     }
 
     [Fact]
+    public void A_file_system_of_several_devices_is_noticed_by_the_device_that_it_names_and_by_the_others()
+    {
+        _tree.WithClassDevice("block", "nvme0n1p2", Function).Text("class/block/nvme0n1p2/dev", "259:2")
+            .WithProc("self/mountinfo", "36 35 0:26 /@ / rw,noatime - btrfs /dev/nvme0n1p2 rw\n");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1p2 is mounted at /: the host runs from it");
+
+        _tree.WithProc("self/mountinfo", "36 35 0:26 /@ /srv rw - btrfs /dev/sda1 rw\n");
+        AssertFinding("file systems", FindingLevel.Ok, "nothing of nvme0n1p2 is mounted");
+
+        _tree.Folder("fs/btrfs/6c1b/devices/sda1").Folder("fs/btrfs/6c1b/devices/nvme0n1p2");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1p2 is mounted at /srv");
+
+        _tree.WithProc("self/mountinfo", "36 35 0:40 / / rw - bcachefs /dev/sda1:/dev/nvme0n1p2 rw\n");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1p2 is mounted at /");
+    }
+
+    [Fact]
+    public void A_pool_of_zfs_is_noticed_by_what_udev_has_read()
+    {
+        _tree.WithClassDevice("block", "nvme0n1p3", Function).Text("class/block/nvme0n1p3/dev", "259:3")
+            .WithProc("self/mountinfo", "36 35 0:30 / / rw - zfs rpool/ROOT/debian rw\n");
+        AssertFinding("file systems", FindingLevel.Ok, "nothing of nvme0n1p3 is mounted");
+
+        _tree.WithUdev("259:3", "ID_FS_TYPE=zfs_member", "ID_FS_LABEL=rpool");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1p3 is mounted at /");
+    }
+
+    [Fact]
+    public void A_disk_behind_nvme_multipath_is_noticed_and_so_is_swap_by_another_name()
+    {
+        const string Subsystem = "devices/virtual/nvme-subsystem/nvme-subsys0";
+        _tree.Folder($"{SysfsTree.PathOf(Function)}/nvme/nvme0").Folder($"{Subsystem}/nvme0n1").Folder($"{Subsystem}/nvme0")
+            .Folder("class/nvme-subsystem").Folder("class/block")
+            .Link("class/nvme-subsystem/nvme-subsys0", $"../../{Subsystem}").Link("class/block/nvme0n1", $"../../{Subsystem}/nvme0n1")
+            .Text("class/block/nvme0n1/dev", "259:1").WithProc("self/mountinfo", "36 35 259:1 / /home rw - ext4 /dev/nvme0n1 rw\n");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1 is mounted at /home");
+
+        _tree.WithProc("self/mountinfo", "").WithDeviceLink("mapper/swap", "../nvme0n1").WithProc("swaps", "Filename\n/dev/mapper/swap  partition 1\n");
+        AssertFinding("file systems", FindingLevel.Problem, "nvme0n1 is swapped to");
+    }
+
+    [Fact]
     public void A_network_that_is_up_is_a_problem_and_the_hosts_way_out_is_named()
     {
         AssertFinding("networks", FindingLevel.Ok, "no network");
@@ -221,8 +263,13 @@ public sealed class DeviceChecksTests : IDisposable
     }
 
     [Fact]
-    public void A_glance_opens_no_device_file() =>
+    public void A_glance_opens_no_device_file_and_sees_who_has_one_all_the_same()
+    {
         Assert.DoesNotContain(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Results, static result => result.Check == "rights");
+
+        _tree.WithProcess(4711, "hatchway", $"/dev/vfio/{Group}");
+        Assert.Equal("in use", Assert.Single(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Problems).Check);
+    }
 
     // A header with a PCI Express capability at 40h, and ACS at 100h.
     private static byte[] Express(byte type, bool withAcs)

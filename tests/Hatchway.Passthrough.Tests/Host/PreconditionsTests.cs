@@ -75,20 +75,18 @@ public sealed class PreconditionsTests : IDisposable
 
         Assert.Equal(
             "0000:3b:00.0 is bound to no driver, not to vfio-pci: "
-            + "'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/0000:3b:00.0/driver_override; "
-            + "echo 0000:3b:00.0 > /sys/bus/pci/drivers_probe'",
+            + "'hatchway host reserve 0000:3b:00.0'",
             Refusal());
     }
 
     [Fact]
-    public void A_function_with_another_driver_is_to_be_unbound_from_it_first()
+    public void A_function_with_another_driver_is_to_be_taken_from_it()
     {
         _tree.WithIommu().WithFunction(Function, "ixgbe", Group);
 
         Assert.Equal(
             "0000:3b:00.0 is bound to the driver 'ixgbe', not to vfio-pci: "
-            + "'modprobe vfio-pci; echo vfio-pci > /sys/bus/pci/devices/0000:3b:00.0/driver_override; "
-            + "echo 0000:3b:00.0 > /sys/bus/pci/devices/0000:3b:00.0/driver/unbind; echo 0000:3b:00.0 > /sys/bus/pci/drivers_probe'",
+            + "'hatchway host reserve 0000:3b:00.0'",
             Refusal());
     }
 
@@ -101,7 +99,7 @@ public sealed class PreconditionsTests : IDisposable
 
         Assert.Equal(
             "0000:3b:00.0 shares IOMMU group 17 with 0000:3b:00.1 (snd_hda_intel), 0000:3b:00.2 (xhci_hcd), which the host uses: "
-            + "bind all of the group to vfio-pci, or none of it can be given away",
+            + "'hatchway host reserve 0000:3b:00.1 0000:3b:00.2', since all of a group go to one guest",
             Refusal());
     }
 

@@ -25,11 +25,11 @@ internal sealed class SysfsTree : IDisposable
     public string Dev => Directory.CreateDirectory($"{_root}-dev").FullName;
 
     /// <summary>Looks at it afresh.</summary>
-    public HostView View => new(Sysfs, new Sysfs($"{_root}-proc"), Dev);
+    public HostView View => new(Sysfs, new Sysfs($"{_root}-proc"), Dev, $"{_root}-udev");
 
     public void Dispose()
     {
-        foreach (var folder in (string[])[_root, $"{_root}-dev", $"{_root}-proc"])
+        foreach (var folder in (string[])[_root, $"{_root}-dev", $"{_root}-proc", $"{_root}-udev"])
         {
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
@@ -121,6 +121,42 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
+    /// <summary>A driver gets a function that has none.</summary>
+    public void Bind(string address, string driver)
+    {
+        Folder($"bus/pci/drivers/{driver}");
+        Link($"{PathOf(address)}/driver", $"../../../bus/pci/drivers/{driver}");
+    }
+
+    /// <summary>A function's driver lets it go.</summary>
+    public void Unbind(string address) => Directory.Delete(At($"{PathOf(address)}/driver"));
+
+    /// <summary>A function is gone, and with it what it made.</summary>
+    public void Remove(string address)
+    {
+        var group = Sysfs.ReadLinkName($"{PathOf(address)}/iommu_group");
+        Directory.Delete(At($"kernel/iommu_groups/{group}/devices/{address}"));
+        Directory.Delete(At($"bus/pci/devices/{address}"));
+        Directory.Delete(At(PathOf(address)), recursive: true);
+    }
+
+    /// <summary>What udev keeps of a block device, by its number.</summary>
+    public SysfsTree WithUdev(string number, params string[] properties)
+    {
+        Directory.CreateDirectory($"{_root}-udev");
+        File.WriteAllLines($"{_root}-udev/b{number}", properties.Select(static property => $"E:{property}"));
+        return this;
+    }
+
+    /// <summary>A device file that is another name of one.</summary>
+    public SysfsTree WithDeviceLink(string name, string target)
+    {
+        var file = Path.Combine(Dev, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.CreateSymbolicLink(file, target);
+        return this;
+    }
+
     /// <summary>A device on another bus than PCI, in an IOMMU group.</summary>
     public SysfsTree WithForeign(string name, string bus, string? driver, int group)
     {
@@ -206,7 +242,12 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    private void Link(string path, string target) => File.CreateSymbolicLink(At(path), target);
+    /// <summary>A link.</summary>
+    public SysfsTree Link(string path, string target)
+    {
+        File.CreateSymbolicLink(At(path), target);
+        return this;
+    }
 
     private string At(string path) => Path.Combine(_root, path);
 }

@@ -78,7 +78,9 @@ public sealed class RunOptionsTests
     [InlineData("-s 1,lpc -l com2,tcp=::1:4000", "is no address", "[::1]:4000")]
     [InlineData("-s 1,lpc -l com1,stdio -l com2,stdio", "stdio is com1's already", "com2")]
     [InlineData("-l bootrom,OVMF.fd", "--kernel", "one of them")]
-    [InlineData("-l fwcfg,bhyve", "'bhyve'", "qemu only")]
+    [InlineData("-l fwcfg,coreboot", "'coreboot'", "qemu only")]
+    [InlineData("-o pci.0.03.0.device=hostbridge", "slot 03", "without a zero before")]
+    [InlineData("-o lpc.pc-testdev=on", "no debug and test device", "lpc.pc-testdev=on")]
     [InlineData("-f opt/name,string=text", "only firmware", "bootrom")]
     [InlineData("-s 4:0,nonsense", "unknown emulation 'nonsense'", "-s help")]
     [InlineData("-s 4:0", "no emulation", "-s help")]
@@ -124,6 +126,25 @@ public sealed class RunOptionsTests
         Assert.Contains(says, mistake.Message, StringComparison.Ordinal);
         Assert.Contains(alsoSays, mistake.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', mistake.Message);
+    }
+
+    [Fact]
+    public void What_bhyve_dumps_and_changes_nothing_here_is_taken_and_told_to_who_asks()
+    {
+        var options = Parse("-o", "lpc.fwcfg=bhyve", "-o", "lpc.pc-testdev=no", "--kernel", Kernel, "guest");
+
+        Assert.Contains("lpc.fwcfg=bhyve: without effect", Assert.Single(options.Notes, static note => note.Contains("fwcfg", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pci.3=1")]
+    [InlineData("pci.0.3.device=lpc")]
+    [InlineData("pci.0.3.0=lpc")]
+    public void A_name_below_pci_that_is_of_no_slots_device_is_told_to_be_unknown(string setting)
+    {
+        var options = Parse("-o", setting, "--kernel", Kernel, "guest");
+
+        Assert.Contains($"unknown variable {setting.Split('=')[0]}", Assert.Single(options.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,10 +1,9 @@
 using System.Globalization;
-using Hatchway.CommandLine;
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Host;
+namespace Hatchway.CommandLine;
 
-/// <summary>Options and operands of the commands for a host's devices, in any order.</summary>
+/// <summary>Options and operands of a command, in any order; run takes its options first, as bhyve.</summary>
 internal sealed class Arguments
 {
     /// <summary>The option that every command knows.</summary>
@@ -55,6 +54,13 @@ internal sealed class Arguments
         return PciAddress.TryParse(text, null, out var address)
             ? address
             : throw new UserException($"'{text}' is no PCI address: write it as 0000:00:06.0, or as bhyve does, 0/6/0");
+    }
+
+    /// <summary>All operands, each an address; at least one.</summary>
+    public IReadOnlyList<PciAddress> Addresses()
+    {
+        _ = Operand(0, "a PCI address");
+        return [.. Enumerable.Range(0, Count).Select(Address)];
     }
 
     /// <summary>A number as setpci and lspci have it: hexadecimal, with or without 0x.</summary>

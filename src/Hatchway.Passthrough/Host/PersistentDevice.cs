@@ -1,0 +1,106 @@
+using System.Globalization;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>A function that is to be taken from the host at each boot.</summary>
+/// <param name="Address">Where it was when it was reserved.</param>
+/// <param name="Vendor">Its vendor id then; null where the file has none, as when it was written by hand.</param>
+/// <param name="Device">Its device id then, likewise.</param>
+/// <param name="User">Who gets its group's file, or null.</param>
+/// <param name="OwnPage">Its BARs get pages of their own.</param>
+/// <remarks>
+/// <para>
+/// The file has the syntax of FreeBSD's loader.conf(5), and bhyve's variable: <c>pptdevs="6/0/0 2/1/0"</c>. What that can't say is in a second
+/// variable, which bhyve's reader keeps and nobody asks for: <c>hatchway_pptdevs="0000:06:00.0=1b36:0010,user=alice,own-page"</c>. What is not
+/// in the first is not taken.
+/// </para>
+/// </remarks>
+public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort? Device, string? User, bool OwnPage)
+{
+    private const string Addresses = "pptdevs";
+    private const string Details = "hatchway_pptdevs";
+    private const string UserKey = "user=";
+    private const string OwnPageKey = "own-page";
+
+    private const string Head =
+        """
+        # PCI functions that are taken from the host at each boot, for guests: written by 'hatchway host reserve --persist'.
+        # A function is taken only while it is the device that the second line says.
+        """;
+
+    private string DetailWord => string.Concat(
+        $"{Address}={Vendor:x4}:{Device:x4}", User is null ? "" : $",{UserKey}{User}", OwnPage ? $",{OwnPageKey}" : "");
+
+    // bhyve's notation has no domain.
+    private string BhyveAddress => Address.Domain != 0
+        ? Address.ToString()
+        : string.Create(CultureInfo.InvariantCulture, $"{Address.Bus}/{Address.Device}/{Address.Function}");
+
+    /// <summary>Reads a file's text.</summary>
+    /// <exception cref="FormatException">A word of it is no address.</exception>
+    public static IReadOnlyList<PersistentDevice> ParseAll(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var details = new Dictionary<PciAddress, string[]>();
+        foreach (var word in Words(text, Details))
+        {
+            var equals = word.IndexOf('=', StringComparison.Ordinal);
+            if (equals > 0)
+                details[PciAddress.Parse(word[..equals])] = word[(equals + 1)..].Split(',');
+        }
+        return [.. Words(text, Addresses).Select(static word => PciAddress.Parse(word)).Distinct()
+            .Select(address => Of(address, details.GetValueOrDefault(address) ?? []))];
+    }
+
+    /// <summary>The same text with other functions; its other lines stay.</summary>
+    public static string Replace(string text, IReadOnlyList<PersistentDevice> devices)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(devices);
+        var kept = text.Length == 0
+            ? Head.Split('\n')
+            : text.TrimEnd('\n').Split('\n').Where(static line => !IsOf(line, Addresses) && !IsOf(line, Details)).ToArray();
+        var known = devices.Where(static device => device.Vendor is not null);
+        return string.Join('\n', kept)
+            + $"\n{Addresses}=\"{string.Join(' ', devices.Select(static device => device.BhyveAddress))}\""
+            + $"\n{Details}=\"{string.Join(' ', known.Select(static device => device.DetailWord))}\"\n";
+    }
+
+    /// <summary>Why the function that is there now is not to be taken; null when it is the one that was meant.</summary>
+    public string? Objection(HostView view, string file)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        if (view.Find(Address) is not { } found)
+            return $"{Address}, which {file} names, is not there";
+        if (Vendor is null)
+            return $"{Address} is left alone, since {file} does not say which device it was: 'hatchway host reserve --persist {Address}'";
+        return (found.Vendor, found.Device) == (Vendor, Device)
+            ? null
+            : $"{Address} is left alone: it is {found.Vendor:x4}:{found.Device:x4} now, and was {Vendor:x4}:{Device:x4} when it was reserved; "
+                + $"'hatchway host list --id {Vendor:x4}:{Device:x4}' looks for that";
+    }
+
+    private static PersistentDevice Of(PciAddress address, string[] details)
+    {
+        ushort? vendor = null, device = null;
+        if (details is [var first, ..] && first.Split(':') is [var v, var d] && TryId(v, out var vendorId) && TryId(d, out var deviceId))
+            (vendor, device) = (vendorId, deviceId);
+        return new PersistentDevice(
+            address, vendor, device,
+            Array.Find(details, static word => word.StartsWith(UserKey, StringComparison.Ordinal))?[UserKey.Length..],
+            details.Contains(OwnPageKey));
+    }
+
+    private static bool TryId(string text, out ushort id) =>
+        ushort.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out id);
+
+    private static bool IsOf(string line, string name) => line.TrimStart().StartsWith($"{name}=", StringComparison.Ordinal);
+
+    // The last line of a name counts, as in loader.conf(5).
+    private static string[] Words(string text, string name)
+    {
+        var line = text.Split('\n').LastOrDefault(line => IsOf(line, name)) ?? "=";
+        return line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..].Split('#')[0].Split([' ', '\t', '"', '\r'], StringSplitOptions.RemoveEmptyEntries);
+    }
+}

@@ -1,0 +1,186 @@
+using System.Globalization;
+using Hatchway.Linux;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Passthrough.Host;
+
+/// <summary>How a function came to vfio-pci.</summary>
+/// <param name="Address">Which.</param>
+/// <param name="WasReserved">VFIO had it before.</param>
+/// <param name="FormerDriver">The driver it was taken from, or null.</param>
+public sealed record ReservedFunction(PciAddress Address, bool WasReserved, string? FormerDriver);
+
+/// <summary>Takes functions from the host's drivers for guests, and gives them back (Linux Documentation/ABI/testing/sysfs-bus-pci,
+/// <c>driver_override</c>).</summary>
+/// <param name="look">Looks at the host afresh.</param>
+/// <param name="controls">Changes it.</param>
+/// <remarks>For one thread. What fails is as it was before, or the message says what it is now.</remarks>
+public sealed class Reservation(Func<HostView> look, IHostControls controls)
+{
+    // What the file reads as when there is none (drivers/base/core.c, device_show_override before Linux 6.x: printf of a null).
+    private const string NoOverride = "(null)";
+    private static readonly string[] Modules = ["vfio_pci", "vfio_iommu_type1"];
+
+    /// <summary>Takes functions, all of them or none.</summary>
+    /// <param name="addresses">Which.</param>
+    /// <param name="force">Even when the host goes down with it.</param>
+    /// <exception cref="PassthroughException">One can't be taken, and none was.</exception>
+    public IReadOnlyList<ReservedFunction> Take(IReadOnlyList<PciAddress> addresses, bool force)
+    {
+        ArgumentNullException.ThrowIfNull(addresses);
+        var view = look();
+        foreach (var address in addresses)
+            CheckTakeable(DeviceSubject.At(view, address), force);
+        foreach (var module in Modules.Where(module => !view.Sysfs.Exists($"module/{module}")))
+            controls.LoadModule(module);
+        var taken = new List<ReservedFunction>();
+        foreach (var address in addresses.Distinct())
+        {
+            var device = view.Find(address)!;
+            if (!device.IsBoundToVfio)
+            {
+                try
+                {
+                    Rebind(view, device, HostDevice.VfioDriver);
+                }
+                catch (PassthroughException failure)
+                {
+                    throw new PassthroughException(failure.Message + UndoAll(taken), failure);
+                }
+            }
+            taken.Add(new ReservedFunction(address, device.IsBoundToVfio, device.IsBoundToVfio ? null : device.Driver));
+        }
+        return taken;
+    }
+
+    /// <summary>Gives a function back to the host's own driver.</summary>
+    /// <param name="address">Which.</param>
+    /// <param name="force">Even from a guest that has it.</param>
+    /// <returns>The driver that has it now; null when none has taken it.</returns>
+    /// <exception cref="PassthroughException">It can't be given back.</exception>
+    public string? GiveBack(PciAddress address, bool force)
+    {
+        var view = look();
+        var subject = Existing(view, address);
+        var device = subject.Device!;
+        if (!device.IsBoundToVfio)
+            return device.Driver;
+        if (!force && device.IommuGroup is { } group && view.Holders(group) is { Count: > 0 } holders)
+            throw new PassthroughException($"{address} is in use by {string.Join(", ", holders)}: end that first, or take it from there with --force");
+        Rebind(view, device, null);
+        var now = view.Find(address)!;
+        return now.IsBoundToVfio
+            ? throw new PassthroughException(
+                $"{address}: {now.Driver} has taken it again, since its id is in that driver's own list: remove it from 'ids=' of the module, or from new_id")
+            : now.Driver;
+    }
+
+    /// <summary>Makes a group's device file a user's.</summary>
+    /// <param name="address">A function of the group.</param>
+    /// <param name="user">The user's number.</param>
+    /// <returns>The file.</returns>
+    /// <exception cref="PassthroughException">There is no such file, or it can't be given.</exception>
+    public string GiveTo(PciAddress address, uint user)
+    {
+        var view = look();
+        if (view.Find(address)?.IommuGroup is not { } group)
+            throw new PassthroughException($"{address} has no IOMMU group, and so no device file to give");
+        var file = view.DeviceFilePath(string.Create(CultureInfo.InvariantCulture, $"vfio/{group}"));
+        controls.GiveFile(file, user);
+        return file;
+    }
+
+    /// <summary>Members of a function's group that keep it from a guest: the host's drivers have them.</summary>
+    public IReadOnlyList<HostDevice> InTheWay(PciAddress address)
+    {
+        var subject = DeviceSubject.At(look(), address);
+        return subject.Device?.IommuGroup is { } group ? DeviceChecks.HostMembers(subject, group) : [];
+    }
+
+    /// <summary>A function that is there, and no bridge.</summary>
+    internal static DeviceSubject Existing(HostView view, PciAddress address)
+    {
+        var subject = DeviceSubject.At(view, address);
+        foreach (var check in DeviceChecks.Identity)
+        {
+            if (check.Look(subject) is { Level: FindingLevel.Problem } problem)
+                throw new PassthroughException(problem.Line);
+        }
+        return subject;
+    }
+
+    private static void CheckTakeable(DeviceSubject subject, bool force)
+    {
+        if (!Existing(subject.View, subject.Address).Device!.IsBoundToVfio)
+            CheckLosses(subject, force);
+    }
+
+    /// <summary>The host does not go down with it, or shall.</summary>
+    internal static void CheckLosses(DeviceSubject subject, bool force)
+    {
+        if (!force && DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)
+            throw new PassthroughException($"{subject.Address} is not taken from the host: {string.Join("; ", losses)} (--force takes it all the same)");
+    }
+
+    // Puts a function under the driver that an override names, or without one under the kernel's own choice.
+    private void Rebind(HostView view, HostDevice device, string? driver)
+    {
+        var path = HostView.PathOf(device.Address);
+        var former = view.Text(device.Address, "driver_override") is { Length: > 0 } text and not NoOverride ? text : null;
+        var done = "";
+        try
+        {
+            controls.Write($"{path}/driver_override", driver ?? "");
+            done = "its driver_override is changed";
+            if (device.Driver is not null)
+                controls.Write($"{path}/driver/unbind", device.Address.ToString());
+            controls.Write("bus/pci/drivers_probe", device.Address.ToString());
+            if (driver is null || view.Find(device.Address)!.Driver == driver)
+                return;
+            throw new PassthroughException($"{driver} did not take it: 'dmesg' says why");
+        }
+        catch (Exception failure) when (failure is LinuxException or PassthroughException)
+        {
+            var state = done.Length == 0 ? "nothing was changed" : Undo(view, device, former);
+            var rights = failure is LinuxException { Errno: Errno.EACCES or Errno.EPERM } ? " (only root may do this)" : "";
+            throw new PassthroughException($"{device.Address}: {failure.Message}{rights}; {state}", failure);
+        }
+    }
+
+    private string Undo(HostView view, HostDevice device, string? formerOverride)
+    {
+        try
+        {
+            var path = HostView.PathOf(device.Address);
+            controls.Write($"{path}/driver_override", formerOverride ?? "");
+            if (device.Driver is not null && view.Find(device.Address)!.Driver is null)
+                controls.Write("bus/pci/drivers_probe", device.Address.ToString());
+        }
+        catch (LinuxException failure)
+        {
+            return $"to put it back failed, too ({failure.Message}): it has {Name(view.Find(device.Address)?.Driver)} now, before it had {Name(device.Driver)}";
+        }
+        var now = view.Find(device.Address)?.Driver;
+        return now == device.Driver ? "it is as it was" : $"it has {Name(now)} now, before it had {Name(device.Driver)}";
+    }
+
+    private string UndoAll(List<ReservedFunction> taken)
+    {
+        var said = "";
+        foreach (var function in taken.Where(static function => !function.WasReserved))
+        {
+            try
+            {
+                var now = GiveBack(function.Address, force: true);
+                said += now == function.FormerDriver ? $"; {function.Address} is given back, too" : $"; {function.Address} has {Name(now)} now, before it had {Name(function.FormerDriver)}";
+            }
+            catch (PassthroughException failure)
+            {
+                said += $"; {failure.Message}";
+            }
+        }
+        return said;
+    }
+
+    private static string Name(string? driver) => driver is null ? "no driver" : $"the driver '{driver}'";
+}

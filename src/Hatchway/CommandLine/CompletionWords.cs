@@ -1,0 +1,31 @@
+namespace Hatchway.CommandLine;
+
+/// <summary>What the completion of all shells has in common.</summary>
+internal static class CompletionWords
+{
+    /// <summary>First words, each with what it does.</summary>
+    public static IEnumerable<(string Word, string Summary)> First { get; } = Commands.All
+        .GroupBy(static command => command.Group)
+        .Select(static group => (group.Key, group.Count() == 1 ? group.First().Summary : string.Join(", ", group.Select(Second))));
+
+    /// <summary>First words that another one follows.</summary>
+    public static IEnumerable<string> Groups { get; } =
+        [.. Commands.All.Where(static command => command.Name != command.Group).Select(static command => command.Group).Distinct()];
+
+    /// <summary>The second word of a command that has two.</summary>
+    public static string Second(Command command) => command.Name[(command.Group.Length + 1)..];
+
+    /// <summary>A command's options with --help.</summary>
+    public static IEnumerable<Option> Options(Command command) =>
+        command.Options.Any(static option => option.Name == Arguments.Help.Name) ? command.Options : [.. command.Options, Arguments.Help];
+
+    /// <summary>A shell command that prints all words of a kind, a line each; null where the shell itself knows, or nobody does.</summary>
+    public static string? Source(WordKind kind) => kind switch
+    {
+        WordKind.Function => "command ls /sys/bus/pci/devices 2> /dev/null",
+        WordKind.User => "cut -d : -f 1 /etc/passwd",
+        WordKind.Guest => "find \"${XDG_RUNTIME_DIR:-/run}/hatchway\" /run/hatchway -name '*.sock' -printf '%f\\n' 2> /dev/null | sed 's/[.]sock$//' | sort -u",
+        WordKind.Shell => "printf '%s\\n' bash zsh fish",
+        _ => null,
+    };
+}

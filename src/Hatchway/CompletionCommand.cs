@@ -1,0 +1,34 @@
+using Hatchway.CommandLine;
+
+namespace Hatchway;
+
+/// <summary><c>hatchway completion</c>: what a shell reads to complete commands, options and their arguments.</summary>
+internal static class CompletionCommand
+{
+    private const string HelpText =
+        """
+        usage: hatchway completion bash|zsh|fish
+
+        Prints what lets a shell complete Hatchway's commands, options, PCI functions and guests:
+
+          bash   source <(hatchway completion bash)                              in ~/.bashrc
+          zsh    hatchway completion zsh > "${fpath[1]}/_hatchway"               once
+          fish   hatchway completion fish > ~/.config/fish/completions/hatchway.fish
+        """;
+
+    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    {
+        var arguments = new Arguments("completion", words, []);
+        if (arguments.WantsHelp)
+            return Arguments.PrintHelp(HelpText, []);
+        arguments.NoMoreThan(1);
+        Console.Out.Write(arguments.Operand(0, "a shell") switch
+        {
+            "bash" => BashCompletion.Script,
+            "zsh" => ZshCompletion.Script,
+            "fish" => FishCompletion.Script,
+            var shell => throw new UserException($"completion: no '{shell}': there are bash, zsh and fish"),
+        });
+        return ExitStatus.Rebooted;
+    }
+}

@@ -1,0 +1,29 @@
+using Hatchway.CommandLine;
+using Hatchway.Passthrough.Host;
+
+namespace Hatchway.Host;
+
+/// <summary>What the commands of <c>hatchway host</c> have in common.</summary>
+internal static class HostOptions
+{
+    public static readonly Option Json = new("json", null, "for programs: JSON");
+    public static readonly Option File = new("F", "FILE", "look at what 'lspci -xxxx' printed, instead of at this host");
+
+    /// <summary>Reads a dump; what is broken in it is told on standard error.</summary>
+    public static LspciDump ReadDump(string path)
+    {
+        string text;
+        try
+        {
+            text = path == "-" ? Console.In.ReadToEnd() : System.IO.File.ReadAllText(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UserException($"-F {path}: can't be read: {failure.Message}");
+        }
+        var dump = LspciDump.Parse(text);
+        foreach (var warning in dump.Warnings)
+            Logging.StandardErrorLogger.Write($"{path}: {warning}");
+        return dump;
+    }
+}

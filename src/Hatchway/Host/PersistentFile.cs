@@ -1,0 +1,61 @@
+using Hatchway.Passthrough.Host;
+
+namespace Hatchway.Host;
+
+/// <summary>The file of what is reserved at each boot.</summary>
+internal static class PersistentFile
+{
+    public const string FullName = "/etc/hatchway/pptdevs.conf";
+    private const string Unit = "systemd/system/hatchway-reserve.service";
+    private const string InitramfsHook = "/usr/share/initramfs-tools/hooks/hatchway";
+
+    /// <summary>What it says; nothing when it is not there.</summary>
+    public static IReadOnlyList<PersistentDevice> Read()
+    {
+        try
+        {
+            return PersistentDevice.ParseAll(Text());
+        }
+        catch (FormatException failure)
+        {
+            throw new UserException($"{FullName}: {failure.Message}");
+        }
+    }
+
+    /// <summary>Changes it, whole or not at all.</summary>
+    public static void Write(IReadOnlyList<PersistentDevice> devices)
+    {
+        try
+        {
+            var text = PersistentDevice.Replace(Text(), devices);
+            Directory.CreateDirectory(Path.GetDirectoryName(FullName)!);
+            File.WriteAllText($"{FullName}.new", text);
+            File.Move($"{FullName}.new", FullName, overwrite: true);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{FullName} can't be written: {failure.Message}");
+        }
+    }
+
+    /// <summary>What is to be done by hand for the file to be heeded.</summary>
+    public static IEnumerable<string> Reminders()
+    {
+        if (!((string[])["/etc", "/lib", "/usr/lib"]).Any(static folder => File.Exists(Path.Combine(folder, Unit))))
+            yield return $"nothing of this host reads {FullName} at boot: install hatchway-reserve.service, of the Debian package";
+        if (File.Exists(InitramfsHook))
+            yield return "where the initramfs loads a driver for it, 'update-initramfs -u' has it reserved there, too";
+    }
+
+    private static string Text()
+    {
+        try
+        {
+            return File.Exists(FullName) ? File.ReadAllText(FullName) : "";
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{FullName} can't be read: {failure.Message}");
+        }
+    }
+}

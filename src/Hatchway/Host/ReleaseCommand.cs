@@ -1,0 +1,65 @@
+using Hatchway.CommandLine;
+using Hatchway.Passthrough.Host;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Host;
+
+/// <summary><c>hatchway host release</c>: gives functions back to the host's drivers.</summary>
+internal static class ReleaseCommand
+{
+    private const string Name = "host release";
+
+    private const string HelpText =
+        """
+        usage: hatchway host release [options] BDF...
+
+        Gives PCI functions back to the host: each goes to the driver that the kernel has for it, if that is loaded.
+        """;
+
+    public static readonly Option[] Known =
+    [
+        new("persist", null, "do not take it at the next boots"),
+        new("force", null, "take it from a guest that has it"),
+    ];
+
+    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    {
+        var arguments = new Arguments(Name, words, Known);
+        if (arguments.WantsHelp)
+            return Arguments.PrintHelp(HelpText, Known);
+        var addresses = arguments.Addresses();
+        var reservation = new Reservation(static () => new HostView(), new HostControls());
+        foreach (var address in addresses)
+        {
+            var wasReserved = new HostView().Find(address) is { IsBoundToVfio: true };
+            var driver = reservation.GiveBack(address, arguments.Has("force"));
+            Console.Out.WriteLine((wasReserved, driver) switch
+            {
+                (false, null) => $"{address} is not reserved, and has no driver",
+                (false, _) => $"{address} is not reserved, {driver} has it",
+                (true, null) => $"{address} is released; no driver of the host has taken it",
+                (true, _) => $"{address} is released, {driver} has it",
+            });
+        }
+        Forget(addresses, arguments.Has("persist"));
+        return ExitStatus.Rebooted;
+    }
+
+    private static void Forget(IReadOnlyList<PciAddress> addresses, bool persist)
+    {
+        var devices = PersistentFile.Read();
+        var stay = devices.Where(device => !addresses.Contains(device.Address)).ToList();
+        if (stay.Count == devices.Count)
+            return;
+        var named = string.Join(", ", addresses.Where(address => devices.Any(device => device.Address == address)));
+        if (!persist)
+        {
+            Console.Out.WriteLine($"{PersistentFile.FullName} has {named} still, for the next boot: --persist takes it out");
+            return;
+        }
+        PersistentFile.Write(stay);
+        Console.Out.WriteLine($"{PersistentFile.FullName} has {named} no more");
+        foreach (var reminder in PersistentFile.Reminders())
+            Console.Out.WriteLine(reminder);
+    }
+}

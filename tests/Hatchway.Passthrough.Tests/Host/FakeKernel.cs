@@ -1,0 +1,70 @@
+using Hatchway.Linux;
+using Hatchway.Passthrough.Host;
+
+namespace Hatchway.Passthrough.Tests.Host;
+
+/// <summary>What the kernel does with a word in sysfs, done to a <see cref="SysfsTree"/>: overrides, unbinding, probing.</summary>
+internal sealed class FakeKernel(SysfsTree tree) : IHostControls
+{
+    /// <summary>The driver that has each function's id in its table, for functions not named here: none.</summary>
+    public Dictionary<string, string> Natives { get; } = [];
+
+    /// <summary>All that was asked, in order.</summary>
+    public List<string> Log { get; } = [];
+
+    /// <summary>Writes to a file that ends so are refused.</summary>
+    public string? Refuses { get; set; }
+
+    /// <summary>What is found by a rescan.</summary>
+    public Action? Found { get; set; }
+
+    /// <summary>This function no driver takes.</summary>
+    public string? Unwilling { get; set; }
+
+    public void Write(string path, string text)
+    {
+        Log.Add($"{path} {text}".TrimEnd());
+        if (Refuses is not null && path.EndsWith(Refuses, StringComparison.Ordinal))
+            throw new LinuxException($"write '{text}' to {path}", Errno.EIO);
+        var parts = path.Split('/');
+        switch (parts[^1])
+        {
+            case "driver_override":
+                tree.WithText(parts[^2], parts[^1], text.Length == 0 ? "(null)" : text);
+                break;
+            case "unbind":
+                tree.Unbind(text);
+                break;
+            case "drivers_probe":
+                Probe(text);
+                break;
+            case "remove":
+                tree.Remove(parts[^2]);
+                break;
+            case "rescan":
+                Found?.Invoke();
+                break;
+            case "resource_alignment":
+                tree.Text(path, text);
+                break;
+            default:
+                throw new InvalidOperationException(path);
+        }
+    }
+
+    public void LoadModule(string name)
+    {
+        Log.Add($"modprobe {name}");
+        tree.Folder($"module/{name}");
+    }
+
+    public void GiveFile(string path, uint user) => Log.Add($"chown {user} {Path.GetFileName(path)}");
+
+    private void Probe(string address)
+    {
+        var named = tree.Sysfs.TryReadText($"{SysfsTree.PathOf(address)}/driver_override");
+        var driver = named is null or "(null)" ? Natives.GetValueOrDefault(address) : named;
+        if (driver is not null && address != Unwilling)
+            tree.Bind(address, driver);
+    }
+}
