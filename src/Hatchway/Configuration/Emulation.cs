@@ -36,7 +36,8 @@ internal sealed record Emulation(
             "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
             [.. BlockVariables, "ser", "threads", "ring"], null),
         new(
-            "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network interface", DeviceConf.Network, NetworkVariables, NotYet),
+            "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network card on a tap of this host; queues=N", DeviceConf.Network,
+            ["backend", "type", "mac", "mtu", "queues", "ring", "bootindex"], null),
         new("virtio-rnd", "virtio-rnd", "-", "source of random numbers", static conf => conf.Pairs(), ["ring"], null),
         new(
             "virtio-console", "virtio-console", "name=path[,name=path]...", "character devices on sockets", DeviceConf.Console,

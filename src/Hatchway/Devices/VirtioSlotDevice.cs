@@ -15,11 +15,14 @@ namespace Hatchway.Devices;
 /// <summary>A virtio device at its place on the guest's bus, with threads of its own.</summary>
 /// <remarks>
 /// A queue's doorbell is an eventfd, which KVM signals when the guest writes there: no vCPU leaves the guest. Each worker waits for all
-/// doorbells and the wish to stop, and one doorbell wakes one of them, or few.
+/// doorbells of its queues, what comes for them, and the wish to stop; a doorbell that is several workers' wakes one of them, or few.
 /// </remarks>
 internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 {
     private const int StopToken = -1;
+
+    // Behind a queue's number: it is not the doorbell that is meant.
+    private const int InputToken = 1 << 16;
 
     private readonly KvmVm _vm;
     private readonly Action<string> _failed;
@@ -27,20 +30,24 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     private readonly EventFd[] _doorbells;
     private readonly EventFd _stop = EventFd.Create();
     private readonly VirtioFunction _function;
-    private readonly IDisposable? _storage;
+    private readonly IVirtioDevice _device;
+    private readonly IDisposable? _backend;
+    private readonly Epoll[] _waits;
     private readonly Thread[] _threads;
     private bool _isDisposed;
 
     /// <param name="parts">What it is made of.</param>
     /// <param name="device">What it is.</param>
-    /// <param name="storage">Disposed after the last request.</param>
-    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage)
+    /// <param name="inputs">Files that are readable when something has come for a queue.</param>
+    /// <param name="backend">Disposed after the last request.</param>
+    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IReadOnlyList<(int Queue, FileDescriptor File)> inputs, IDisposable? backend)
     {
         _vm = parts.Vm;
         _failed = parts.Failed;
-        _storage = storage;
+        _device = device;
+        _backend = backend;
         Line = parts.Line;
-        Name = parts.Name;
+        (Name, Model) = (parts.Name, parts.Model);
         _messages = new SoftwareMessageInterrupts(parts.Name, VirtioFunction.VectorsOf(device), parts.Vm, parts.Routes, parts.Log);
         _doorbells = new EventFd[device.QueueSizes.Count];
         for (var i = 0; i < _doorbells.Length; i++)
@@ -49,6 +56,10 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
         Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
         Guest.SetInterruptLine(parts.InterruptLine);
+        // Before the guest runs: it may detach a file that is an input, and such a one can't be waited for any more (tun_chr_poll).
+        _waits = new Epoll[device.Workers];
+        for (var i = 0; i < _waits.Length; i++)
+            _waits[i] = MakeWait(i, inputs);
         _threads = new Thread[device.Workers];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -60,6 +71,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 
     /// <summary>What a device needs of the machine.</summary>
     /// <param name="Name">For people.</param>
+    /// <param name="Model">As the user knows it.</param>
     /// <param name="Vm">The VM.</param>
     /// <param name="Routes">Its interrupt routes.</param>
     /// <param name="Ram">Its RAM.</param>
@@ -72,6 +84,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     /// <param name="Log">Where limitations are told.</param>
     public sealed record Parts(
         string Name,
+        string Model,
         KvmVm Vm,
         InterruptRoutes Routes,
         IGuestMemory Ram,
@@ -85,6 +98,15 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 
     /// <summary>For people.</summary>
     public string Name { get; }
+
+    /// <summary>As the user knows it: virtio-blk.</summary>
+    public string Model { get; }
+
+    /// <summary>What it counts, by name. Any thread.</summary>
+    public IReadOnlyList<(string Name, long Value)> Counters => _device.Counters;
+
+    /// <summary>Of each queue: buffers given back, and interrupts raised for them. Any thread.</summary>
+    public IEnumerable<(long Buffers, long Interrupts)> Queues => Enumerable.Range(0, _doorbells.Length).Select(_function.Counted);
 
     /// <summary>What the guest sees.</summary>
     public AssignedFunction Guest { get; }
@@ -124,29 +146,48 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         _messages.Dispose();
         foreach (var doorbell in _doorbells)
             doorbell.Dispose();
+        foreach (var wait in _waits)
+            wait.Dispose();
         _stop.Dispose();
-        _storage?.Dispose();
+        _backend?.Dispose();
+    }
+
+    private Epoll MakeWait(int worker, IReadOnlyList<(int Queue, FileDescriptor File)> inputs)
+    {
+        var wait = Epoll.Create();
+        wait.TryAdd(_stop, StopToken);
+        for (var queue = 0; queue < _doorbells.Length; queue++)
+        {
+            if (_device.WorkerOf(queue) is not { } only)
+                wait.TryAdd(_doorbells[queue], queue, exclusive: true);
+            else if (only == worker)
+                wait.TryAdd(_doorbells[queue], queue);
+        }
+        // What the guest has no buffers for is left there, and is not to wake anyone over and over.
+        foreach (var (queue, file) in inputs)
+        {
+            if (_device.WorkerOf(queue) == worker)
+                wait.TryAdd(file, queue | InputToken, edge: true);
+        }
+        return wait;
     }
 
     private void Work(int worker)
     {
         try
         {
-            using var epoll = Epoll.Create();
-            epoll.TryAdd(_stop, StopToken);
-            for (var i = 0; i < _doorbells.Length; i++)
-                epoll.TryAdd(_doorbells[i], i, exclusive: true);
+            var wait = _waits[worker];
             Span<int> tokens = stackalloc int[8];
             while (true)
             {
-                var count = epoll.Wait(tokens, Timeout.InfiniteTimeSpan);
+                var count = wait.Wait(tokens, Timeout.InfiniteTimeSpan);
                 foreach (var token in tokens[..count])
                 {
                     if (token == StopToken)
                         return;
                     // Another worker may have been quicker.
-                    if (_doorbells[token].Take() > 0)
-                        _function.Serve(token, worker);
+                    if ((token & InputToken) != 0 || _doorbells[token].Take() > 0)
+                        _function.Serve(token & ~InputToken, worker);
                 }
             }
         }

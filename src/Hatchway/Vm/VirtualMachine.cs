@@ -76,6 +76,7 @@ internal sealed class VirtualMachine : IDisposable
             if (space is not null)
                 AddPassthru(options, hosts, space, routes, log);
             var software = Own(new SoftwareDevices(options, _pc, Vm, routes, ram, _end, log));
+            Software = software.All;
             if (firmware is null)
                 PlaceBars(layout, software, log);
             // After the devices, so that it ends before they go.
@@ -105,6 +106,9 @@ internal sealed class VirtualMachine : IDisposable
 
     /// <summary>The host's functions in it.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
+
+    /// <summary>The devices in software that have a slot.</summary>
+    public IReadOnlyList<VirtioSlotDevice> Software { get; }
 
     /// <summary>Presses the power button. Any thread.</summary>
     public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();

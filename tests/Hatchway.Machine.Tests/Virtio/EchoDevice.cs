@@ -20,7 +20,13 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
 
     public int Workers => workers;
 
+    public IReadOnlyList<(string Name, long Value)> Counters => [];
+
     public int Handled { get; private set; }
+
+    public int? WorkerOf(int queue) => null;
+
+    public IBufferFiller? FillerOf(int queue) => null;
 
     public ulong ReadConfiguration(int offset, AccessWidth width) => (0x1234_5678ul >> (8 * offset)) & width.AllOnes();
 
