@@ -64,13 +64,20 @@ internal sealed class SoftwareDevices : IDisposable
             device.Dispose();
     }
 
-    private static VirtioSlotDevice Make(
-        string guest, SlotOption place, DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts) => slot.Model switch
+    private static VirtioSlotDevice Make(string guest, SlotOption place, DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
-        "virtio-rnd" => new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), new KernelEntropy()), [], null),
-        "virtio-net" => MakeNetwork(guest, place, slot, ram, parts),
-        _ => MakeDisk(slot, ram, parts),
-    };
+        switch (slot.Model)
+        {
+            case "virtio-rnd":
+                return new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), new KernelEntropy()), [], null);
+            case "virtio-net":
+                return MakeNetwork(guest, place, slot, ram, parts);
+            case "virtio-console":
+                return MakeConsole(slot, ram, parts);
+            default:
+                return MakeDisk(slot, ram, parts);
+        }
+    }
 
     private static VirtioSlotDevice MakeNetwork(string guest, SlotOption place, DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
@@ -84,6 +91,21 @@ internal sealed class SoftwareDevices : IDisposable
         catch
         {
             tap.Dispose();
+            throw;
+        }
+    }
+
+    private static VirtioSlotDevice MakeConsole(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    {
+        var sockets = new ConsoleSockets(VirtioConsolePort.From(slot.Settings));
+        try
+        {
+            var device = new VirtioConsole(new QueueMemory(ram), sockets.Ports, sockets.Tell);
+            return new VirtioSlotDevice(parts, device, sockets.Inputs, sockets);
+        }
+        catch
+        {
+            sockets.Dispose();
             throw;
         }
     }

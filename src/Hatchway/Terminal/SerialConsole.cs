@@ -42,14 +42,14 @@ internal sealed class SerialConsole : ISerialPeer
 
     public void SignalRoom() => _feed.SignalRoom();
 
-    public void Start(Uart16550 port) => _feed.Start("console", port, ReadInput);
+    public void Start(ICharacterInput port) => _feed.Start("console", port, ReadInput);
 
-    public void Write(byte value)
+    public void Write(ReadOnlySpan<byte> bytes)
     {
         if (_owned is null)
-            _output.TryWrite([value]);
+            _output.TryWrite(bytes);
         else
-            _output.WriteWithoutWaiting([value]);
+            _output.WriteWithoutWaiting(bytes);
     }
 
     public void Dispose()

@@ -16,7 +16,7 @@ internal static class SerialPeers
         switch (port.Backend)
         {
             case TcpServer tcp:
-                return new TcpConsole(tcp.Address, port.Origin);
+                return SocketConsole.AtAddress(tcp.Address, port.Origin);
             case TerminalPath(var path):
                 return SerialConsole.OnTerminal(OpenTerminal(path, port.Origin));
             case PseudoTerminalBackend:

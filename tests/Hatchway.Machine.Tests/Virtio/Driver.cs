@@ -15,6 +15,7 @@ internal sealed record DriverOptions(
 internal sealed class Driver : IDisposable
 {
     public const ulong Bar = 0xC000_0000;
+    private const ulong MoreRings = 0x8_0000;
     public const byte Acknowledge = 1;
     public const byte HasDriver = 2;
     public const byte DriverOk = 4;
@@ -78,8 +79,11 @@ internal sealed class Driver : IDisposable
 
     public void SetCommon(int at, AccessWidth width, ulong value) => Window.Write(At(1) + (uint)at, width, value);
 
+    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their numbers: split ones without indirect tables.</summary>
+    public Dictionary<int, SplitDriver> More { get; } = [];
+
     /// <summary>Brings the device to DRIVER_OK (§3.1.1), with vector 1 for its queue and vector 0 for the configuration.</summary>
-    public void Start(DriverOptions options, ulong deviceFeatures = 0)
+    public void Start(DriverOptions options, ulong deviceFeatures = 0, params ReadOnlySpan<ushort> more)
     {
         Status = 0;
         Assert.Equal(0, Status);
@@ -93,6 +97,14 @@ internal sealed class Driver : IDisposable
         Assert.Equal(FeaturesOk, Status & FeaturesOk);
         _queue = options.Queue;
         SetUpQueue(_queue, options.QueueSize, DriverRing.Descriptors, DriverRing.Driver, DriverRing.Device);
+        More.Clear();
+        foreach (var queue in more)
+        {
+            var start = MoreRings + ((ulong)More.Count * 0x8000);
+            Memory.Slice(start, 0x8000).Clear();
+            More.Add(queue, new SplitDriver(Memory, options.QueueSize, start));
+            SetUpQueue(queue, options.QueueSize, start + DriverRing.Descriptors, start + DriverRing.Driver, start + DriverRing.Device);
+        }
         Status |= DriverOk;
         Host.Rung.Clear();
     }
@@ -125,6 +137,13 @@ internal sealed class Driver : IDisposable
     public void Notify()
     {
         Window.Write(At(2) + (4ul * _queue), AccessWidth.Word, _queue);
+        Serve();
+    }
+
+    /// <summary>Notifies of another queue.</summary>
+    public void Notify(int queue)
+    {
+        Window.Write(At(2) + (4ul * (uint)queue), AccessWidth.Word, (uint)queue);
         Serve();
     }
 

@@ -106,6 +106,30 @@ public sealed class VirtioOptionsTests
         // md5 -s 2-0-linuxguest
         Assert.Equal([0x00, 0xA0, 0x98, 0xD2, 0x16, 0x22], VirtioNetOptions.DefaultMac(2, 0, "linuxguest"));
 
+    [Fact]
+    public void A_console_has_ports_with_names_and_sockets_in_their_order()
+    {
+        var ports = VirtioConsolePort.From(Node(
+            ("port.10.name", "log"), ("port.10.path", "/run/log"), ("port.9.name", "agent"), ("port.9.path", "/run/agent")));
+
+        Assert.Equal([("agent", "/run/agent"), ("log", "/run/log")], ports.Select(static port => (port.Name, port.Path)));
+    }
+
+    [Theory]
+    [InlineData("needs a port")]
+    [InlineData("needs a name", "path=/a")]
+    [InlineData("needs a socket", "name=a")]
+    [InlineData("differ in name and path", "name=a path=/a", "name=a path=/b")]
+    [InlineData("differ in name and path", "name=a path=/a", "name=b path=/a")]
+    [InlineData("1 to 64 letters", "name=0123456789012345678901234567890123456789012345678901234567890123456789 path=/a")]
+    public void A_mistake_of_a_console_is_named(string message, params string[] ports)
+    {
+        var settings = ports.SelectMany(static (port, i) => port.Split(' ').Select(setting =>
+            ($"port.{i}.{setting.Split('=')[0]}", setting.Split('=')[1]))).ToArray();
+
+        Assert.Contains(message, Assert.Throws<UserException>(() => VirtioConsolePort.From(Node(settings))).Message, StringComparison.Ordinal);
+    }
+
     private static ConfigurationNode Node(params (string Name, string Value)[] settings)
     {
         var tree = ConfigurationTree.WithDefaults();
