@@ -38,7 +38,7 @@ internal static class Program
                 return Print(Help.Program);
             case ["run", .. var rest]:
                 return Run(rest);
-            case ["ps" or "stop" or "kill" or "pause" or "resume" or "stats", .. var rest]:
+            case ["ps" or "stop" or "kill" or "pause" or "resume" or "console" or "stats", .. var rest]:
                 return ControlCommands.Execute(args[0], rest);
             case ["host", .. var rest]:
                 return HostCommand.Execute(rest);

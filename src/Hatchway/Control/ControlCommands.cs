@@ -6,7 +6,7 @@ using Hatchway.Logging;
 
 namespace Hatchway.Control;
 
-/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c> and <c>stats</c>: running guests, asked over their control
+/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c>, <c>console</c> and <c>stats</c>: running guests, asked over their control
 /// sockets.</summary>
 internal static class ControlCommands
 {
@@ -18,6 +18,7 @@ internal static class ControlCommands
         ("kill", "kill NAME...", "end a guest at once"),
         ("pause", "pause NAME...", "let a guest's CPUs stand still"),
         ("resume", "resume NAME...", "let them go on"),
+        ("console", "console NAME", "use a guest's com1 on this terminal; Ctrl-A x leaves it, and the guest goes on"),
         ("stats", "stats NAME [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices"),
     ];
 
@@ -59,6 +60,12 @@ internal static class ControlCommands
         {
             if (!client.TryEnd(name, command))
                 throw Unknown(name);
+            return;
+        }
+        if (command == "console")
+        {
+            using var connection = client.TryAttach(name) ?? throw Unknown(name);
+            ConsoleCommand.Join(connection);
             return;
         }
         var answer = client.TryAsk(name, command) ?? throw Unknown(name);
