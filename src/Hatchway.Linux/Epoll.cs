@@ -2,11 +2,12 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>Waits for the first of several files to become readable (epoll(7)), level-triggered.</summary>
+/// <summary>Waits for the first of several files to become readable (epoll(7)).</summary>
 /// <remarks>One thread waits; any thread adds and removes.</remarks>
 public sealed class Epoll : FileDescriptor
 {
     private const uint EPOLLIN = 1;
+    private const uint EPOLLET = 1u << 31;
     private const uint EPOLLEXCLUSIVE = 1u << 28;
 
     private Epoll(int fd)
@@ -22,14 +23,16 @@ public sealed class Epoll : FileDescriptor
     /// <param name="file">A pipe, terminal, socket or eventfd.</param>
     /// <param name="token">What <see cref="Wait"/> calls it.</param>
     /// <param name="exclusive">Of several that watch the file alike, not all are woken by one event, but at least one.</param>
+    /// <param name="edge">It is told once for what comes, and not again for what is left.</param>
     /// <returns>False for a regular file, which is always readable and can't be watched.</returns>
     /// <exception cref="LinuxException">It is watched already, or a limit is reached.</exception>
-    public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false)
+    public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false, bool edge = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         using var use = Use();
         using var watched = file.Use();
-        var entry = new epoll_event { events = exclusive ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN, data = (uint)token };
+        var events = EPOLLIN | (exclusive ? EPOLLEXCLUSIVE : 0) | (edge ? EPOLLET : 0);
+        var entry = new epoll_event { events = events, data = (uint)token };
         // SAFETY: one structure, on the stack; the kernel copies it.
         if (Libc.epoll_ctl(use.Fd, Libc.EPOLL_CTL_ADD, watched.Fd, &entry) == 0)
             return true;

@@ -14,7 +14,7 @@ public sealed class KernelHeaderTests
     private static readonly string[] Headers =
     [
         "stddef.h", "stdio.h", "linux/kvm.h", "linux/vfio.h", "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h",
-        "sys/uio.h", "linux/fs.h",
+        "sys/uio.h", "linux/fs.h", "linux/sockios.h", "linux/if.h", "linux/if_tun.h",
     ];
 
     private static readonly Dictionary<string, int> Native = AskCompiler();
@@ -23,7 +23,7 @@ public sealed class KernelHeaderTests
         typeof(Ioctl).Assembly.GetTypes().Where(static t => t.Namespace == typeof(Ioctl).Namespace && t.IsValueType && !t.IsNested);
 
     private static IEnumerable<FieldInfo> Requests =>
-        new[] { typeof(KvmRequests), typeof(VfioRequests), typeof(BlockRequests) }
+        new[] { typeof(KvmRequests), typeof(VfioRequests), typeof(BlockRequests), typeof(TunRequests) }
             .SelectMany(static t => t.GetFields(BindingFlags.Public | BindingFlags.Static));
 
     public static TheoryData<string> StructureNames => [.. Structures.Select(static t => t.Name)];

@@ -193,7 +193,7 @@ public sealed class PcTests
 
     private sealed class SilentSink : ICharacterSink
     {
-        public void Write(byte value)
+        public void Write(ReadOnlySpan<byte> bytes)
         {
         }
     }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), getpwnam(3).</summary>
+/// pwritev(2), readv(2), writev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), getpwnam(3), socket(2).</summary>
 internal static unsafe partial class Libc
 {
     public const int O_RDONLY = 0;
@@ -25,6 +25,11 @@ internal static unsafe partial class Libc
     public const int EPOLL_CTL_DEL = 2;
     public const int EPOLL_CTL_MOD = 3;
     public const uint MFD_CLOEXEC = 1;
+    public const int AF_INET = 2;
+    public const int SOCK_DGRAM = 2;
+    public const int SOCK_CLOEXEC = 0x80000;
+    public const uint MFD_HUGETLB = 4;
+    public const int MFD_HUGE_SHIFT = 26;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
     public const short POLLERR = 8;
@@ -76,6 +81,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwritev(int fd, iovec* parts, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint readv(int fd, iovec* parts, int count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint writev(int fd, iovec* parts, int count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int socket(int domain, int type, int protocol);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fdatasync(int fd);

@@ -1,8 +1,8 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>Where a serial port's output goes. The program implements it.</summary>
+/// <summary>Where the output of a serial port or console goes. The program implements it.</summary>
 public interface ICharacterSink
 {
-    /// <summary>Takes one byte. Called on a vCPU's thread, by several at once when the guest does so; never throws.</summary>
-    void Write(byte value);
+    /// <summary>Takes bytes. Called on a vCPU's or a device's thread, by several at once when the guest does so; never throws.</summary>
+    void Write(ReadOnlySpan<byte> bytes);
 }

@@ -10,7 +10,7 @@ namespace Hatchway.Machine.Devices;
 /// <para>A modem is always there (CTS, DSR and DCD). Break, parity and framing errors can't happen.</para>
 /// <para>Registers may be accessed from several vCPU threads at once.</para>
 /// </remarks>
-public sealed class Uart16550 : IAddressTarget, IByteRegisters
+public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
 {
     /// <summary>How many ports it decodes.</summary>
     public const int PortCount = 8;
@@ -171,7 +171,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters
     // The byte is at the sink before the interrupt asks for the next one: another vCPU may answer that at once.
     private void Transmit(byte value)
     {
-        _sink.Write(value);
+        _sink.Write([value]);
         lock (_lock)
         {
             _transmitterEmptied = true;

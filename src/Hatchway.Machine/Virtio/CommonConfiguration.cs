@@ -35,7 +35,7 @@ internal sealed class CommonConfiguration
         _setups = new Setup[device.QueueSizes.Count];
         _queues = new VirtioQueue[_setups.Length];
         for (var i = 0; i < _queues.Length; i++)
-            _queues[i] = new VirtioQueue(interrupts, device.Workers, NeedReset);
+            _queues[i] = new VirtioQueue(interrupts, device.WorkerOf(i) is null ? device.Workers : 1, NeedReset);
         ForgetDriver();
     }
 

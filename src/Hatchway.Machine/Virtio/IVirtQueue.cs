@@ -28,10 +28,10 @@ internal interface IVirtQueue
     /// <summary>Takes the next buffer.</summary>
     TakeResult TryTake(DescriptorChain chain);
 
-    /// <summary>Gives a buffer back. Buffers may go back in another order than they came.</summary>
-    /// <param name="chain">The buffer.</param>
-    /// <param name="written">Bytes that were written to it, from its start.</param>
-    void Complete(DescriptorChain chain, uint written);
+    /// <summary>Gives buffers back, which the driver sees at once. Buffers may go back in another order than they came.</summary>
+    /// <param name="chains">The buffers, at least one.</param>
+    /// <param name="written">Bytes that were written to each, from its start.</param>
+    void Complete(ReadOnlySpan<DescriptorChain> chains, ReadOnlySpan<uint> written);
 
     /// <summary>True when the driver wants to be told of what was given back since this was asked last.</summary>
     bool NeedsInterrupt();

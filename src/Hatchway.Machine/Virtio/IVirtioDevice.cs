@@ -23,6 +23,15 @@ public interface IVirtioDevice
     /// <summary>How many threads may be in <see cref="Handle"/> at once, at least 1.</summary>
     int Workers { get; }
 
+    /// <summary>What it counts, by name, for people. Any thread.</summary>
+    IReadOnlyList<(string Name, long Value)> Counters { get; }
+
+    /// <summary>The one worker that serves a queue; null where all do.</summary>
+    int? WorkerOf(int queue);
+
+    /// <summary>What fills a queue's buffers unasked; null where each buffer is a request. A worker's thread asks.</summary>
+    IBufferFiller? FillerOf(int queue);
+
     /// <summary>Reads its configuration. A vCPU's thread calls.</summary>
     /// <param name="offset">In bytes; the access lies wholly inside.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
@@ -32,7 +41,8 @@ public interface IVirtioDevice
     /// <param name="features">What was negotiated.</param>
     void Start(ulong features);
 
-    /// <summary>Does what a buffer asks for. Allocates nothing and does not throw, whatever is in it.</summary>
+    /// <summary>Does what a buffer asks for, of a queue that has no filler. Allocates nothing and does not
+    /// throw, whatever is in it.</summary>
     /// <param name="queue">The queue that it came by.</param>
     /// <param name="worker">0 to <see cref="Workers"/> less one; no two threads have the same at once.</param>
     /// <param name="buffer">The buffer.</param>

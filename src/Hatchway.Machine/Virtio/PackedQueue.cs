@@ -58,15 +58,20 @@ internal sealed class PackedQueue : IVirtQueue
         return TakeResult.Taken;
     }
 
-    public void Complete(DescriptorChain chain, uint written)
+    public void Complete(ReadOnlySpan<DescriptorChain> chains, ReadOnlySpan<uint> written)
     {
-        var at = At(_used.Index);
-        _memory.Write(at + DescriptorLength, written);
-        _memory.Write(at + DescriptorId, chain.Id);
-        var flags = _used.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
-        // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The length counts with the write flag only.
-        _memory.WriteRelease(at + DescriptorFlags, (ushort)(written > 0 ? flags | DescriptorFlag.Write : flags));
-        _used = _used.Advance(chain.RingEntries, _settings.Size);
+        var first = _used;
+        for (var i = 0; i < chains.Length; i++)
+        {
+            var at = At(_used.Index);
+            _memory.Write(at + DescriptorLength, written[i]);
+            _memory.Write(at + DescriptorId, chains[i].Id);
+            if (i > 0)
+                WriteUsedFlags(_used, written[i]);
+            _used = _used.Advance(chains[i].RingEntries, _settings.Size);
+        }
+        // The first one's last: a driver that does not see it looks at none behind it.
+        WriteUsedFlags(first, written[0]);
     }
 
     public bool NeedsInterrupt()
@@ -96,6 +101,13 @@ internal sealed class PackedQueue : IVirtQueue
         _memory.WriteRelease(_settings.Device + EventFlags, _eventIndex ? TellAtDescriptor : TellAlways);
         Interlocked.MemoryBarrier();
         return HasMore;
+    }
+
+    // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The length counts with the write flag only.
+    private void WriteUsedFlags(Place place, uint written)
+    {
+        var flags = place.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
+        _memory.WriteRelease(At(place.Index) + DescriptorFlags, (ushort)(written > 0 ? flags | DescriptorFlag.Write : flags));
     }
 
     private ulong At(int index) => _settings.Descriptors + ((ulong)index * DescriptorBytes);

@@ -58,13 +58,16 @@ internal sealed class SplitQueue : IVirtQueue
         return TakeResult.Taken;
     }
 
-    public void Complete(DescriptorChain chain, uint written)
+    public void Complete(ReadOnlySpan<DescriptorChain> chains, ReadOnlySpan<uint> written)
     {
-        var entry = _settings.Device + Ring + ((ulong)(_nextUsed & (_settings.Size - 1)) * UsedEntryBytes);
-        _memory.Write(entry, (uint)chain.Id);
-        _memory.Write(entry + 4, written);
-        _nextUsed++;
-        // Release: the driver that sees the index sees the entry and the buffer, too (§2.7.8.2).
+        for (var i = 0; i < chains.Length; i++)
+        {
+            var entry = _settings.Device + Ring + ((ulong)(_nextUsed & (_settings.Size - 1)) * UsedEntryBytes);
+            _memory.Write(entry, (uint)chains[i].Id);
+            _memory.Write(entry + 4, written[i]);
+            _nextUsed++;
+        }
+        // Release: the driver that sees the index sees the entries and the buffers, too (§2.7.8.2).
         _memory.WriteRelease(_settings.Device + RingIndex, _nextUsed);
     }
 

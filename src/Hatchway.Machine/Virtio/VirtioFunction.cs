@@ -29,6 +29,7 @@ public sealed class VirtioFunction : IHostFunction
     private readonly VirtioConfigSpace _config;
     private readonly VirtioRegion _region;
     private readonly DescriptorChain[] _buffers;
+    private readonly InboundBuffers?[] _inbound;
 
     /// <summary>Makes a device into a function.</summary>
     /// <param name="device">The device.</param>
@@ -50,6 +51,7 @@ public sealed class VirtioFunction : IHostFunction
         _config = new VirtioConfigSpace(device, vectors, _interrupts, _common.SetBusMaster);
         _region = new VirtioRegion(_common, device, _interrupts, host);
         _config.SetWindow(_region);
+        _inbound = new InboundBuffers?[device.QueueSizes.Count];
         _buffers = new DescriptorChain[device.Workers];
         for (var i = 0; i < _buffers.Length; i++)
             _buffers[i] = new DescriptorChain();
@@ -83,13 +85,25 @@ public sealed class VirtioFunction : IHostFunction
     /// <summary>Takes no buffer any more. When it returns, none is in a worker's hands.</summary>
     public void Stop() => _common.Stop();
 
-    /// <summary>Handles the buffers of a queue until there are none. A worker calls when the queue's doorbell has rung.</summary>
+    /// <summary>Of a queue: buffers given back, and interrupts raised for them. Any thread.</summary>
+    public (long Buffers, long Interrupts) Counted(int queue) => _common.Queue(queue).Counted;
+
+    /// <summary>
+    /// Handles the buffers of a queue until there are none. A worker calls when the queue's doorbell has rung, or something has come.
+    /// </summary>
     /// <param name="queue">Which.</param>
     /// <param name="worker">0 to the device's number of workers less one; no two threads have the same.</param>
     public void Serve(int queue, int worker)
     {
         var buffer = _buffers[worker];
         var served = _common.Queue(queue);
+        if (_device.FillerOf(queue) is { } filler)
+        {
+            // Such a queue has one worker, which makes these once.
+            if (filler.Fill(_inbound[queue] ??= new InboundBuffers(served)))
+                _host.Ring(queue);
+            return;
+        }
         while (served.TryTake(buffer, out var wake))
         {
             if (wake)

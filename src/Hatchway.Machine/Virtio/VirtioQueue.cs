@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Hatchway.Machine.Virtio.Spec;
 
 namespace Hatchway.Machine.Virtio;
@@ -18,6 +19,8 @@ internal sealed class VirtioQueue
     private bool _isStopping;
     private bool _isSuppressed;
     private int _vector = VirtioPci.NoVector;
+    private long _buffers;
+    private long _raised;
 
     internal VirtioQueue(VirtioInterrupts interrupts, int workers, Action broken)
     {
@@ -32,6 +35,9 @@ internal sealed class VirtioQueue
         get => (ushort)Volatile.Read(ref _vector);
         set => Volatile.Write(ref _vector, value);
     }
+
+    /// <summary>Buffers given back, and interrupts raised for them. Any thread.</summary>
+    internal (long Buffers, long Interrupts) Counted => (Volatile.Read(ref _buffers), Volatile.Read(ref _raised));
 
     internal void Start(IVirtQueue ring)
     {
@@ -74,14 +80,10 @@ internal sealed class VirtioQueue
                         wake = Share(ring);
                         return true;
                     case TakeResult.Broken:
-                        _ring = null;
-                        _broken();
-                        return false;
-                    case TakeResult.Empty when !_isSuppressed:
+                        Break();
                         return false;
                     default:
-                        _isSuppressed = false;
-                        if (!ring.ResumeNotifications())
+                        if (!Resume(ring))
                             return false;
                         break;
                 }
@@ -98,13 +100,72 @@ internal sealed class VirtioQueue
         ArgumentNullException.ThrowIfNull(buffer);
         lock (_gate)
         {
-            if (_ring is { } ring)
+            // Before the queue can be found idle: after a reset nothing may interrupt (§2.4).
+            GiveBack(new ReadOnlySpan<DescriptorChain>(in buffer), new ReadOnlySpan<uint>(in written));
+            Leave();
+        }
+    }
+
+    /// <summary>Lets the calling thread keep buffers and give them back, until <see cref="Leave"/>.</summary>
+    /// <param name="ring">The ring that they are of: kept buffers of another are the driver's again.</param>
+    /// <returns>False while the queue is not served.</returns>
+    internal bool TryEnter([NotNullWhen(true)] out IVirtQueue? ring)
+    {
+        lock (_gate)
+        {
+            ring = _isStopping ? null : _ring;
+            _busy += ring is null ? 0 : 1;
+            return ring is not null;
+        }
+    }
+
+    /// <summary>Takes a buffer to keep, between <see cref="TryEnter"/> and <see cref="Leave"/>.</summary>
+    /// <returns>False when there is none; the driver notifies when there is.</returns>
+    internal bool TryKeep(DescriptorChain buffer)
+    {
+        lock (_gate)
+        {
+            while (_ring is { } ring)
             {
-                ring.Complete(buffer, written);
-                // Before the queue can be found idle: after a reset nothing may interrupt (§2.4).
-                if (ring.NeedsInterrupt())
-                    _interrupts.Raise(Vector, VirtioPci.IsrQueue);
+                switch (ring.TryTake(buffer))
+                {
+                    case TakeResult.Taken:
+                        Suppress(ring);
+                        return true;
+                    case TakeResult.Broken:
+                        Break();
+                        return false;
+                    default:
+                        if (!Resume(ring))
+                            return false;
+                        break;
+                }
             }
+            return false;
+        }
+    }
+
+    /// <summary>Gives buffers back at once and tells the driver, if it wants to be told.</summary>
+    internal void GiveBack(ReadOnlySpan<DescriptorChain> buffers, ReadOnlySpan<uint> written)
+    {
+        lock (_gate)
+        {
+            if (_ring is not { } ring)
+                return;
+            ring.Complete(buffers, written);
+            Volatile.Write(ref _buffers, _buffers + buffers.Length);
+            if (!ring.NeedsInterrupt())
+                return;
+            Volatile.Write(ref _raised, _raised + 1);
+            _interrupts.Raise(Vector, VirtioPci.IsrQueue);
+        }
+    }
+
+    /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
+    internal void Leave()
+    {
+        lock (_gate)
+        {
             if (--_busy == 0 && _isStopping)
                 Monitor.PulseAll(_gate);
         }
@@ -120,6 +181,18 @@ internal sealed class VirtioQueue
         }
     }
 
+    /// <summary>Ends serving: the driver has made a mistake, and must reset the device.</summary>
+    internal void Break()
+    {
+        lock (_gate)
+        {
+            if (_ring is null)
+                return;
+            _ring = null;
+            _broken();
+        }
+    }
+
     // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy
     // it would only cost: they look for more themselves.
     private bool Share(IVirtQueue ring)
@@ -129,11 +202,24 @@ internal sealed class VirtioQueue
             _isSuppressed = false;
             return ring.ResumeNotifications();
         }
-        if (!_isSuppressed)
-        {
-            _isSuppressed = true;
-            ring.SuppressNotifications();
-        }
+        Suppress(ring);
         return false;
+    }
+
+    private void Suppress(IVirtQueue ring)
+    {
+        if (_isSuppressed)
+            return;
+        _isSuppressed = true;
+        ring.SuppressNotifications();
+    }
+
+    // True when there is a buffer after all.
+    private bool Resume(IVirtQueue ring)
+    {
+        if (!_isSuppressed)
+            return false;
+        _isSuppressed = false;
+        return ring.ResumeNotifications();
     }
 }

@@ -13,6 +13,7 @@ internal static class LpcFlag
         com1..com4   stdio             serial port, on this terminal (one of them); Ctrl-A x ends the guest, Ctrl-A Ctrl-A sends Ctrl-A
                      /dev/ttyS0        on a terminal or serial port of this host
                      tcp=IP:PORT       on a TCP server, for one client at a time; [::1]:PORT for IPv6. Whoever can connect has the console
+                     console           com1: on 'hatchway console NAME' alone, which has com1 beside any of the others, too
                      pty               on a pseudo terminal of its own, whose name is told at the start
         bootrom      CODE[,VARS]       firmware, and the file of its variables. Without it and --kernel: the installed OVMF,
                                        with variables in /var/lib/hatchway/NAME, or ~/.local/state for other users than root

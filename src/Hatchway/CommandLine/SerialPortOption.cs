@@ -15,6 +15,9 @@ internal sealed record TerminalPath(string Path) : SerialBackend;
 /// <summary>A pseudo terminal of its own.</summary>
 internal sealed record PseudoTerminalBackend : SerialBackend;
 
+/// <summary>Nothing but the guest's control socket, for <c>hatchway console</c>.</summary>
+internal sealed record ControlSocket : SerialBackend;
+
 /// <summary>A TCP server.</summary>
 internal sealed record TcpServer(IPEndPoint Address) : SerialBackend;
 
@@ -37,6 +40,8 @@ internal sealed record SerialPortOption(int Number, SerialBackend Backend, strin
             if (node.Text("path") is not { } path)
                 continue;
             var port = new SerialPortOption(number, Parse(node.Origin("path"), path), node.Origin("path"));
+            if (port.Backend is ControlSocket && number != 1)
+                throw new UserException($"{port.Origin}: 'hatchway console' is for com1: connect com{number} with something else");
             if (ports.Find(other => other.Backend is not PseudoTerminalBackend && other.Backend == port.Backend) is { } other)
                 throw new UserException($"{port.Origin}: {path} is com{other.Number}'s already: connect com{number} with something else");
             ports.Add(port);
@@ -48,12 +53,14 @@ internal sealed record SerialPortOption(int Number, SerialBackend Backend, strin
     {
         if (path == "stdio")
             return new StandardStreams();
+        if (path == "console")
+            return new ControlSocket();
         if (path == "pty")
             return new PseudoTerminalBackend();
         if (path.StartsWith("tcp=", StringComparison.Ordinal))
             return new TcpServer(ParseAddress(origin, path[4..]));
         if (!Path.Exists(path))
-            throw new UserException($"{origin}: {path}: no such terminal; write stdio, pty, tcp=IP:PORT or a path as /dev/ttyS0");
+            throw new UserException($"{origin}: {path}: no such terminal; write stdio, console, pty, tcp=IP:PORT or a path as /dev/ttyS0");
         return new TerminalPath(path);
     }
 

@@ -11,7 +11,6 @@ namespace Hatchway.Configuration;
 internal sealed record Emulation(
     string Name, string Model, string Conf, string Help, Action<LegacyConf> Parse, IReadOnlyList<string> Variables, string? Instead)
 {
-    private const string NotYet = "Hatchway does not have it yet";
     private const string NoScreen = "a guest's screen is its serial console, -l com1,stdio";
 
     private static readonly string[] BlockVariables =
@@ -36,11 +35,12 @@ internal sealed record Emulation(
             "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
             [.. BlockVariables, "ser", "threads", "ring"], null),
         new(
-            "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network interface", DeviceConf.Network, NetworkVariables, NotYet),
+            "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network card on a tap of this host; queues=N", DeviceConf.Network,
+            ["backend", "type", "mac", "mtu", "queues", "ring", "bootindex"], null),
         new("virtio-rnd", "virtio-rnd", "-", "source of random numbers", static conf => conf.Pairs(), ["ring"], null),
         new(
             "virtio-console", "virtio-console", "name=path[,name=path]...", "character devices on sockets", DeviceConf.Console,
-            ["port.*.name", "port.*.path"], NotYet),
+            ["port.*.name", "port.*.path", "ring"], null),
         new("ahci", "ahci", "", "", DeviceConf.Ahci, AhciVariables, "use virtio-blk for a disk"),
         new("ahci-hd", "ahci", "", "", DeviceConf.AhciDisk, AhciVariables, "use virtio-blk"),
         new("ahci-cd", "ahci", "", "", DeviceConf.AhciCd, AhciVariables, "use virtio-blk with the option ro"),

@@ -43,6 +43,25 @@ internal sealed class ControlClient(ControlFolder folder)
         return true;
     }
 
+    /// <summary>Attaches to a guest's com1.</summary>
+    /// <returns>The connection, which is the console's from now on; null when no guest of that name runs.</returns>
+    /// <exception cref="UserException">It can't be asked, or has no console to give.</exception>
+    public Socket? TryAttach(string name)
+    {
+        var connection = Connect(name);
+        try
+        {
+            if (connection is not null)
+                Ask(connection, name, "console");
+            return connection;
+        }
+        catch
+        {
+            connection?.Dispose();
+            throw;
+        }
+    }
+
     private Socket? Connect(string name)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
@@ -73,10 +92,10 @@ internal sealed class ControlClient(ControlFolder folder)
         try
         {
             connection.Send(Encoding.UTF8.GetBytes(request + "\n"));
-            using var stream = new NetworkStream(connection, ownsSocket: false);
-            using var reader = new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, leaveOpen: true);
-            var line = reader.ReadLine() ?? throw new UserException($"the guest '{name}' ended before it answered");
-            var answer = JsonElement.Parse(line);
+            var line = ReadLine(connection);
+            if (line.Count == 0)
+                throw new UserException($"the guest '{name}' ended before it answered");
+            var answer = JsonElement.Parse(line.ToArray());
             return answer.TryGetProperty("error", out var error)
                 ? throw new UserException($"the guest '{name}': {error.GetString()}")
                 : answer;
@@ -85,5 +104,15 @@ internal sealed class ControlClient(ControlFolder folder)
         {
             throw new UserException($"the guest '{name}' does not answer: {failure.Message}");
         }
+    }
+
+    // No byte more than the line: what follows is not ours.
+    private static List<byte> ReadLine(Socket connection)
+    {
+        var line = new List<byte>();
+        Span<byte> next = stackalloc byte[1];
+        while (connection.Receive(next) > 0 && next[0] != (byte)'\n')
+            line.Add(next[0]);
+        return line;
     }
 }

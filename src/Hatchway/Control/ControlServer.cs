@@ -1,12 +1,14 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 
 /// <summary>
 /// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it when the
-/// request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended.
+/// request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended;
+/// after <c>console</c> it is the guest's com1.
 /// </summary>
 /// <remarks>Only the user who runs the guest can connect: the folder and the socket are theirs alone.</remarks>
 internal sealed class ControlServer : IDisposable
@@ -96,7 +98,8 @@ internal sealed class ControlServer : IDisposable
             {
                 client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
                 var request = ReadRequest(client);
-                client.Send(TryAnswer(request));
+                client.Send(TryAnswer(request, out var console));
+                console?.Serve(client);
                 if (request is "stop" or "kill")
                     WaitForTheEnd(client);
             }
@@ -134,11 +137,12 @@ internal sealed class ControlServer : IDisposable
     }
 
     // Whatever goes wrong in an answer is the client's to know, and no reason for the guest to end.
-    private byte[] TryAnswer(string request)
+    private byte[] TryAnswer(string request, out AttachedConsole? console)
     {
+        console = null;
         try
         {
-            return Answer(request);
+            return Answer(request, out console);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -154,8 +158,9 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    private byte[] Answer(string request)
+    private byte[] Answer(string request, out AttachedConsole? console)
     {
+        console = null;
         using var answer = new MemoryStream();
         using (var json = new Utf8JsonWriter(answer))
         {
@@ -169,7 +174,7 @@ internal sealed class ControlServer : IDisposable
                     break;
                 default:
                     json.WriteStartObject();
-                    if (Do(request) is { } error)
+                    if (Do(request, out console) is { } error)
                         json.WriteString("error", error);
                     json.WriteEndObject();
                     break;
@@ -179,8 +184,9 @@ internal sealed class ControlServer : IDisposable
         return answer.ToArray();
     }
 
-    private string? Do(string request)
+    private string? Do(string request, out AttachedConsole? console)
     {
+        console = null;
         switch (request)
         {
             case "stop":
@@ -189,13 +195,20 @@ internal sealed class ControlServer : IDisposable
             case "kill":
                 _guest.Stop();
                 return null;
+            case "console":
+                if (_guest.Console is not { } there)
+                    return "it has no com1: start it with -l com1,console, or another com1";
+                if (!there.TryTake())
+                    return "somebody else has its console";
+                console = there;
+                return null;
             case "pause":
                 return _guest.Pause();
             case "resume":
                 _guest.Resume();
                 return null;
             default:
-                return $"unknown request '{request}': status, stats, stop, kill, pause or resume";
+                return $"unknown request '{request}': status, stats, stop, kill, pause, resume or console";
         }
     }
 }

@@ -1,10 +1,14 @@
 using System.Text.Json;
+using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 
 /// <summary>What can be done with a running guest from outside. Any thread may call.</summary>
 internal interface IGuestControl
 {
+    /// <summary>Its com1, for who attaches to it; null when it has none.</summary>
+    AttachedConsole? Console { get; }
+
     /// <summary>Presses the guest's power button, once; a guest that takes too long is switched off, and so is one that is between two starts.</summary>
     void PressPowerButton();
 

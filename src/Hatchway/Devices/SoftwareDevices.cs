@@ -37,8 +37,8 @@ internal sealed class SoftwareDevices : IDisposable
                 // INTA, as the function's interrupt pin register says.
                 var gsi = IntxRouting.Gsi(slot.Slot, 1);
                 var shared = options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
-                var made = Make(device, ram, new VirtioSlotDevice.Parts(
-                    $"{slot.Slot}:{slot.Function}", vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi, shared,
+                var made = Make(options.Name, slot, device, ram, new VirtioSlotDevice.Parts(
+                    $"{slot.Slot}:{slot.Function}", device.Model, vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi, shared,
                     new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
                 _devices.Add(made);
                 pc.Bus.Add(slot.Slot, slot.Function, made.Guest);
@@ -54,6 +54,9 @@ internal sealed class SoftwareDevices : IDisposable
     /// <summary>What the guest sees of them.</summary>
     public IEnumerable<NamedFunction> Guests => _devices.Select(static device => new NamedFunction($"slot {device.Name}", device.Guest));
 
+    /// <summary>All of them, in the order of their slots.</summary>
+    public IReadOnlyList<VirtioSlotDevice> All => _devices;
+
     /// <summary>Takes them from the guest; requests in flight end first.</summary>
     public void Dispose()
     {
@@ -61,17 +64,60 @@ internal sealed class SoftwareDevices : IDisposable
             device.Dispose();
     }
 
-    private static VirtioSlotDevice Make(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    private static VirtioSlotDevice Make(string guest, SlotOption place, DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
-        var memory = new QueueMemory(ram);
-        if (slot.Model == "virtio-rnd")
-            return new VirtioSlotDevice(parts, new VirtioEntropy(memory, new KernelEntropy()), null);
+        switch (slot.Model)
+        {
+            case "virtio-rnd":
+                return new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), new KernelEntropy()), [], null);
+            case "virtio-net":
+                return MakeNetwork(guest, place, slot, ram, parts);
+            case "virtio-console":
+                return MakeConsole(slot, ram, parts);
+            default:
+                return MakeDisk(slot, ram, parts);
+        }
+    }
+
+    private static VirtioSlotDevice MakeNetwork(string guest, SlotOption place, DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    {
+        var options = VirtioNetOptions.From(slot.Settings);
+        var mac = options.Mac ?? VirtioNetOptions.DefaultMac(place.Slot, place.Function, guest);
+        var tap = TapBackend.Open(slot.Settings.Origin(), options, ram, parts.Log);
+        try
+        {
+            return new VirtioSlotDevice(parts, new VirtioNetwork(new QueueMemory(ram), tap, mac, options.Mtu), tap.Inputs, tap);
+        }
+        catch
+        {
+            tap.Dispose();
+            throw;
+        }
+    }
+
+    private static VirtioSlotDevice MakeConsole(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    {
+        var sockets = new ConsoleSockets(VirtioConsolePort.From(slot.Settings));
+        try
+        {
+            var device = new VirtioConsole(new QueueMemory(ram), sockets.Ports, sockets.Tell);
+            return new VirtioSlotDevice(parts, device, sockets.Inputs, sockets);
+        }
+        catch
+        {
+            sockets.Dispose();
+            throw;
+        }
+    }
+
+    private static VirtioSlotDevice MakeDisk(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
+    {
         var options = VirtioBlockOptions.From(slot.Settings);
         var storage = DiskStorage.Open(slot.Settings.Origin(), options, ram);
         try
         {
             var identity = options.Serial ?? $"HATCHWAY-{parts.Name}";
-            return new VirtioSlotDevice(parts, new VirtioBlock(memory, storage, identity, options.Threads), storage);
+            return new VirtioSlotDevice(parts, new VirtioBlock(new QueueMemory(ram), storage, identity, options.Threads), [], storage);
         }
         catch
         {

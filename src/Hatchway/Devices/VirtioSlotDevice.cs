@@ -15,11 +15,14 @@ namespace Hatchway.Devices;
 /// <summary>A virtio device at its place on the guest's bus, with threads of its own.</summary>
 /// <remarks>
 /// A queue's doorbell is an eventfd, which KVM signals when the guest writes there: no vCPU leaves the guest. Each worker waits for all
-/// doorbells and the wish to stop, and one doorbell wakes one of them, or few.
+/// doorbells of its queues, what comes for them, and the wish to stop; a doorbell that is several workers' wakes one of them, or few.
 /// </remarks>
 internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 {
     private const int StopToken = -1;
+
+    // Behind a queue's number: it is not the doorbell that is meant.
+    private const int InputToken = 1 << 16;
 
     private readonly KvmVm _vm;
     private readonly Action<string> _failed;
@@ -28,19 +31,22 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     private readonly EventFd[] _doorbells;
     private readonly EventFd _stop;
     private readonly VirtioFunction _function;
+    private readonly IVirtioDevice _device;
     private readonly List<Thread> _threads = [];
-    private readonly IDisposable? _storage;
+    private readonly IDisposable? _backend;
     private bool _isDisposed;
 
     /// <param name="parts">What it is made of.</param>
     /// <param name="device">What it is.</param>
-    /// <param name="storage">Disposed after the last request; by the caller when this throws.</param>
-    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IDisposable? storage)
+    /// <param name="inputs">Files that are readable when something has come for a queue.</param>
+    /// <param name="backend">Disposed after the last request; by the caller when this throws.</param>
+    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IReadOnlyList<(int Queue, FileDescriptor File)> inputs, IDisposable? backend)
     {
         _vm = parts.Vm;
         _failed = parts.Failed;
+        _device = device;
         Line = parts.Line;
-        Name = parts.Name;
+        (Name, Model) = (parts.Name, parts.Model);
         try
         {
             _stop = Own(EventFd.Create());
@@ -53,10 +59,14 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
             Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
             Guest.SetInterruptLine(parts.InterruptLine);
-            for (var i = 0; i < device.Workers; i++)
+            // Before the guest runs: it may detach a file that is an input, and such a one can't be waited for any more (tun_chr_poll).
+            var waits = new Epoll[device.Workers];
+            for (var i = 0; i < waits.Length; i++)
+                waits[i] = MakeWait(i, inputs);
+            for (var i = 0; i < waits.Length; i++)
             {
                 var worker = i;
-                var thread = new Thread(() => Work(worker)) { Name = $"{parts.Name} {i}", IsBackground = true };
+                var thread = new Thread(() => Work(worker, waits[worker])) { IsBackground = true };
                 thread.Start();
                 _threads.Add(thread);
             }
@@ -66,11 +76,12 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             Close();
             throw;
         }
-        _storage = storage;
+        _backend = backend;
     }
 
     /// <summary>What a device needs of the machine.</summary>
     /// <param name="Name">For people.</param>
+    /// <param name="Model">As the user knows it.</param>
     /// <param name="Vm">The VM.</param>
     /// <param name="Routes">Its interrupt routes.</param>
     /// <param name="Ram">Its RAM.</param>
@@ -83,6 +94,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     /// <param name="Log">Where limitations are told.</param>
     public sealed record Parts(
         string Name,
+        string Model,
         KvmVm Vm,
         InterruptRoutes Routes,
         IGuestMemory Ram,
@@ -96,6 +108,15 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 
     /// <summary>For people.</summary>
     public string Name { get; }
+
+    /// <summary>As the user knows it: virtio-blk.</summary>
+    public string Model { get; }
+
+    /// <summary>What it counts, by name. Any thread.</summary>
+    public IReadOnlyList<(string Name, long Value)> Counters => _device.Counters;
+
+    /// <summary>Of each queue: buffers given back, and interrupts raised for them. Any thread.</summary>
+    public IEnumerable<(long Buffers, long Interrupts)> Queues => Enumerable.Range(0, _doorbells.Length).Select(_function.Counted);
 
     /// <summary>What the guest sees.</summary>
     public AssignedFunction Guest { get; }
@@ -132,7 +153,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         // What the guest has asked for and no worker has begun is not done any more.
         _function.Stop();
         Close();
-        _storage?.Dispose();
+        _backend?.Dispose();
     }
 
     private T Own<T>(T part)
@@ -153,25 +174,43 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             part.Dispose();
     }
 
-    private void Work(int worker)
+    private Epoll MakeWait(int worker, IReadOnlyList<(int Queue, FileDescriptor File)> inputs)
     {
+        var wait = Own(Epoll.Create());
+        wait.TryAdd(_stop, StopToken);
+        for (var queue = 0; queue < _doorbells.Length; queue++)
+        {
+            if (_device.WorkerOf(queue) is not { } only)
+                wait.TryAdd(_doorbells[queue], queue, exclusive: true);
+            else if (only == worker)
+                wait.TryAdd(_doorbells[queue], queue);
+        }
+        // What the guest has no buffers for is left there, and is not to wake anyone over and over.
+        foreach (var (queue, file) in inputs)
+        {
+            if (_device.WorkerOf(queue) == worker)
+                wait.TryAdd(file, queue | InputToken, edge: true);
+        }
+        return wait;
+    }
+
+    private void Work(int worker, Epoll wait)
+    {
+        // By the thread itself: the kernel's name of another is a file, which the sandbox keeps closed.
+        Thread.CurrentThread.Name = $"{Name} {worker}";
         try
         {
-            using var epoll = Epoll.Create();
-            epoll.TryAdd(_stop, StopToken);
-            for (var i = 0; i < _doorbells.Length; i++)
-                epoll.TryAdd(_doorbells[i], i, exclusive: true);
             Span<int> tokens = stackalloc int[8];
             while (true)
             {
-                var count = epoll.Wait(tokens, Timeout.InfiniteTimeSpan);
+                var count = wait.Wait(tokens, Timeout.InfiniteTimeSpan);
                 foreach (var token in tokens[..count])
                 {
                     if (token == StopToken)
                         return;
                     // Another worker may have been quicker.
-                    if (_doorbells[token].Take() > 0)
-                        _function.Serve(token, worker);
+                    if ((token & InputToken) != 0 || _doorbells[token].Take() > 0)
+                        _function.Serve(token & ~InputToken, worker);
                 }
             }
         }

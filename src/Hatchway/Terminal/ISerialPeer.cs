@@ -2,12 +2,12 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>The far end of a serial port.</summary>
+/// <summary>The far end of a serial port, or of a console's port.</summary>
 internal interface ISerialPeer : ICharacterSink, IDisposable
 {
     /// <summary>To be called when the port has room again. Any thread.</summary>
     void SignalRoom();
 
     /// <summary>Begins to feed a port.</summary>
-    void Start(Uart16550 port);
+    void Start(ICharacterInput port);
 }

@@ -11,7 +11,6 @@ namespace Hatchway.Terminal;
 /// </remarks>
 internal sealed class SerialConsole : ISerialPeer
 {
-    private const byte Escape = 0x01;
     private const int Input = 1;
     private const int Stop = 2;
 
@@ -22,7 +21,7 @@ internal sealed class SerialConsole : ISerialPeer
     private readonly RawTerminal? _terminal;
     private readonly SerialFeed _feed = new();
     private readonly byte[] _read = new byte[64];
-    private bool _escaped;
+    private readonly EscapeKeys _keys = new();
 
     private SerialConsole(FileDescriptor input, FileDescriptor output, Action? end, IDisposable? owned)
     {
@@ -42,14 +41,14 @@ internal sealed class SerialConsole : ISerialPeer
 
     public void SignalRoom() => _feed.SignalRoom();
 
-    public void Start(Uart16550 port) => _feed.Start("console", port, ReadInput);
+    public void Start(ICharacterInput port) => _feed.Start("console", port, ReadInput);
 
-    public void Write(byte value)
+    public void Write(ReadOnlySpan<byte> bytes)
     {
         if (_owned is null)
-            _output.TryWrite([value]);
+            _output.TryWrite(bytes);
         else
-            _output.WriteWithoutWaiting([value]);
+            _output.WriteWithoutWaiting(bytes);
     }
 
     public void Dispose()
@@ -87,32 +86,11 @@ internal sealed class SerialConsole : ISerialPeer
         }
         if (count == 0)
             return false;
-        return _feed.Feed(_terminal is null || _end is null ? _read.AsSpan(0, count) : Unescape(_read.AsSpan(0, count), _end));
-    }
-
-    // Ctrl-A x ends, Ctrl-A Ctrl-A is one Ctrl-A, and Ctrl-A before anything else is dropped.
-    private Span<byte> Unescape(Span<byte> keys, Action end)
-    {
-        var kept = 0;
-        foreach (var key in keys)
-        {
-            if (_escaped)
-            {
-                _escaped = false;
-                if (key == (byte)'x')
-                    end();
-                else
-                    keys[kept++] = key;
-            }
-            else if (key == Escape)
-            {
-                _escaped = true;
-            }
-            else
-            {
-                keys[kept++] = key;
-            }
-        }
-        return keys[..kept];
+        if (_terminal is null || _end is null)
+            return _feed.Feed(_read.AsSpan(0, count));
+        var typed = _keys.Filter(_read.AsSpan(0, count), out var isEnd);
+        if (isEnd)
+            _end();
+        return _feed.Feed(typed);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class SerialFeed : IDisposable
     private readonly EventFd _room = EventFd.Create();
     private readonly EventFd _stop = EventFd.Create();
     private readonly Epoll _roomOrStop = Epoll.Create();
-    private Uart16550? _port;
+    private ICharacterInput? _port;
     private Thread? _thread;
 
     public SerialFeed()
@@ -28,7 +28,7 @@ internal sealed class SerialFeed : IDisposable
     public void SignalRoom() => _room.Signal();
 
     /// <summary>Starts the thread.</summary>
-    public void Start(string name, Uart16550 port, ThreadStart loop)
+    public void Start(string name, ICharacterInput port, ThreadStart loop)
     {
         _port = port;
         _thread = new Thread(loop) { Name = name, IsBackground = true };

@@ -7,16 +7,18 @@ namespace Hatchway.Terminal;
 /// <summary>Opens what the user connects serial ports with.</summary>
 internal static class SerialPeers
 {
-    /// <summary>Opens one.</summary>
+    /// <summary>Opens one; null for a port that is the control socket's alone.</summary>
     /// <param name="port">Which port, and with what.</param>
     /// <param name="end">Called for Ctrl-A x on this process's terminal.</param>
     /// <exception cref="UserException">It can't be opened.</exception>
-    public static ISerialPeer Open(SerialPortOption port, Action end)
+    public static ISerialPeer? Open(SerialPortOption port, Action end)
     {
         switch (port.Backend)
         {
+            case ControlSocket:
+                return null;
             case TcpServer tcp:
-                return new TcpConsole(tcp.Address, port.Origin);
+                return SocketConsole.AtAddress(tcp.Address, port.Origin);
             case TerminalPath(var path):
                 return SerialConsole.OnTerminal(OpenTerminal(path, port.Origin));
             case PseudoTerminalBackend:

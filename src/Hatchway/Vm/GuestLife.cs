@@ -4,6 +4,7 @@ using Hatchway.CommandLine;
 using Hatchway.Control;
 using Hatchway.Passthrough;
 using Hatchway.Passthrough.Host;
+using Hatchway.Terminal;
 using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
@@ -33,6 +34,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     {
         (_options, _hosts, _log) = (options, hosts, log);
         _powerOffLimit = new Timer(_ => SwitchOff());
+        Console = options.SerialPorts.Any(static port => port.Number == 1) ? new AttachedConsole() : null;
     }
 
     /// <summary>Runs the guest to its last end.</summary>
@@ -90,6 +92,9 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                 PressPowerButton();
         }
     }
+
+    /// <inheritdoc/>
+    public AttachedConsole? Console { get; }
 
     /// <inheritdoc/>
     public void PressPowerButton()
@@ -185,7 +190,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         }
     }
 
-    private VirtualMachine Make(IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts) => new(_options, hosts, Stop, _log);
+    private VirtualMachine Make(IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts) => new(_options, hosts, Console, Stop, _log);
 
     private VirtualMachine MakeAgain()
     {

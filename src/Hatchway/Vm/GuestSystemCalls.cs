@@ -20,6 +20,8 @@ internal static class GuestSystemCalls
             (IoctlType, 0xAE00), (IoctlType, 0x3B00), (IoctlType, 0x1200), (0xFFC0, 0x54C0),
             // TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONREAD, FIONBIO; TIOCGPTN and TIOCSPTLCK for a new pseudo terminal.
             (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421), (All, 0x8004_5430), (All, 0x4004_5431),
+            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew, when the guest starts again.
+            (All, 0x8913), (All, 0x8914), (All, 0x8922),
         ]),
         17,  // pread64
         18,  // pwrite64

@@ -1,10 +1,11 @@
 using System.Text.Json;
+using Hatchway.Devices;
 using Hatchway.Linux.Kvm;
 using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Vm;
 
-/// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, and the devices that it had.</summary>
+/// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, and the devices, the host's first.</summary>
 internal static class Statistics
 {
     /// <summary>Writes them as one object. Any thread, while the machine is not disposed.</summary>
@@ -28,6 +29,8 @@ internal static class Statistics
         json.WriteStartArray("devices");
         foreach (var device in machine.Devices)
             WriteDevice(json, device);
+        foreach (var device in machine.Software)
+            WriteDevice(json, device);
         json.WriteEndArray();
         json.WriteEndObject();
     }
@@ -37,6 +40,26 @@ internal static class Statistics
         json.WriteStartObject();
         foreach (var (name, value) in statistics.Read())
             json.WriteNumber(name, value);
+        json.WriteEndObject();
+    }
+
+    private static void WriteDevice(Utf8JsonWriter json, VirtioSlotDevice device)
+    {
+        json.WriteStartObject();
+        json.WriteString("guest", $"0:{device.Name}");
+        json.WriteString("model", device.Model);
+        json.WriteString("interruptKind", device.Guest.InterruptKind);
+        foreach (var (name, value) in device.Counters)
+            json.WriteNumber(name, value);
+        json.WriteStartArray("queues");
+        foreach (var (buffers, interrupts) in device.Queues)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("buffers", buffers);
+            json.WriteNumber("interrupts", interrupts);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

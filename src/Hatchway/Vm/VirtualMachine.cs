@@ -38,9 +38,11 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>Makes a guest that is ready to run.</summary>
     /// <param name="options">What the user asked for.</param>
     /// <param name="hosts">The host's functions that it gets, found fit, in the order of their slots.</param>
+    /// <param name="console">Its com1, for who attaches to it; null when it has none.</param>
     /// <param name="stop">Ends the guest for good, for who types so at its console.</param>
     /// <param name="log">Where limitations are told.</param>
-    public VirtualMachine(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, Action stop, ILogger log)
+    public VirtualMachine(
+        RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, AttachedConsole? console, Action stop, ILogger log)
     {
         try
         {
@@ -76,6 +78,7 @@ internal sealed class VirtualMachine : IDisposable
             if (space is not null)
                 AddPassthru(options, hosts, space, routes, log);
             var software = Own(new SoftwareDevices(options, _pc, Vm, routes, ram, _end, log));
+            Software = software.All;
             if (firmware is null)
                 PlaceBars(layout, software, log);
             // After the devices, so that it ends before they go.
@@ -88,7 +91,7 @@ internal sealed class VirtualMachine : IDisposable
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             // Last, and of these this process's terminal, so that an error before leaves it alone.
             foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
-                AddSerialPort(port, stop);
+                AddSerialPort(port, port.Number == 1 ? console : null, stop);
         }
         catch
         {
@@ -105,6 +108,9 @@ internal sealed class VirtualMachine : IDisposable
 
     /// <summary>The host's functions in it.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
+
+    /// <summary>The devices in software that have a slot.</summary>
+    public IReadOnlyList<VirtioSlotDevice> Software { get; }
 
     /// <summary>Presses the power button. Any thread.</summary>
     public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();
@@ -183,9 +189,10 @@ internal sealed class VirtualMachine : IDisposable
         loop.Run();
     }
 
-    private void AddSerialPort(SerialPortOption option, Action stop)
+    private void AddSerialPort(SerialPortOption option, AttachedConsole? console, Action stop)
     {
-        var peer = Own(SerialPeers.Open(option, stop));
+        var opened = SerialPeers.Open(option, stop);
+        var peer = Own(console is null ? opened! : new SharedConsole(console, opened));
         _serialPorts.Add((peer, _pc.AddSerialPort(option.Number, peer, peer.SignalRoom)));
     }
 

@@ -30,9 +30,9 @@ internal sealed class FakeSink : ICharacterSink
 
     public Action? OnWrite { get; set; }
 
-    public void Write(byte value)
+    public void Write(ReadOnlySpan<byte> bytes)
     {
-        Bytes.Add(value);
+        Bytes.AddRange(bytes);
         OnWrite?.Invoke();
     }
 }

@@ -253,7 +253,7 @@ public sealed class Uart16550Tests
 
     private sealed class Sink : ICharacterSink
     {
-        public void Write(byte value)
+        public void Write(ReadOnlySpan<byte> bytes)
         {
         }
     }

@@ -7,14 +7,15 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>What a driver is to negotiate.</summary>
+/// <summary>What a driver is to negotiate, and the queue that it sets up.</summary>
 internal sealed record DriverOptions(
-    bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool MsiX = true);
+    bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool MsiX = true, ushort Queue = 0);
 
 /// <summary>A guest's driver of a virtio function: finds the structures by the capabilities, negotiates, and sets one queue up.</summary>
 internal sealed class Driver : IDisposable
 {
     public const ulong Bar = 0xC000_0000;
+    private const ulong MoreRings = 0x8_0000;
     public const byte Acknowledge = 1;
     public const byte HasDriver = 2;
     public const byte DriverOk = 4;
@@ -22,6 +23,7 @@ internal sealed class Driver : IDisposable
     public const byte NeedsReset = 64;
 
     private readonly Dictionary<int, int> _structures = [];
+    private ushort _queue;
 
     public Driver(Func<QueueMemory, IVirtioDevice> make, bool msix = true)
     {
@@ -88,8 +90,11 @@ internal sealed class Driver : IDisposable
 
     public void SetCommon(int at, AccessWidth width, ulong value) => Window.Write(At(1) + (uint)at, width, value);
 
-    /// <summary>Brings the device to DRIVER_OK (§3.1.1), with vector 1 for queue 0 and vector 0 for the configuration.</summary>
-    public void Start(DriverOptions options, ulong deviceFeatures = 0)
+    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their numbers: split ones without indirect tables.</summary>
+    public Dictionary<int, SplitDriver> More { get; } = [];
+
+    /// <summary>Brings the device to DRIVER_OK (§3.1.1), with vector 1 for its queue and vector 0 for the configuration.</summary>
+    public void Start(DriverOptions options, ulong deviceFeatures = 0, params ReadOnlySpan<ushort> more)
     {
         Status = 0;
         Assert.Equal(0, Status);
@@ -101,7 +106,16 @@ internal sealed class Driver : IDisposable
         Negotiate((1ul << 32) | deviceFeatures | (options.Packed ? 1ul << 34 : 0)
             | (options.EventIndex ? 1ul << 29 : 0) | (options.Indirect ? 1ul << 28 : 0));
         Assert.Equal(FeaturesOk, Status & FeaturesOk);
-        SetUpQueue(0, options.QueueSize, DriverRing.Descriptors, DriverRing.Driver, DriverRing.Device);
+        _queue = options.Queue;
+        SetUpQueue(_queue, options.QueueSize, DriverRing.Descriptors, DriverRing.Driver, DriverRing.Device);
+        More.Clear();
+        foreach (var queue in more)
+        {
+            var start = MoreRings + ((ulong)More.Count * 0x8000);
+            Memory.Slice(start, 0x8000).Clear();
+            More.Add(queue, new SplitDriver(Memory, options.QueueSize, start));
+            SetUpQueue(queue, options.QueueSize, start + DriverRing.Descriptors, start + DriverRing.Driver, start + DriverRing.Device);
+        }
         Status |= DriverOk;
         Host.Rung.Clear();
     }
@@ -130,10 +144,17 @@ internal sealed class Driver : IDisposable
         SetCommon(0x1C, AccessWidth.Word, 1);
     }
 
-    /// <summary>Notifies of queue 0 by a write that comes to the function, and serves what it rings.</summary>
+    /// <summary>Notifies of its queue by a write that comes to the function, and serves what it rings.</summary>
     public void Notify()
     {
-        Window.Write(At(2), AccessWidth.Word, 0);
+        Window.Write(At(2) + (4ul * _queue), AccessWidth.Word, _queue);
+        Serve();
+    }
+
+    /// <summary>Notifies of another queue.</summary>
+    public void Notify(int queue)
+    {
+        Window.Write(At(2) + (4ul * (uint)queue), AccessWidth.Word, (uint)queue);
         Serve();
     }
 

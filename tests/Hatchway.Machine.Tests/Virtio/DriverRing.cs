@@ -6,8 +6,9 @@ namespace Hatchway.Machine.Tests.Virtio;
 /// <summary>A descriptor as a driver writes it.</summary>
 internal readonly record struct Piece(ulong Address, uint Length, bool IsWritable);
 
-/// <summary>The driver's end of a queue, written from the specification alone: it shares nothing with the device's.</summary>
-internal abstract class DriverRing(ArrayMemory memory, ushort size)
+/// <summary>The driver's end of a queue, written from the specification alone: it shares nothing with the device's. Its parts are at the
+/// addresses below, from a start on.</summary>
+internal abstract class DriverRing(ArrayMemory memory, ushort size, ulong start)
 {
     public const ulong Descriptors = 0x1000;
     public const ulong Driver = 0x3000;
@@ -35,17 +36,19 @@ internal abstract class DriverRing(ArrayMemory memory, ushort size)
     /// <summary>What the device wants: to be told when a buffer is offered now, as event indices or flags have it.</summary>
     public abstract bool MustNotify(bool eventIndex);
 
-    protected void Set16(ulong address, int value) => BinaryPrimitives.WriteUInt16LittleEndian(memory.Slice(address, 2), (ushort)value);
+    protected void Set16(ulong address, int value) => BinaryPrimitives.WriteUInt16LittleEndian(memory.Slice(start + address, 2), (ushort)value);
 
-    protected void Set32(ulong address, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(memory.Slice(address, 4), value);
+    protected void Set32(ulong address, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(memory.Slice(start + address, 4), value);
 
-    protected void Set64(ulong address, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(memory.Slice(address, 8), value);
+    protected void Set64(ulong address, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(memory.Slice(start + address, 8), value);
 
-    protected ushort Get16(ulong address) => memory.UInt16(address);
+    protected ushort Get16(ulong address) => memory.UInt16(start + address);
+
+    protected uint Get32(ulong address) => memory.UInt32(start + address);
 }
 
 /// <summary>The split layout (VIRTIO 1.2 §2.7).</summary>
-internal sealed class SplitDriver(ArrayMemory memory, ushort size) : DriverRing(memory, size)
+internal sealed class SplitDriver(ArrayMemory memory, ushort size, ulong start = 0) : DriverRing(memory, size, start)
 {
     private ushort _free;
     private ushort _offered;
@@ -100,8 +103,8 @@ internal sealed class SplitDriver(ArrayMemory memory, ushort size) : DriverRing(
         if (Get16(Device + 2) == _taken)
             return false;
         var entry = Device + 4 + (8ul * (uint)(_taken++ % Size));
-        id = (ushort)Memory.UInt32(entry);
-        written = Memory.UInt32(entry + 4);
+        id = (ushort)Get32(entry);
+        written = Get32(entry + 4);
         return true;
     }
 
@@ -119,7 +122,7 @@ internal sealed class SplitDriver(ArrayMemory memory, ushort size) : DriverRing(
 }
 
 /// <summary>The packed layout (VIRTIO 1.2 §2.8).</summary>
-internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing(memory, size)
+internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing(memory, size, 0)
 {
     private readonly Queue<(ushort Id, int Entries)> _order = new();
     private int _at;
@@ -174,7 +177,7 @@ internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing
     {
         var at = Descriptors + (16ul * (uint)_usedAt);
         var flags = Get16(at + 14);
-        (id, written) = (Get16(at + 12), (flags & Write) != 0 ? Memory.UInt32(at + 8) : 0);
+        (id, written) = (Get16(at + 12), (flags & Write) != 0 ? Get32(at + 8) : 0);
         if (((flags >> 7) & 1) != (_usedWrap ? 1 : 0) || ((flags >> 15) & 1) != (_usedWrap ? 1 : 0))
             return false;
         var entries = 0;

@@ -2,6 +2,8 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Hatchway.Control;
+using Hatchway.Machine.Devices;
+using Hatchway.Terminal;
 
 namespace Hatchway.Tests.Control;
 
@@ -51,6 +53,114 @@ public sealed class ControlTests : IDisposable
     }
 
     [Fact]
+    public void Who_attaches_to_the_console_sees_what_was_said_last_and_types_and_is_alone()
+    {
+        var console = _guest.Console = new AttachedConsole();
+        var port = new SlowPort(console);
+        console.Port = port;
+        console.Write(new byte[AttachedConsole.HistoryBytes]);
+        console.Write("login: "u8);
+        using var server = new ControlServer(_folder, "one", _guest);
+        var client = new ControlClient(_folder);
+        using (var first = client.TryAttach("one")!)
+        {
+            Assert.Equal(new byte[AttachedConsole.HistoryBytes - 7], Receive(first, AttachedConsole.HistoryBytes - 7));
+            Assert.Equal("login: ", Encoding.UTF8.GetString(Receive(first, 7)));
+            Assert.Contains("somebody else", Assert.Throws<UserException>(() => client.TryAttach("one")).Message, StringComparison.Ordinal);
+            first.Send("a long name\n"u8);
+            Assert.Equal("a long name\n", port.Take(12));
+            console.Write("Password: "u8);
+            Assert.Equal("Password: ", Encoding.UTF8.GetString(Receive(first, 10)));
+        }
+
+        Socket? second = null;
+        Assert.True(SpinWait.SpinUntil(() => TryAttach(client, out second), TimeSpan.FromMinutes(1)));
+        using (second)
+            Assert.Equal(AttachedConsole.HistoryBytes, Receive(second!, AttachedConsole.HistoryBytes).Length);
+    }
+
+    [Fact]
+    public void A_guest_without_com1_has_no_console()
+    {
+        using var server = new ControlServer(_folder, "one", _guest);
+
+        Assert.Contains(
+            "no com1", Assert.Throws<UserException>(() => new ControlClient(_folder).TryAttach("one")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("abc", "abc", false)]
+    [InlineData("a\u0001xb", "ab", true)]
+    [InlineData("\u0001\u0001x", "\u0001x", false)]
+    [InlineData("\u0001ax", "ax", false)]
+    public void Keys_behind_ctrl_a_are_the_consoles(string typed, string left, bool isEnd)
+    {
+        var keys = new EscapeKeys();
+        var kept = new List<byte>();
+        var ended = false;
+        // One at a time, as they are typed.
+        foreach (var key in Encoding.UTF8.GetBytes(typed))
+        {
+            kept.AddRange(keys.Filter([key], out var now));
+            ended |= now;
+        }
+
+        Assert.Equal((left, isEnd), (Encoding.UTF8.GetString([.. kept]), ended));
+    }
+
+    private static bool TryAttach(ControlClient client, out Socket? connection)
+    {
+        connection = null;
+        try
+        {
+            connection = client.TryAttach("one");
+        }
+        catch (UserException)
+        {
+            // The server has not seen yet that the first has left.
+        }
+        return connection is not null;
+    }
+
+    private static byte[] Receive(Socket client, int count)
+    {
+        var bytes = new byte[count];
+        for (var done = 0; done < count;)
+            done += client.Receive(bytes.AsSpan(done)) is > 0 and var more ? more : throw new EndOfStreamException();
+        return bytes;
+    }
+
+    // Takes one byte at a time, and says later that it has room again.
+    private sealed class SlowPort(AttachedConsole console) : ICharacterInput
+    {
+        private readonly List<byte> _bytes = [];
+
+        public int Receive(ReadOnlySpan<byte> bytes)
+        {
+            lock (_bytes)
+                _bytes.Add(bytes[0]);
+            ThreadPool.UnsafeQueueUserWorkItem(static console => console.SignalRoom(), console, preferLocal: false);
+            return 1;
+        }
+
+        public string Take(int count)
+        {
+            Assert.True(SpinWait.SpinUntil(() => Count == count, TimeSpan.FromMinutes(1)));
+            lock (_bytes)
+                return Encoding.UTF8.GetString([.. _bytes]);
+        }
+
+        private int Count
+        {
+            get
+            {
+                lock (_bytes)
+                    return _bytes.Count;
+            }
+        }
+    }
+
+    [Fact]
     public void What_a_guest_can_not_do_is_an_error_that_names_it()
     {
         _guest.PauseAnswer = "a handler has a CPU";
@@ -72,7 +182,7 @@ public sealed class ControlTests : IDisposable
 
         var failure = Assert.Throws<UserException>(() => client.TryAsk("one", request));
 
-        Assert.Contains("status, stats, stop, kill, pause or resume", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("status, stats, stop, kill, pause, resume or console", failure.Message, StringComparison.Ordinal);
         Assert.NotNull(client.TryAsk("one", "status"));
         Assert.Empty(_guest.Done);
     }
@@ -166,6 +276,8 @@ public sealed class ControlTests : IDisposable
 
     private sealed class FakeGuest : IGuestControl
     {
+        public AttachedConsole? Console { get; set; }
+
         public List<string> Done { get; } = [];
 
         public string? PauseAnswer { get; set; }

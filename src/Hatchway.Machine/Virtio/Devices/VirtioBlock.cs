@@ -71,6 +71,15 @@ public sealed class VirtioBlock : IVirtioDevice
     public int Workers { get; }
 
     /// <inheritdoc/>
+    public IReadOnlyList<(string Name, long Value)> Counters => [];
+
+    /// <inheritdoc/>
+    public int? WorkerOf(int queue) => null;
+
+    /// <inheritdoc/>
+    public IBufferFiller? FillerOf(int queue) => null;
+
+    /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width)
     {
         var value = 0ul;

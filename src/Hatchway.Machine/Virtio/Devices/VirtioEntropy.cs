@@ -33,6 +33,15 @@ public sealed class VirtioEntropy(QueueMemory memory, IEntropySource source) : I
     public int Workers => 1;
 
     /// <inheritdoc/>
+    public IReadOnlyList<(string Name, long Value)> Counters => [];
+
+    /// <inheritdoc/>
+    public int? WorkerOf(int queue) => null;
+
+    /// <inheritdoc/>
+    public IBufferFiller? FillerOf(int queue) => null;
+
+    /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width) => width.AllOnes();
 
     /// <inheritdoc/>

@@ -1,0 +1,112 @@
+using Hatchway.Linux.Interop;
+
+namespace Hatchway.Linux;
+
+/// <summary>What a tap may hand over unfinished, for the other side to finish, with the kernel's values (linux/if_tun.h).</summary>
+[Flags]
+public enum TapOffloads : uint
+{
+    /// <summary>Packets are whole.</summary>
+    None = 0,
+
+    /// <summary>TUN_F_CSUM: checksums may be missing.</summary>
+    Checksum = 1,
+
+    /// <summary>TUN_F_TSO4: TCP over IPv4 may be in packets of up to 64 KiB.</summary>
+    Tcp4 = 2,
+
+    /// <summary>TUN_F_TSO6: the same over IPv6.</summary>
+    Tcp6 = 4,
+
+    /// <summary>TUN_F_TSO_ECN: the same with congestion notification.</summary>
+    TcpEcn = 8,
+
+    /// <summary>TUN_F_UFO: UDP may be in packets that are still to be fragmented.</summary>
+    Udp = 0x10,
+}
+
+/// <summary>A queue of a tap interface: its Ethernet packets, each behind the header of virtio's network device.</summary>
+/// <remarks>Any thread may call; nothing here waits, and reading and writing allocate nothing.</remarks>
+public sealed class TapFile : FileDescriptor
+{
+    private const string Device = "/dev/net/tun";
+
+    /// <summary>The longest name of an interface, in bytes.</summary>
+    public const int LongestName = ifreq.IFNAMSIZ - 1;
+
+    /// <summary>Bytes before each packet: struct virtio_net_hdr_mrg_rxbuf of linux/virtio_net.h.</summary>
+    public const int HeaderBytes = 12;
+
+    private TapFile(int fd)
+        : base(fd)
+    {
+    }
+
+    /// <summary>Opens a queue of an interface, which is made if there is none, and then is gone with its last queue.</summary>
+    /// <param name="name">The interface.</param>
+    /// <param name="several">It is one that may have several queues.</param>
+    /// <exception cref="LinuxException">
+    /// <c>open /dev/net/tun</c> failed; or TUNSETIFF: EPERM without the right to this interface or to make one, EBUSY while
+    /// another process has it, EINVAL where it is no tap or is not one with several queues, or the only one.
+    /// </exception>
+    public static unsafe TapFile Open(string name, bool several)
+    {
+        var queue = new TapFile(OpenPath(Device, Libc.O_RDWR | Libc.O_NONBLOCK));
+        try
+        {
+            var request = NetworkInterface.Request(name);
+            request.ifr_flags = (short)(TunRequests.IFF_TAP | TunRequests.IFF_NO_PI | TunRequests.IFF_VNET_HDR
+                | (several ? TunRequests.IFF_MULTI_QUEUE : 0));
+            var bytes = HeaderBytes;
+            using var use = queue.Use();
+            // SAFETY: a structure and a number on the stack, as large as the kernel's (tested).
+            LinuxException.Check(Ioctl.ioctl(use.Fd, TunRequests.TUNSETIFF, &request), $"TUNSETIFF {name}");
+            LinuxException.Check(Ioctl.ioctl(use.Fd, TunRequests.TUNSETVNETHDRSZ, &bytes), "TUNSETVNETHDRSZ");
+            return queue;
+        }
+        catch
+        {
+            queue.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Says what the interface may hand over unfinished; for all its queues.</summary>
+    /// <returns>False when the kernel can't; nothing has changed then.</returns>
+    public bool TrySetOffloads(TapOffloads offloads)
+    {
+        using var use = Use();
+        return Ioctl.ioctl(use.Fd, TunRequests.TUNSETOFFLOAD, (nint)(uint)offloads) == 0;
+    }
+
+    /// <summary>Lets an interface of several queues use this one, or no longer: what it held is then dropped.</summary>
+    /// <returns>False when it can't be.</returns>
+    public unsafe bool TrySetActive(bool active)
+    {
+        var request = new ifreq { ifr_flags = (short)(active ? TunRequests.IFF_ATTACH_QUEUE : TunRequests.IFF_DETACH_QUEUE) };
+        using var use = Use();
+        // SAFETY: a structure on the stack. One that is in that state already is refused (EINVAL), and stays so.
+        return Ioctl.ioctl(use.Fd, TunRequests.TUNSETQUEUE, &request) == 0;
+    }
+
+    /// <summary>Takes a packet with its header.</summary>
+    /// <param name="target">Where to; what it has no room for is lost.</param>
+    /// <returns>Bytes; 0 when there is no packet.</returns>
+    public unsafe int Read(ReadOnlySpan<HostRange> target)
+    {
+        using var use = Use();
+        // SAFETY: a HostRange is an iovec (tested); that the memory is there is the caller's promise.
+        fixed (HostRange* parts = target)
+            return (int)Math.Max(Libc.readv(use.Fd, (iovec*)parts, target.Length), 0);
+    }
+
+    /// <summary>Sends a packet with its header.</summary>
+    /// <returns>False when the kernel does not take it: the header is wrong, or the interface is down.</returns>
+    public unsafe bool TryWrite(ReadOnlySpan<HostRange> source)
+    {
+        using var use = Use();
+        // SAFETY: as above.
+        fixed (HostRange* parts = source)
+            return Libc.writev(use.Fd, (iovec*)parts, source.Length) > 0;
+    }
+}

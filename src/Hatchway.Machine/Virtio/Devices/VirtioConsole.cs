@@ -1,0 +1,168 @@
+using System.Buffers.Binary;
+using Hatchway.Machine.Virtio.Spec;
+using Hatchway.Pci.Address;
+
+namespace Hatchway.Machine.Virtio.Devices;
+
+/// <summary>Character devices with names (VIRTIO 1.2 §5.3), as bhyve's <c>virtio-console</c>. One thread serves all its queues.</summary>
+/// <remarks>A driver that knows of one port only has the first, and its name is not told.</remarks>
+public sealed class VirtioConsole : IVirtioDevice
+{
+    /// <summary>The most ports, as in bhyve.</summary>
+    public const int MostPorts = 16;
+
+    /// <summary>The longest name of a port, in bytes.</summary>
+    public const int LongestName = 64;
+
+    private const ushort QueueSize = 64;
+    private const uint CommunicationOther = 0x07_80_00;
+
+    private readonly QueueMemory _memory;
+    private readonly IReadOnlyList<ConsolePort> _ports;
+    private readonly IBufferFiller[] _fillers;
+    private readonly ControlFiller _control;
+    private readonly Action _told;
+    private bool _hasSeveral;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="memory">The guest's RAM.</param>
+    /// <param name="ports">1 to <see cref="MostPorts"/>.</param>
+    /// <param name="told">Has the control queue served.</param>
+    public VirtioConsole(QueueMemory memory, IReadOnlyList<ConsolePort> ports, Action told)
+    {
+        ArgumentNullException.ThrowIfNull(ports);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ports.Count, MostPorts);
+        (_memory, _ports, _told) = (memory, ports, told);
+        _fillers = [.. ports.Select(port => new PortFiller(memory, port))];
+        _control = new ControlFiller(memory, ports);
+        var sizes = new ushort[2 + (2 * ports.Count)];
+        sizes.AsSpan().Fill(QueueSize);
+        QueueSizes = sizes;
+    }
+
+    /// <summary>The queue by which a port's bytes reach the guest.</summary>
+    public static int ReceiveQueue(int port) => port == 0 ? 0 : 2 + (2 * port);
+
+    /// <summary>The queue by which the guest hears of ports.</summary>
+    public const int ControlQueue = ConsoleDevice.ControlToGuest;
+
+    /// <inheritdoc/>
+    public ushort DeviceType => ConsoleDevice.DeviceType;
+
+    /// <inheritdoc/>
+    public uint ClassCode => CommunicationOther;
+
+    /// <inheritdoc/>
+    public ulong Features => ConsoleDevice.SeveralPorts;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ushort> QueueSizes { get; }
+
+    /// <inheritdoc/>
+    public int ConfigurationBytes => ConsoleDevice.ConfigurationBytes;
+
+    /// <inheritdoc/>
+    public int Workers => 1;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Name, long Value)> Counters => [];
+
+    /// <inheritdoc/>
+    public int? WorkerOf(int queue) => 0;
+
+    /// <inheritdoc/>
+    public IBufferFiller? FillerOf(int queue) => queue switch
+    {
+        0 => _fillers[0],
+        ConsoleDevice.ControlToGuest => _control,
+        > ConsoleDevice.ControlFromGuest when queue % 2 == 0 => _fillers[(queue - 2) / 2],
+        _ => null,
+    };
+
+    /// <inheritdoc/>
+    public ulong ReadConfiguration(int offset, AccessWidth width) =>
+        (((ulong)_ports.Count << (8 * ConsoleDevice.MaximumPorts)) >> (8 * offset)) & width.AllOnes();
+
+    /// <inheritdoc/>
+    public void Start(ulong features)
+    {
+        _hasSeveral = (features & ConsoleDevice.SeveralPorts) != 0;
+        foreach (var port in _ports)
+            port.Restart(isOpen: !_hasSeveral && port == _ports[0]);
+    }
+
+    /// <inheritdoc/>
+    public uint Handle(int queue, int worker, DescriptorChain buffer)
+    {
+        ArgumentNullException.ThrowIfNull(buffer);
+        if (queue == ConsoleDevice.ControlFromGuest)
+        {
+            Control(buffer);
+            return 0;
+        }
+        var port = _ports[queue < 2 ? 0 : (queue - 2) / 2];
+        foreach (var piece in buffer.Readable)
+        {
+            if (piece.Length <= int.MaxValue)
+                port.Send(_memory.Slice(piece.Address, (int)piece.Length));
+        }
+        return 0;
+    }
+
+    private void Control(DescriptorChain buffer)
+    {
+        Span<byte> message = stackalloc byte[ConsoleDevice.MessageBytes];
+        if (!_hasSeveral || buffer.Read(_memory, 0, message) < message.Length)
+            return;
+        var number = BinaryPrimitives.ReadUInt32LittleEndian(message);
+        var what = (ConsoleEvent)BinaryPrimitives.ReadUInt16LittleEndian(message[ConsoleDevice.MessageEvent..]);
+        var value = BinaryPrimitives.ReadUInt16LittleEndian(message[ConsoleDevice.MessageValue..]);
+        if (what == ConsoleEvent.DeviceReady && value == 1)
+        {
+            foreach (var port in _ports)
+                port.Announce();
+        }
+        else if (number < (uint)_ports.Count && what == ConsoleEvent.PortReady && value == 1)
+            _ports[(int)number].SetReady();
+        else if (number < (uint)_ports.Count && what == ConsoleEvent.PortOpen)
+            _ports[(int)number].SetOpen(value != 0);
+        _told();
+    }
+
+    private sealed class PortFiller(QueueMemory memory, ConsolePort port) : IBufferFiller
+    {
+        public bool Fill(InboundBuffers buffers)
+        {
+            while (buffers.TryBegin(1))
+            {
+                var bytes = port.Drain(memory, buffers.Kept[0]);
+                if (bytes > 0)
+                    buffers.Use((ulong)bytes);
+                buffers.End();
+                if (bytes == 0)
+                    break;
+            }
+            return false;
+        }
+    }
+
+    private sealed class ControlFiller(QueueMemory memory, IReadOnlyList<ConsolePort> ports) : IBufferFiller
+    {
+        public bool Fill(InboundBuffers buffers)
+        {
+            Span<byte> message = stackalloc byte[ConsoleDevice.MessageBytes + LongestName];
+            for (var i = 0; i < ports.Count;)
+            {
+                if (!buffers.TryBegin(1))
+                    return false;
+                var bytes = ports[i].TakeMessage(i, message);
+                if (bytes > 0)
+                    buffers.Use((ulong)buffers.Kept[0].Write(memory, 0, message[..bytes]));
+                else
+                    i++;
+                buffers.End();
+            }
+            return false;
+        }
+    }
+}

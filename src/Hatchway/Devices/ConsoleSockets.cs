@@ -1,0 +1,61 @@
+using Hatchway.CommandLine;
+using Hatchway.Linux;
+using Hatchway.Machine.Virtio.Devices;
+using Hatchway.Terminal;
+
+namespace Hatchway.Devices;
+
+/// <summary>The host's ends of a console's ports: a socket each.</summary>
+internal sealed class ConsoleSockets : IDisposable
+{
+    private readonly List<SocketConsole> _sockets = [];
+    private readonly List<ConsolePort> _ports = [];
+    private readonly List<(int Queue, FileDescriptor File)> _inputs = [];
+    private readonly EventFd _told = EventFd.Create();
+
+    /// <summary>Listens for all of them.</summary>
+    /// <exception cref="UserException">A socket can't be made.</exception>
+    public ConsoleSockets(IReadOnlyList<VirtioConsolePort> ports)
+    {
+        _inputs.Add((VirtioConsole.ControlQueue, _told));
+        try
+        {
+            foreach (var port in ports)
+                Add(port);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the guest sees of them.</summary>
+    public IReadOnlyList<ConsolePort> Ports => _ports;
+
+    /// <summary>What is readable when something has come for a queue.</summary>
+    public IReadOnlyList<(int Queue, FileDescriptor File)> Inputs => _inputs;
+
+    /// <summary>Has the queue served by which the guest hears of ports. Any thread.</summary>
+    public void Tell() => _told.Signal();
+
+    public void Dispose()
+    {
+        foreach (var socket in _sockets)
+            socket.Dispose();
+        foreach (var (_, file) in _inputs)
+            file.Dispose();
+    }
+
+    private void Add(VirtioConsolePort option)
+    {
+        var arrived = EventFd.Create();
+        _inputs.Add((VirtioConsole.ReceiveQueue(_ports.Count), arrived));
+        // The port is there before the first client can come: the thread that accepts them starts last.
+        ConsolePort? port = null;
+        var socket = SocketConsole.AtFile(option.Path, option.Origin, isConnected => port!.SetConnected(isConnected));
+        _sockets.Add(socket);
+        _ports.Add(port = new ConsolePort(option.Name, socket, arrived.Signal, Tell, socket.SignalRoom));
+        socket.Start(port);
+    }
+}

@@ -1,0 +1,193 @@
+using System.Runtime.InteropServices;
+using Hatchway.CommandLine;
+using Hatchway.Linux;
+using Hatchway.Machine.Virtio;
+using Hatchway.Machine.Virtio.Devices;
+using Hatchway.Vm;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Devices;
+
+/// <summary>A tap interface of the host's at the other end of a network card. Packets go straight between the kernel and the guest's
+/// RAM.</summary>
+internal sealed class TapBackend : INetworkBackend, IDisposable
+{
+    // Of what the largest packet may be without any room: 64 KiB and headers.
+    private const int OverflowBytes = 68 << 10;
+
+    // More than an interface queues (its txqueuelen is 1000 at first), so that what comes meanwhile does not hold a driver up for ever.
+    private const int MostStale = 4096;
+
+    private const TapOffloads Every = TapOffloads.Checksum | TapOffloads.Tcp4 | TapOffloads.Tcp6 | TapOffloads.TcpEcn | TapOffloads.Udp;
+
+    private readonly GuestRam _ram;
+    private readonly Pair[] _pairs;
+
+    private TapBackend(IReadOnlyList<TapFile> queues, GuestRam ram)
+    {
+        _ram = ram;
+        _pairs = [.. queues.Select(static queue => new Pair(queue))];
+        // UDP has come and gone with kernels.
+        TapOffloads[] tries = [Every, Every & ~TapOffloads.Udp, TapOffloads.Checksum];
+        Offloads = (NetworkOffloads)tries.FirstOrDefault(queues[0].TrySetOffloads);
+    }
+
+    public int Pairs => _pairs.Length;
+
+    public NetworkOffloads Offloads { get; }
+
+    /// <summary>The tap's queues, by the receive queue of the card that each feeds.</summary>
+    public IReadOnlyList<(int Queue, FileDescriptor File)> Inputs =>
+        [.. _pairs.Select(static (pair, i) => (2 * i, (FileDescriptor)pair.Tap))];
+
+    /// <summary>Opens what the user named. An interface that is not there is made, brought up, and gone with the guest.</summary>
+    /// <param name="origin">What the user typed, for messages.</param>
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="ram">The guest's RAM.</param>
+    /// <param name="log">Where limitations are told.</param>
+    /// <exception cref="UserException">It can't be opened so.</exception>
+    public static TapBackend Open(string origin, VirtioNetOptions options, GuestRam ram, ILogger log)
+    {
+        var (name, existed) = (options.Tap, NetworkInterface.Exists(options.Tap));
+        var queues = new List<TapFile>();
+        try
+        {
+            while (queues.Count < options.Queues)
+                queues.Add(OpenQueue(name, options.Queues));
+            if (!existed)
+                SetUp(name, options.Mtu);
+            else if (!NetworkInterface.IsUp(name))
+                log.Configuration($"{origin}: {name} is down, and no packet passes: 'ip link set {name} up'");
+            return new TapBackend(queues, ram);
+        }
+        catch (LinuxException failure)
+        {
+            foreach (var queue in queues)
+                queue.Dispose();
+            throw new UserException($"{origin}: {Explain(failure, options, existed)}");
+        }
+    }
+
+    public void Restart(NetworkOffloads offloads)
+    {
+        var tap = _pairs[0].Tap;
+        // What the driver would not understand is not to come, whatever else.
+        if (!tap.TrySetOffloads((TapOffloads)offloads))
+            tap.TrySetOffloads(TapOffloads.None);
+        TryUse(1);
+        foreach (var pair in _pairs)
+        {
+            for (var i = 0; i < MostStale && TryReceive(pair, []) > 0; i++)
+            {
+            }
+        }
+    }
+
+    public bool TryUse(int pairs)
+    {
+        for (var i = 0; i < _pairs.Length; i++)
+        {
+            var active = i < pairs;
+            if (_pairs[i].IsActive == active)
+                continue;
+            if (!_pairs[i].Tap.TrySetActive(active))
+                return false;
+            _pairs[i].IsActive = active;
+        }
+        return true;
+    }
+
+    public int TryReceive(int pair, ReadOnlySpan<GuestRange> room) => TryReceive(_pairs[pair], room);
+
+    public ReadOnlySpan<byte> Overflow(int pair) => _pairs[pair].Overflow;
+
+    public bool TrySend(int pair, ReadOnlySpan<GuestRange> packet)
+    {
+        var (tap, parts) = (_pairs[pair].Tap, _pairs[pair].Sent);
+        Locate(packet, parts);
+        return tap.TryWrite(parts.AsSpan(0, packet.Length));
+    }
+
+    public void Dispose()
+    {
+        foreach (var pair in _pairs)
+            pair.Tap.Dispose();
+    }
+
+    private static TapFile OpenQueue(string name, int queues)
+    {
+        try
+        {
+            return TapFile.Open(name, several: queues > 1);
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EINVAL && queues == 1)
+        {
+            // One that may have several is opened as such, or not at all.
+            return TapFile.Open(name, several: true);
+        }
+    }
+
+    private static void SetUp(string name, int? mtu)
+    {
+        if (mtu is { } bytes)
+            NetworkInterface.SetMtu(name, bytes);
+        NetworkInterface.BringUp(name);
+    }
+
+    private static string Explain(LinuxException failure, VirtioNetOptions options, bool existed)
+    {
+        var name = options.Tap;
+        var make = $"ip tuntap add {name} mode tap user {Environment.UserName}{(options.Queues > 1 ? " multi_queue" : "")}";
+        return failure.Errno switch
+        {
+            Errno.ENOENT or Errno.ENODEV or Errno.ENXIO => "this host has no /dev/net/tun: 'modprobe tun'",
+            Errno.EACCES => "/dev/net/tun can't be opened: give yourself the right to ('chmod 666 /dev/net/tun' is Debian's own)",
+            Errno.EPERM when existed => $"{name} is not this user's: '{make}' as root makes one that is",
+            Errno.EPERM => $"there is no {name}, and to make one takes CAP_NET_ADMIN: '{make}' and 'ip link set {name} up' as root, once",
+            Errno.EBUSY => $"{name} is in use: give each card of each guest a tap of its own",
+            Errno.EINVAL when existed && !NetworkInterface.IsTunnel(name) =>
+                $"{name} is no tap: 'ip tuntap' lists those that there are, and one that is not there is made",
+            Errno.EINVAL when existed && options.Queues > 1 =>
+                $"{name} has one queue: leave ',queues={options.Queues}' away, or make it anew by '{make}'",
+            Errno.EINVAL when existed => $"{name} can't be opened as a tap: is it a tun? 'ip tuntap' tells",
+            _ => failure.Message,
+        };
+    }
+
+    private int TryReceive(Pair pair, ReadOnlySpan<GuestRange> room)
+    {
+        Locate(room, pair.Received);
+        pair.Received[room.Length] = pair.OverflowRange;
+        return pair.Tap.Read(pair.Received.AsSpan(0, room.Length + 1));
+    }
+
+    private void Locate(ReadOnlySpan<GuestRange> ranges, HostRange[] parts)
+    {
+        for (var i = 0; i < ranges.Length; i++)
+            parts[i] = _ram.Locate(ranges[i].Address, ranges[i].Length);
+    }
+
+    private sealed class Pair
+    {
+        private readonly byte[] _overflow = GC.AllocateUninitializedArray<byte>(OverflowBytes, pinned: true);
+
+        public Pair(TapFile tap)
+        {
+            Tap = tap;
+            OverflowRange = new HostRange(Marshal.UnsafeAddrOfPinnedArrayElement(_overflow, 0), OverflowBytes);
+        }
+
+        public TapFile Tap { get; }
+
+        public HostRange[] Received { get; } = new HostRange[DescriptorChain.MaximumSegments + 1];
+
+        public HostRange[] Sent { get; } = new HostRange[DescriptorChain.MaximumSegments];
+
+        public HostRange OverflowRange { get; }
+
+        public ReadOnlySpan<byte> Overflow => _overflow;
+
+        // A queue is in use from when it is opened.
+        public bool IsActive { get; set; } = true;
+    }
+}
