@@ -24,6 +24,8 @@ internal static unsafe partial class Libc
     public const int EPOLL_CTL_DEL = 2;
     public const int EPOLL_CTL_MOD = 3;
     public const uint MFD_CLOEXEC = 1;
+    public const uint MFD_HUGETLB = 4;
+    public const int MFD_HUGE_SHIFT = 26;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
 

@@ -16,7 +16,7 @@ public sealed class RunOptionsTests
             "-s", "0:4:1,passthru,0/6/0", "-s", "4:0,passthru,0000:00:07.0", "--kernel", Kernel, "--cmdline=console=ttyS0", "guest");
 
         Assert.Equal(2, options.Cpus);
-        Assert.Equal(1ul << 30, options.MemoryBytes);
+        Assert.Equal(1ul << 30, options.Memory.Bytes);
         Assert.Equal([new SerialPortOption(1, new StandardStreams(), "-l com1,stdio")], options.SerialPorts);
         Assert.Equal("console=ttyS0", options.CommandLine);
         Assert.Equal("guest", options.Name);
