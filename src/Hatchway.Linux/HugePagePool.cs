@@ -18,10 +18,14 @@ public sealed class HugePagePool(ulong bytes, string sysfs = "/sys")
     /// <summary>All pages, used or not.</summary>
     public ulong Total => Read("nr_hugepages");
 
-    /// <summary>Pages that can be had: free ones that are promised to nobody, and those by which the pool may grow when they are asked for.</summary>
+    /// <summary>Pages that can be had: free ones that are promised to nobody, and those by which the pool may grow.</summary>
     public ulong Available => Less("free_hugepages", "resv_hugepages") + Less("nr_overcommit_hugepages", "surplus_hugepages");
 
-    private ulong Less(string name, string taken) => Read(name) is var number && Read(taken) is var less && number > less ? number - less : 0;
+    private ulong Less(string name, string taken)
+    {
+        var (number, less) = (Read(name), Read(taken));
+        return number > less ? number - less : 0;
+    }
 
     private ulong Read(string name) => ulong.Parse(File.ReadAllText($"{_folder}/{name}").Trim(), CultureInfo.InvariantCulture);
 }

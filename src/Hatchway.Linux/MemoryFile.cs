@@ -20,7 +20,8 @@ public sealed class MemoryFile : FileDescriptor
     /// <param name="name">For /proc only.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <param name="hugePageBytes">
-    /// The size of the huge pages that it is on, a power of two; 0 for ordinary pages. They are taken from the host's pool when it is mapped.
+    /// The size of the huge pages that it is on, a power of two; 0 for ordinary pages. They are taken from the host's pool when it is
+    /// mapped.
     /// </param>
     /// <exception cref="LinuxException">The kernel refuses the size, or has no such pages.</exception>
     public static MemoryFile Create(string name, ulong length, ulong hugePageBytes = 0)

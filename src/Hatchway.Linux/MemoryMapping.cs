@@ -55,7 +55,7 @@ public sealed class MemoryMapping : SafeHandle
             LinuxException.Throw($"mlock of {Length} bytes");
     }
 
-    /// <summary>Takes a part of it from the host now, and not when it is first touched (madvise(2), MADV_POPULATE_WRITE). Any thread.</summary>
+    /// <summary>Takes a part of it from the host now, and not when it is touched (madvise(2), MADV_POPULATE_WRITE). Any thread.</summary>
     /// <param name="offset">Bytes from the start, a multiple of the page size.</param>
     /// <param name="length">Bytes. A kernel before Linux 5.14 does nothing: the pages come later, as they would have.</param>
     /// <exception cref="LinuxException">The host has no more memory.</exception>

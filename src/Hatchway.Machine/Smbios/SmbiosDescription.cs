@@ -35,7 +35,8 @@ public sealed record SmbiosSystem(
 
 /// <summary>Its main board (DSP0134 2.8 §7.3).</summary>
 public sealed record SmbiosBoard(
-    string Manufacturer = "", string ProductName = "", string Version = "", string SerialNumber = "", string AssetTag = "", string Location = "");
+    string Manufacturer = "", string ProductName = "", string Version = "", string SerialNumber = "",
+    string AssetTag = "", string Location = "");
 
 /// <summary>Its case (DSP0134 2.8 §7.4).</summary>
 public sealed record SmbiosChassis(

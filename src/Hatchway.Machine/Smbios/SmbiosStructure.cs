@@ -62,5 +62,10 @@ internal sealed class SmbiosStructure
     }
 
     /// <summary>Fields and texts, each of which ends with a zero, and another zero, or two when there is no text (§6.1.3).</summary>
-    public byte[] Finish() => [.. _fields, .. _texts.SelectMany(static text => Encoding.ASCII.GetBytes(text + '\0')), .. _texts.Count == 0 ? "\0\0"u8 : "\0"u8];
+    public byte[] Finish() =>
+    [
+        .. _fields,
+        .. _texts.SelectMany(static text => Encoding.ASCII.GetBytes(text + '\0')),
+        .. _texts.Count == 0 ? "\0\0"u8 : "\0"u8,
+    ];
 }

@@ -9,7 +9,7 @@ namespace Hatchway.Machine.Smbios;
 /// <summary>The tables that tell a system what it runs on, as dmidecode(8) shows them (DSP0134 2.8, as bhyve's).</summary>
 public static class SmbiosTables
 {
-    /// <summary>Where they are for a kernel that starts without firmware: in the F-segment, which systems search for the entry point (§5.2.1).</summary>
+    /// <summary>Where they are for a kernel that starts without firmware: in the F-segment, which systems search (§5.2.1).</summary>
     public const ulong Area = 0xF_8000;
 
     private const int AreaLength = 0x8000;
