@@ -16,6 +16,26 @@ lab_fail() {
     exit 125
 }
 
+lab_say() {
+    printf '%s: %s\n' "lab/$(basename "$0")" "$*"
+}
+
+lab_as_root() {
+    if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}
+
+# Installs the packages of what is missing. Its words are a command or a file that must exist, a colon, and the package that has it.
+lab_install() {
+    local requirement missing=()
+    for requirement in "$@"; do
+        command -v "${requirement%%:*}" > /dev/null || [[ -e ${requirement%%:*} ]] || missing+=("${requirement##*:}")
+    done
+    ((${#missing[@]} == 0)) && return
+    lab_say "installing ${missing[*]}"
+    lab_as_root apt-get update -qq
+    lab_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
 # The version of everything that is built: of the scripts, sources and kernel that it is built from. Several checkouts
 # share the cache, so each version has its own folder.
 lab_version() {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
@@ -18,10 +19,16 @@ public sealed class MemoryFile : FileDescriptor
     /// <summary>Makes a block of zeroes. Pages are taken when they are first touched.</summary>
     /// <param name="name">For /proc only.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
-    /// <exception cref="LinuxException">The kernel refuses the size.</exception>
-    public static MemoryFile Create(string name, ulong length)
+    /// <param name="hugePageBytes">
+    /// The size of the huge pages that it is on, a power of two; 0 for ordinary pages. They are taken from the host's pool when it is
+    /// mapped.
+    /// </param>
+    /// <exception cref="LinuxException">The kernel refuses the size, or has no such pages.</exception>
+    public static MemoryFile Create(string name, ulong length, ulong hugePageBytes = 0)
     {
-        var fd = LinuxException.Check(Libc.memfd_create(name, Libc.MFD_CLOEXEC), "memfd_create");
+        // The size of the pages is told by its logarithm (linux/memfd.h).
+        var pages = hugePageBytes == 0 ? 0 : Libc.MFD_HUGETLB | ((uint)BitOperations.Log2(hugePageBytes) << Libc.MFD_HUGE_SHIFT);
+        var fd = LinuxException.Check(Libc.memfd_create(name, Libc.MFD_CLOEXEC | pages), "memfd_create");
         var file = new MemoryFile(fd, length);
         if (Libc.ftruncate(fd, checked((long)length)) == 0)
             return file;

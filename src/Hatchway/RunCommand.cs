@@ -91,15 +91,19 @@ internal static class RunCommand
 
     private static void CheckMemory(RunOptions options)
     {
-        var (bytes, host) = (options.MemoryBytes, ResourceLimits.HostMemory);
+        var (bytes, huge, host) = (options.Memory.Bytes, options.Memory.HugePageBytes, ResourceLimits.HostMemory);
         if (bytes > host)
             throw new UserException($"-m: {MemorySize.Format(bytes)} is more than this host has, {MemorySize.Format(host)}: give less");
-        var limit = ResourceLimits.MemoryLock.Soft;
-        if (options.MemoryLocked && limit < bytes && !ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock))
+        if (huge == 0)
+            return;
+        var (pool, need, origin) = (new HugePagePool(huge), bytes / huge, options.Settings.Root.Origin("memory.hugepages"));
+        if (!pool.Exists)
+            throw new UserException($"{origin}: this host has no huge pages of {MemorySize.Format(huge)}: use another size");
+        if (pool.Available is var available && available < need)
         {
             throw new UserException(
-                $"{options.Settings.Root.Origin("memory.wired")}: {bytes >> 10} KiB are to be locked, but this process may lock {limit >> 10} KiB: "
-                + $"'ulimit -l {bytes >> 10}', or 'memlock' in /etc/security/limits.conf");
+                $"{origin}: {MemorySize.Format(bytes)} take {need} huge pages of {MemorySize.Format(huge)}, and {available} are free: "
+                + $"'echo {pool.Total - available + need} > {pool.SizeFile}'");
         }
     }
 
@@ -129,8 +133,9 @@ internal static class RunCommand
             if (slot.Emulation is PassthruSlot passthru)
                 hosts.Add((slot, preconditions.CheckDevice(passthru.Host)));
         }
-        if (hosts.Count > 0)
-            preconditions.CheckMemoryLock(options.MemoryBytes);
+        // Huge pages need no lock of their own, but VFIO counts them, too.
+        if (hosts.Count > 0 || (options.Memory.Locked && options.Memory.HugePageBytes == 0))
+            preconditions.CheckMemoryLock(options.Memory.Bytes);
         return hosts;
     }
 

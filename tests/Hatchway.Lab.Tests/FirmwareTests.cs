@@ -1,10 +1,12 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A guest that finds its system by itself: OVMF, GRUB and Linux, from a disk that is passed through.</summary>
+/// <summary>A guest that finds its system by itself: OVMF, a boot loader and Linux, from a disk that is passed through.</summary>
 public sealed class FirmwareTests : IDisposable
 {
     // Firmware and GRUB poll, all of it twice emulated: a minute where nothing else runs, five where much does.
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(10);
+
+    private const string Uuid = "00112233-4455-6677-8899-aabbccddeeff";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-efi-");
 
@@ -13,11 +15,13 @@ public sealed class FirmwareTests : IDisposable
     [Fact]
     public void A_system_starts_from_its_own_disk_and_what_it_keeps_in_EFI_variables_lasts()
     {
-        using var host = new LabHost("-d", $"nvme,file={MakeDisk()}", "--bind", "all");
+        var initrd = MakeInitrd();
+        using var host = new LabHost(
+            "-d", $"nvme,file={MakeDisk("grub", initrd)}", "-d", $"nvme,file={MakeDisk("systemd-boot", initrd)}", "--bind", "all");
 
         // Nothing says what to start from: the installed firmware is taken, and its variables are the guest's own.
-        var command = $"{Repository.Program} run {Guests.Bridges} -c 1 -m 512M -f opt/org.example/word,string=hello -s 4:0,passthru,0/6/0 efiguest";
-        var first = host.Run(command, s_bound);
+        var command = $"{Repository.Program} run {Guests.Bridges} -m 512M -f opt/org.example/word,string=hello";
+        var first = host.Run($"{command} -c 1 -U {Uuid} -o system.serial_number=LAB-1 -s 4:0,passthru,0/6/0 efiguest", s_bound);
 
         Assert.True(first.Status == 1, first.Output);
         Assert.Equal("yes", first.Result("efi"));
@@ -25,22 +29,31 @@ public sealed class FirmwareTests : IDisposable
         // Extended config space, which an i440FX's firmware knows nothing of.
         Assert.Equal("4096", first.Result("config"));
         Assert.Equal("hello", first.Result("fw_cfg"));
+        Assert.Equal($"{Uuid} LAB-1 Hatchway", first.Result("smbios"));
         Assert.Equal("0", first.Result("read"));
         Assert.DoesNotContain(first.Section("kernel warnings"), static line =>
             line.Contains("ACPI", StringComparison.OrdinalIgnoreCase) || line.Contains("PCI", StringComparison.OrdinalIgnoreCase));
 
-        var second = host.Run(command, s_bound);
+        // Its variables know the other disk only.
+        var second = host.Run($"{command} -c 2 -s 4:0,passthru,0/7/0 efiguest", s_bound);
 
         Assert.True(second.Status == 1, second.Output);
+        Assert.Equal("2", second.Result("cpus"));
         Assert.Equal("kept", second.Result("variable"));
         Assert.Equal("", host.Check("ls /var/lib/hatchway/efiguest").Replace("VARS.fd", "", StringComparison.Ordinal));
         Guests.AssertNothingLeft(host);
     }
 
-    private string MakeDisk()
+    private string MakeDisk(string loader, string initrd)
+    {
+        var disk = Path.Combine(_folder.FullName, loader);
+        Repository.MakeEfiDisk(loader, initrd, disk);
+        return disk;
+    }
+
+    private string MakeInitrd()
     {
         var initrd = Path.Combine(_folder.FullName, "initrd");
-        var disk = Path.Combine(_folder.FullName, "disk");
         Repository.MakeInitrd(
             """
             # The kernel's own messages would come between the lines.
@@ -58,6 +71,9 @@ public sealed class FirmwareTests : IDisposable
             fi
             echo "RESULT config=$(wc -c < /sys/bus/pci/devices/0000:00:04.0/config)"
             echo "RESULT fw_cfg=$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/org.example/word/raw)"
+            echo "RESULT cpus=$(nproc)"
+            cd /sys/class/dmi/id
+            echo "RESULT smbios=$(cat product_uuid product_serial board_vendor | tr '\n' ' ' | sed 's/ $//')"
             dd if=/dev/nvme0n1 of=/dev/null bs=1M count=8 iflag=direct 2> /dev/null
             echo "RESULT read=$?"
             echo "BEGIN kernel warnings"
@@ -65,7 +81,6 @@ public sealed class FirmwareTests : IDisposable
             echo "END kernel warnings"
             """,
             initrd);
-        Repository.MakeEfiDisk(initrd, disk);
-        return disk;
+        return initrd;
     }
 }

@@ -96,6 +96,29 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         Assert.True(enough.Status == 1, enough.Output);
     }
 
+    [Fact]
+    public void RAM_is_on_huge_pages_when_the_pool_has_enough_of_them_and_else_it_is_told_how_many_are_missing()
+    {
+        const string Pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+        File.WriteAllBytes(_host.PathOf("off.elf"), TinyGuest.PoweringOff());
+        // With the sum of both, one of the two would have to fail.
+        var run = $"ulimit -l 100000; setpriv --bounding-set=-ipc_lock {Repository.Program} run -S -s 4:0,passthru,0/6/0 --kernel {_host.PathOf("off.elf")}";
+        _host.Check($"echo 40 > {Pool}");
+        try
+        {
+            Assert.Equal(1, _host.Run($"{run} -o memory.hugepages=2M -m 64M tiny").Status);
+            Assert.Equal(1, _host.Run($"{run} -m 64M tiny").Status);
+            var refusal = _host.Run($"{run} -o memory.hugepages=2M -m 96M tiny");
+            Assert.True(refusal.Status == 4, refusal.Output);
+            Assert.Contains($"96 MiB take 48 huge pages of 2 MiB, and 40 are free: 'echo 48 > {Pool}'", refusal.Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            _host.Check($"echo 0 > {Pool}");
+        }
+        Guests.AssertNothingLeft(_host);
+    }
+
     [Theory]
     [InlineData("-s 4:0,passthru,0/7/0", "0000:00:07.0 is a PCI bridge", "the device behind it")]
     [InlineData("-s 4:0,passthru,0/29/0", "no such PCI function", "lspci -D")]

@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;
     public const int MADV_DONTDUMP = 16;
+    public const int MADV_POPULATE_WRITE = 23;
     public const nint MAP_FAILED = -1;
 
     [LibraryImport("libc", SetLastError = true)]

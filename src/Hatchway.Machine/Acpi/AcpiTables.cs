@@ -1,4 +1,5 @@
 using Hatchway.Machine.Memory;
+using Hatchway.Machine.Smbios;
 
 namespace Hatchway.Machine.Acpi;
 
@@ -12,9 +13,9 @@ public static class AcpiTables
 
     // Where a PC's BIOS is: reserved in the memory map, and where a system looks for the RSDP that was not told its address.
     private const ulong AreaStart = 0xE_0000;
-    private const ulong AreaEnd = 0x10_0000;
+    private const ulong AreaEnd = SmbiosTables.Area;
 
-    /// <summary>Writes all tables into 0xE0000 to 0xFFFFF.</summary>
+    /// <summary>Writes all tables into 0xE0000 to 0xF7FFF.</summary>
     /// <param name="description">The machine.</param>
     /// <param name="memory">The guest's RAM, of which there must be 1 MiB from address 0. No CPU of the guest may run.</param>
     /// <returns>The RSDP's guest-physical address.</returns>
@@ -27,7 +28,7 @@ public static class AcpiTables
         var image = AcpiImage.Build(description);
         const ulong Tables = AreaStart + AcpiImage.Alignment;
         if (Tables + (ulong)image.Tables.Length > AreaEnd)
-            throw new InvalidOperationException("the ACPI tables do not fit into 128 KiB");
+            throw new InvalidOperationException("the ACPI tables do not fit into 96 KiB");
         image.PlaceAt(Tables);
         image.Rsdp.CopyTo(memory.Slice(AreaStart, image.Rsdp.Length));
         image.Tables.CopyTo(memory.Slice(Tables, image.Tables.Length));

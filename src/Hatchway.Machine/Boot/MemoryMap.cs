@@ -25,7 +25,7 @@ internal static class MemoryMap
     {
         MemoryMapEntry[] reserved =
         [
-            // EBDA, video memory, option ROMs; the ACPI tables are in its last 128 KiB.
+            // EBDA, video memory, option ROMs; ACPI and SMBIOS tables are in its last 128 KiB.
             new(BootAddresses.ConventionalEnd, BootAddresses.HighMemory - BootAddresses.ConventionalEnd, MemoryKind.Reserved),
             .. ReservedDevices(layout),
         ];

@@ -46,7 +46,7 @@ public static class HostChecks
     ];
 
     /// <summary>What may be locked in memory is enough for the guest's RAM, which a device's DMA needs at fixed places.</summary>
-    /// <remarks>A guest without devices needs none of it locked.</remarks>
+    /// <remarks>A guest without devices needs none of it locked, unless its user wants it so.</remarks>
     public static Check<HostSubject> MemoryLock => new("memory lock", StopsRun: true, LookAtMemoryLock);
 
     private static Finding Virtualisation(HostSubject host)
@@ -170,7 +170,7 @@ public static class HostChecks
             : Finding.Problem(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"a device's DMA needs all of the guest's RAM locked, {need} KiB, but this process may lock {host.LockLimit >> 10} KiB"),
+                    $"for a device's DMA, or by -S, all of the guest's RAM is locked, {need} KiB, but this process may lock {host.LockLimit >> 10} KiB"),
                 string.Create(CultureInfo.InvariantCulture, $"'ulimit -l {need}', or 'memlock' in /etc/security/limits.conf"));
     }
 

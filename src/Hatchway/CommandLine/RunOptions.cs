@@ -7,17 +7,12 @@ namespace Hatchway.CommandLine;
 /// <summary>What <c>hatchway run</c> is asked to do: the configuration, checked as far as its words go.</summary>
 internal sealed record RunOptions
 {
-    private const ulong LeastMemory = 32 << 20;
-    private const ulong PageSize = 4096;
-
     public required string Name { get; init; }
     public required CpuTopology Topology { get; init; }
 
     /// <summary>The host's CPUs on which a guest's CPU may run, by its number; all, for one that is not here.</summary>
     public required IReadOnlyDictionary<int, IReadOnlyList<int>> Pins { get; init; }
-    public required ulong MemoryBytes { get; init; }
-    public required bool MemoryLocked { get; init; }
-    public required bool MemoryInCore { get; init; }
+    public required MemoryOptions Memory { get; init; }
     public required IReadOnlyList<SlotOption> Slots { get; init; }
     public required IReadOnlyList<SerialPortOption> SerialPorts { get; init; }
     public required bool ClockInLocalTime { get; init; }
@@ -47,6 +42,9 @@ internal sealed record RunOptions
     /// <summary>A guest that reboots is started again by this process, which else ends with that status.</summary>
     public required bool RestartOnReboot { get; init; }
 
+    /// <summary>What the guest's SMBIOS tables name it.</summary>
+    public required SmbiosOptions Smbios { get; init; }
+
     /// <summary>The whole configuration, for what reads its own part of it.</summary>
     public required ConfigurationTree Settings { get; init; }
 
@@ -70,7 +68,6 @@ internal sealed record RunOptions
         var ports = SerialPortOption.From(tree);
         if (ports.Count > 0 && !slots.Any(static slot => slot.Emulation is LpcSlot))
             throw new UserException($"{ports[0].Origin}: a serial port needs the lpc bridge: add -s 1:0,lpc");
-        CheckUuid(root);
         var kernel = ExistingFile(root, "hatchway.kernel");
         var firmware = FirmwareOptions.From(tree, kernel is not null);
         if (firmware is not null)
@@ -80,9 +77,7 @@ internal sealed record RunOptions
             Name = root.Text("name") ?? throw new UserException("no name for the guest: it is the last word of the command line"),
             Topology = topology,
             Pins = pins,
-            MemoryBytes = Memory(root),
-            MemoryLocked = root.Flag("memory.wired", false),
-            MemoryInCore = root.Flag("memory.guest_in_core", false),
+            Memory = MemoryOptions.From(tree),
             Slots = slots,
             SerialPorts = ports,
             ClockInLocalTime = root.Flag("rtc.use_localtime", true),
@@ -97,6 +92,7 @@ internal sealed record RunOptions
             Verbose = root.Flag("hatchway.verbose", false),
             Sandboxed = root.Flag("hatchway.sandbox", true),
             RestartOnReboot = Restarts(root),
+            Smbios = SmbiosOptions.From(tree),
             Settings = tree,
             Notes = [.. KnownVariables.WithoutEffect(tree)],
             Warnings = [.. Warn(tree, pins, topology)],
@@ -109,23 +105,6 @@ internal sealed record RunOptions
             yield return $"{setting.Origin}: unknown variable {setting.Name}, ignored: docs/bhyve.md lists those that there are";
         foreach (var vcpu in pins.Keys.Where(vcpu => vcpu >= topology.Cpus))
             yield return $"{tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
-    }
-
-    private static ulong Memory(ConfigurationNode root)
-    {
-        var origin = root.Origin("memory.size");
-        var bytes = MemorySize.Parse(origin, root.Text("memory.size")!);
-        if (bytes == 0)
-            throw new UserException($"{origin}: a guest without memory can't start; give at least 32M");
-        if (bytes < LeastMemory || bytes % PageSize != 0)
-            throw new UserException($"{origin}: give at least 32M, in whole pages of 4 KiB");
-        return bytes;
-    }
-
-    private static void CheckUuid(ConfigurationNode root)
-    {
-        if (root.Text("uuid") is { } text && !Guid.TryParseExact(text, "D", out _))
-            throw new UserException($"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
     }
 
     private static bool Restarts(ConfigurationNode root) => root.Text("reboot") switch

@@ -7,6 +7,7 @@ using Hatchway.Machine.Acpi;
 using Hatchway.Machine.Boot;
 using Hatchway.Machine.Devices;
 using Hatchway.Machine.Memory;
+using Hatchway.Machine.Smbios;
 using Hatchway.Pci.Spec;
 using Microsoft.Extensions.Logging;
 
@@ -26,13 +27,15 @@ internal sealed class FirmwareBoot : IDisposable
     /// <param name="files">The firmware; the caller closes it, after this.</param>
     /// <param name="items">What the user tells it beyond that.</param>
     /// <param name="description">The machine, as its ACPI tables tell it.</param>
+    /// <param name="identity">What it is called, for its SMBIOS tables.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="pc">The machine; what has a place on the bus by the user's will is there.</param>
     /// <param name="ram">Its RAM.</param>
     /// <param name="log">Where limitations are told.</param>
     /// <exception cref="UserException">The firmware can't be used.</exception>
     public FirmwareBoot(
-        FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, KvmVm vm, Pc pc, GuestRam ram, ILogger log)
+        FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, SmbiosDescription identity, KvmVm vm, Pc pc,
+        GuestRam ram, ILogger log)
     {
         try
         {
@@ -53,6 +56,7 @@ internal sealed class FirmwareBoot : IDisposable
             }
             var config = new FwCfg(ram);
             FirmwareConfiguration.Write(description, config);
+            SmbiosTables.Write(identity, config);
             FirmwareConfiguration.Write(description.Layout, description.Cpus, pc.Clock);
             AddItems(items, config);
             pc.Add(config);

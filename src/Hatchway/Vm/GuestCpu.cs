@@ -80,13 +80,17 @@ internal static class GuestCpu
     /// <param name="topology">All CPUs.</param>
     /// <param name="tscDeadline">The local APIC's timer can follow the TSC.</param>
     /// <param name="x2Apic">The guest may use x2APIC mode, if KVM offers it.</param>
-    public static IReadOnlyList<CpuidEntry> Cpuid(IReadOnlyList<CpuidEntry> supported, int cpu, CpuTopology topology, bool tscDeadline, bool x2Apic)
+    /// <param name="addressBits">Physical address bits; no more than KVM offers.</param>
+    public static IReadOnlyList<CpuidEntry> Cpuid(
+        IReadOnlyList<CpuidEntry> supported, int cpu, CpuTopology topology, bool tscDeadline, bool x2Apic, int addressBits)
     {
         var id = topology.ApicId(cpu);
         var entries = new List<CpuidEntry>(supported.Count + 6);
         foreach (var entry in supported)
         {
-            if (entry.Function is not (ExtendedTopology or ExtendedTopologyV2))
+            if (entry.Function == AddressSizes)
+                entries.Add(Sizes(entry, topology, addressBits));
+            else if (entry.Function is not (ExtendedTopology or ExtendedTopologyV2))
                 entries.Add(Place(entry, id, topology, tscDeadline, x2Apic));
             else if (entry.Index == 0)
                 entries.AddRange(Topology(entry.Function, id, topology));
@@ -148,8 +152,6 @@ internal static class GuestCpu
         {
             Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) | (Math.Min((1u << (topology.SocketBits - topology.ThreadBits)) - 1, 63) << 26),
         },
-        // AMD: the package's CPUs less one, and the bits of the APIC id that count them.
-        AddressSizes => entry with { Ecx = (uint)((topology.Cores * topology.Threads) - 1) | ((uint)topology.SocketBits << 12) },
         // AMD's caches, in Intel's form.
         AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) },
         // EBX: the core and, from bit 8, its threads less one. ECX: the node, of which each package is one.
@@ -160,6 +162,13 @@ internal static class GuestCpu
             Ecx = (id >> topology.SocketBits) & 0xFF,
         },
         _ => entry,
+    };
+
+    // And AMD's: the package's CPUs less one, and the bits of the APIC id that count them.
+    private static CpuidEntry Sizes(CpuidEntry entry, CpuTopology topology, int addressBits) => entry with
+    {
+        Eax = (entry.Eax & ~0xFFu) | (uint)addressBits,
+        Ecx = (uint)((topology.Cores * topology.Threads) - 1) | ((uint)topology.SocketBits << 12),
     };
 
     // KVM offers sub-leaf 0 only, and empty. Sub-leaf 0: a core's threads; 1: the package's CPUs; then no more. The same for both leaves.

@@ -151,7 +151,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             json.WriteNumber("pid", Environment.ProcessId);
             json.WriteString("state", _machine switch { null => "starting", { IsPaused: true } => "paused", _ => _isPressed ? "stopping" : "running" });
             json.WriteNumber("cpus", _options.Cpus);
-            json.WriteNumber("memory", _options.MemoryBytes);
+            json.WriteNumber("memory", _options.Memory.Bytes);
             json.WriteNumber("seconds", Math.Round(_clock.Elapsed.TotalSeconds, 3));
             json.WriteStartArray("devices");
             foreach (var (_, host) in _hosts)

@@ -1,3 +1,4 @@
+using Hatchway.CommandLine;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine.Memory;
@@ -15,19 +16,32 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
 
     /// <param name="vm">The VM.</param>
     /// <param name="ranges">Where RAM is.</param>
-    /// <param name="locked">It is never swapped out.</param>
-    /// <param name="inCore">It is in a core file of this process's.</param>
-    public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, bool locked, bool inCore)
+    /// <param name="options">What it is made of.</param>
+    /// <param name="hasDevices">VFIO will pin all of it for a device.</param>
+    /// <exception cref="UserException">The host has not so much to give.</exception>
+    public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, MemoryOptions options, bool hasDevices)
     {
         _ranges = [.. ranges];
-        _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length);
-        _mapping = _file.Map();
-        if (!inCore)
-            _mapping.LeaveOutOfCore();
-        if (locked)
-            _mapping.LockInMemory();
-        foreach (var range in ranges)
-            _slots.Add(vm.MapMemory(range.GuestPhysical, HostAddress(range), range.Length));
+        _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length, options.HugePageBytes);
+        try
+        {
+            _mapping = _file.Map();
+            if (!options.InCore)
+                _mapping.LeaveOutOfCore();
+            // What pins pages takes them one after the other where they are not there yet.
+            if (options.Prefault || options.Locked || hasDevices)
+                RamPrefault.Run(_mapping);
+            // Huge pages are never swapped out, and what VFIO pins need not be locked: it would count twice against the limit.
+            if (options.Locked && options.HugePageBytes == 0 && !hasDevices)
+                _mapping.LockInMemory();
+            foreach (var range in ranges)
+                _slots.Add(vm.MapMemory(range.GuestPhysical, HostAddress(range), range.Length));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public IReadOnlyList<RamRange> Ranges => _ranges;
@@ -46,7 +60,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     {
         foreach (var slot in _slots)
             slot.Dispose();
-        _mapping.Dispose();
+        _mapping?.Dispose();
         _file.Dispose();
     }
 

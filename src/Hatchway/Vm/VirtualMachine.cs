@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hatchway.CommandLine;
 using Hatchway.Devices;
 using Hatchway.Firmware;
@@ -8,6 +9,7 @@ using Hatchway.Machine.Devices;
 using Hatchway.Machine.Memory;
 using Hatchway.Machine.Acpi;
 using Hatchway.Machine.Boot;
+using Hatchway.Machine.Smbios;
 using Hatchway.Passthrough.Host;
 using Hatchway.Passthrough.Kvm;
 using Hatchway.Passthrough.Vfio;
@@ -53,18 +55,23 @@ internal sealed class VirtualMachine : IDisposable
             var kvm = Own(KvmSystem.Open());
             var supported = kvm.GetSupportedCpuid();
             var addressBits = GuestCpu.PhysicalAddressBits(supported);
-            var layout = Layout(options.MemoryBytes, addressBits, firmware is not null);
+            var layout = Layout(options.Memory.Bytes, addressBits, firmware is not null);
             Vm = Own(kvm.CreateVm());
             Vm.SetReservedPages(MemoryLayout.TssAddress, MemoryLayout.IdentityMapAddress);
             Vm.CreateInterruptControllers();
             Vm.CreateTimer();
             if (!options.StrictMsrs)
                 Vm.HandOverUnknownMsrs();
-            var ram = Own(new GuestRam(Vm, layout.Ram, options.MemoryLocked, options.MemoryInCore));
+            var ram = Own(new GuestRam(Vm, layout.Ram, options.Memory, hasDevices: hosts.Count > 0));
             var space = JoinIommu(hosts, ram, log);
-            // Firmware has its own idea of where the window is.
             if (space is not null && firmware is null)
                 layout = layout.Within(space.LastAddress);
+            if (space is not null && firmware is not null)
+            {
+                // Firmware puts the window where the CPU's addresses end: so these end where the IOMMU's do.
+                addressBits = Math.Min(addressBits, BitOperations.Log2(space.LastAddress) + 1);
+                layout = Layout(options.Memory.Bytes, addressBits, hasFirmware: true);
+            }
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
                 ClockOffset = options.ClockInLocalTime ? TimeProvider.System.GetLocalNow().Offset : TimeSpan.Zero,
@@ -85,9 +92,10 @@ internal sealed class VirtualMachine : IDisposable
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
             var description = Describe(options, layout);
+            var identity = options.Smbios.Describe(options.Topology, layout);
             if (firmware is not null)
-                Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, Vm, _pc, ram, log));
-            var boot = firmware is null ? Load(options, description, ram) : null;
+                Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, identity, Vm, _pc, ram, log));
+            var boot = firmware is null ? Load(options, description, identity, ram) : null;
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             // Last, and of these this process's terminal, so that an error before leaves it alone.
             foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
@@ -297,9 +305,10 @@ internal sealed class VirtualMachine : IDisposable
         };
     }
 
-    private static BootState Load(RunOptions options, AcpiDescription description, GuestRam ram)
+    private static BootState Load(RunOptions options, AcpiDescription description, SmbiosDescription identity, GuestRam ram)
     {
         var rsdp = AcpiTables.Write(description, ram);
+        SmbiosTables.Write(identity, ram);
         try
         {
             using var kernel = File.OpenRead(options.Kernel!);
@@ -322,7 +331,7 @@ internal sealed class VirtualMachine : IDisposable
         for (var cpu = 0; cpu < options.Cpus; cpu++)
         {
             var vcpu = Own(Vm.CreateVcpu((int)options.Topology.ApicId(cpu)));
-            vcpu.SetCpuid(GuestCpu.Cpuid(supported, cpu, options.Topology, tscDeadline, options.X2Apic is not false));
+            vcpu.SetCpuid(GuestCpu.Cpuid(supported, cpu, options.Topology, tscDeadline, options.X2Apic is not false, addressBits));
             GuestCpu.Start(vcpu, cpu == 0, boot, addressBits, options.X2Apic is true);
             _vcpus.Add(vcpu);
             // Now: once it runs, a request to KVM waits until it leaves the guest; the counters themselves can be read at any time.

@@ -16,7 +16,7 @@ public sealed class RunOptionsTests
             "-s", "0:4:1,passthru,0/6/0", "-s", "4:0,passthru,0000:00:07.0", "--kernel", Kernel, "--cmdline=console=ttyS0", "guest");
 
         Assert.Equal(2, options.Cpus);
-        Assert.Equal(1ul << 30, options.MemoryBytes);
+        Assert.Equal(1ul << 30, options.Memory.Bytes);
         Assert.Equal([new SerialPortOption(1, new StandardStreams(), "-l com1,stdio")], options.SerialPorts);
         Assert.Equal("console=ttyS0", options.CommandLine);
         Assert.Equal("guest", options.Name);
@@ -41,6 +41,33 @@ public sealed class RunOptionsTests
     [InlineData("67108864", 64ul << 20)]
     public void Memory_is_taken_in_the_units_of_bhyve(string text, ulong bytes) => Assert.Equal(bytes, MemorySize.Parse("-m", text));
 
+    [Fact]
+    public void RAM_is_on_ordinary_pages_unless_huge_ones_are_asked_for()
+    {
+        Assert.Equal(0ul, Parse("--kernel", Kernel, "guest").Memory.HugePageBytes);
+        Assert.Equal(1ul << 30, Parse("-m", "2G", "-o", "memory.hugepages=1G", "--kernel", Kernel, "guest").Memory.HugePageBytes);
+    }
+
+    [Fact]
+    public void A_guest_without_U_has_a_number_of_its_own_that_stays()
+    {
+        var number = Parse("--kernel", Kernel, "one").Smbios.Uuid;
+
+        Assert.Equal(number, Parse("--kernel", Kernel, "one").Smbios.Uuid);
+        Assert.NotEqual(number, Parse("--kernel", Kernel, "two").Smbios.Uuid);
+        Assert.Equal(8, number.Version);
+    }
+
+    [Fact]
+    public void What_SMBIOS_names_is_what_the_variables_say()
+    {
+        var smbios = Parse(
+            "-U", "00112233-4455-6677-8899-aabbccddeeff", "-o", "system.serial_number=S-1", "-o", "chassis.asset_tag=A-1", "--kernel", Kernel, "guest").Smbios;
+
+        Assert.Equal("00112233-4455-6677-8899-aabbccddeeff", smbios.Uuid.ToString());
+        Assert.Equal(("S-1", "A-1", "Hatchway"), (smbios.System.SerialNumber, smbios.Chassis.AssetTag, smbios.Bios.Vendor));
+    }
+
     [Theory]
     [InlineData("-s 4:0,passthru,ppt0", "ppt0 is a name of FreeBSD's", "passthru,0/6/0")]
     [InlineData("-s 4:0,lpc,stdio", "takes no 'stdio'", "-s 4:0,lpc,stdio")]
@@ -57,6 +84,9 @@ public sealed class RunOptionsTests
     [InlineData("-p 0:1024", "no CPU of a host", "1023")]
     [InlineData("-o vcpu.0.cpuset=3-1", "names no CPUs", "0-3,5")]
     [InlineData("-U 1234", "is no UUID", "-U 1234")]
+    [InlineData("-o board.location=größer", "printable ASCII", "-o board.location")]
+    [InlineData("-o memory.hugepages=4M", "of 2M and of 1G", "no")]
+    [InlineData("-m 65M -o memory.hugepages=2M", "no whole number of huge pages of 2 MiB", "a multiple")]
     [InlineData("-o x86.x2apic=maybe", "neither true nor false", "-o x86.x2apic=maybe")]
     [InlineData("-o memory.size", "write name=value", "-o memory.size")]
     [InlineData("-o memory.size=", "needs a value", "memory.size")]

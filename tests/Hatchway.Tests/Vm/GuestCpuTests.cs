@@ -35,7 +35,7 @@ public sealed class GuestCpuTests
         var ids = new HashSet<uint>();
         for (var cpu = 0; cpu < topology.Cpus; cpu++)
         {
-            var entries = GuestCpu.Cpuid(Supported, cpu, topology, tscDeadline: true, x2Apic: true);
+            var entries = GuestCpu.Cpuid(Supported, cpu, topology, tscDeadline: true, x2Apic: true, addressBits: 40);
             var smt = Find(entries, leaf, 0);
             var core = Find(entries, leaf, 1);
             Assert.Equal((1u, 2u, 0u), ((smt.Ecx >> 8) & 0xFF, (core.Ecx >> 8) & 0xFF, Find(entries, leaf, 2).Ecx >> 8));
@@ -49,13 +49,21 @@ public sealed class GuestCpuTests
         }
     }
 
+    [Fact]
+    public void Physical_addresses_end_where_they_are_told_to()
+    {
+        var entries = GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic: true, addressBits: 39);
+
+        Assert.Equal(0x3027u, Find(entries, 0x8000_0008).Eax);
+    }
+
     [Theory]
     [InlineData(4, 1, 1, 1, false)]
     [InlineData(2, 2, 2, 4, true)]
     [InlineData(1, 3, 1, 4, true)]
     public void Leaf_1_has_room_for_a_packages_ids(int sockets, int cores, int threads, uint room, bool several)
     {
-        var leaf = Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(sockets, cores, threads), tscDeadline: false, x2Apic: true), 1);
+        var leaf = Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(sockets, cores, threads), tscDeadline: false, x2Apic: true, addressBits: 40), 1);
         Assert.Equal(room, (leaf.Ebx >> 16) & 0xFF);
         Assert.Equal(several, (leaf.Edx & HyperThreading) != 0);
     }
@@ -63,7 +71,7 @@ public sealed class GuestCpuTests
     [Fact]
     public void A_cores_threads_share_its_caches_and_a_package_the_last_level()
     {
-        var entries = GuestCpu.Cpuid(Supported, 0, new CpuTopology(2, 4, 2), tscDeadline: false, x2Apic: true);
+        var entries = GuestCpu.Cpuid(Supported, 0, new CpuTopology(2, 4, 2), tscDeadline: false, x2Apic: true, addressBits: 40);
         Assert.Equal(1u, (Find(entries, 4, 0).Eax >> 14) & 0xFFF);
         Assert.Equal(7u, (Find(entries, 4, 3).Eax >> 14) & 0xFFF);
         Assert.Equal(3u, Find(entries, 4, 0).Eax >> 26);
@@ -74,7 +82,7 @@ public sealed class GuestCpuTests
     public void AMDs_leaves_say_the_same()
     {
         var topology = new CpuTopology(2, 4, 2);
-        var entries = GuestCpu.Cpuid(Supported, 13, topology, tscDeadline: false, x2Apic: true);
+        var entries = GuestCpu.Cpuid(Supported, 13, topology, tscDeadline: false, x2Apic: true, addressBits: 40);
         var sizes = Find(entries, 0x8000_0008);
         Assert.Equal((7u, 3u), (sizes.Ecx & 0xFF, (sizes.Ecx >> 12) & 0xF));
         var place = Find(entries, 0x8000_001E);
@@ -86,7 +94,7 @@ public sealed class GuestCpuTests
     [InlineData(true)]
     [InlineData(false)]
     public void X2APIC_mode_is_offered_unless_the_user_forbids_it(bool x2Apic) => Assert.Equal(
-        x2Apic, (Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic), 1).Ecx & X2Apic) != 0);
+        x2Apic, (Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic, addressBits: 40), 1).Ecx & X2Apic) != 0);
 
     private static CpuidEntry Find(IReadOnlyList<CpuidEntry> entries, uint function, uint index = 0) =>
         entries.Single(entry => entry.Function == function && entry.Index == index);

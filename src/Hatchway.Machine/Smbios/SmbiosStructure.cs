@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Hatchway.Machine.Smbios;
+
+/// <summary>A structure under construction: the header, fields by offset, and the texts behind them (DSP0134 2.8 §6.1).</summary>
+internal sealed class SmbiosStructure
+{
+    private const int HandleOffset = 2;
+    private readonly byte[] _fields;
+    private readonly List<string> _texts = [];
+
+    /// <param name="type">What it describes.</param>
+    /// <param name="length">Bytes of its fields, with the header's four.</param>
+    /// <param name="handle">What others know it by.</param>
+    public SmbiosStructure(byte type, byte length, ushort handle)
+    {
+        _fields = new byte[length];
+        _fields[0] = type;
+        _fields[1] = length;
+        UInt16(HandleOffset, handle);
+    }
+
+    public SmbiosStructure UInt8(int offset, byte value)
+    {
+        _fields[offset] = value;
+        return this;
+    }
+
+    public SmbiosStructure UInt16(int offset, ushort value)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(_fields.AsSpan(offset), value);
+        return this;
+    }
+
+    public SmbiosStructure UInt32(int offset, uint value)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(_fields.AsSpan(offset), value);
+        return this;
+    }
+
+    public SmbiosStructure UInt64(int offset, ulong value)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(_fields.AsSpan(offset), value);
+        return this;
+    }
+
+    // The first three fields are little-endian since SMBIOS 2.6 (§7.2.1), as they are here.
+    public SmbiosStructure Uuid(int offset, Guid value)
+    {
+        value.TryWriteBytes(_fields.AsSpan(offset));
+        return this;
+    }
+
+    /// <summary>A text by its number, counted from 1; 0 when it is empty.</summary>
+    public SmbiosStructure Text(int offset, string value)
+    {
+        if (value.Length == 0)
+            return this;
+        _texts.Add(value);
+        return UInt8(offset, (byte)_texts.Count);
+    }
+
+    /// <summary>Fields and texts, each of which ends with a zero, and another zero, or two when there is no text (§6.1.3).</summary>
+    public byte[] Finish() =>
+    [
+        .. _fields,
+        .. _texts.SelectMany(static text => Encoding.ASCII.GetBytes(text + '\0')),
+        .. _texts.Count == 0 ? "\0\0"u8 : "\0"u8,
+    ];
+}

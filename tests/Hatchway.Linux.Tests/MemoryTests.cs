@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace Hatchway.Linux.Tests;
+
+public sealed class MemoryTests : IDisposable
+{
+    private readonly DirectoryInfo _sysfs = Directory.CreateTempSubdirectory("hatchway-sysfs-");
+
+    public void Dispose() => _sysfs.Delete(recursive: true);
+
+    [Fact]
+    public void Populating_takes_pages_from_the_host_without_changing_them()
+    {
+        using var file = MemoryFile.Create("test", 4 << 20);
+        using var memory = file.Map();
+        memory.Slice(0, 1)[0] = 42;
+
+        var before = SharedKiB();
+        memory.Populate(1 << 20, 2 << 20);
+
+        Assert.InRange(SharedKiB() - before, 2048, 4096);
+        memory.Populate(0, 4 << 20);
+        Assert.Equal(42, memory.Slice(0, 1)[0]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => memory.Populate(4096, 4 << 20));
+    }
+
+    [Fact]
+    public void A_pool_has_free_pages_that_are_promised_to_nobody()
+    {
+        var folder = _sysfs.CreateSubdirectory("kernel/mm/hugepages/hugepages-2048kB").FullName;
+        foreach (var (name, pages) in new[] { ("nr", 40), ("free", 30), ("resv", 8), ("nr_overcommit", 0), ("surplus", 2) })
+            File.WriteAllText(Path.Combine(folder, $"{name}_hugepages"), $"{pages}\n");
+
+        var pool = new HugePagePool(2 << 20, _sysfs.FullName);
+
+        Assert.True(pool.Exists);
+        Assert.Equal((40ul, 22ul), (pool.Total, pool.Available));
+        Assert.False(new HugePagePool(1 << 30, _sysfs.FullName).Exists);
+    }
+
+    [Fact]
+    public void Huge_pages_come_from_the_hosts_pool_and_are_refused_beyond_it()
+    {
+        const ulong Page = 2 << 20;
+        var pool = new HugePagePool(Page);
+        if (!pool.Exists)
+            Assert.Skip("no huge pages of 2 MiB");
+        using var file = MemoryFile.Create("test", (pool.Available + 1) * Page, Page);
+
+        Assert.Equal(Errno.ENOMEM, Assert.Throws<LinuxException>(() => file.Map().Dispose()).Errno);
+    }
+
+    private static int SharedKiB() => int.Parse(
+        File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("RssShmem:", StringComparison.Ordinal))
+            .Replace("RssShmem:", "", StringComparison.Ordinal).Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+}
