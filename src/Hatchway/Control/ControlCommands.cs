@@ -6,8 +6,8 @@ using Hatchway.Logging;
 
 namespace Hatchway.Control;
 
-/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c> and <c>stats</c>: running guests, asked over their control
-/// sockets.</summary>
+/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c>, <c>console</c> and <c>stats</c>: running guests,
+/// asked over their control sockets.</summary>
 internal static class ControlCommands
 {
     private static readonly Option Json = new("json", null, "print JSON");
@@ -20,6 +20,7 @@ internal static class ControlCommands
         Of("kill", "NAME...", "end a guest at once", []),
         Of("pause", "NAME...", "let a guest's CPUs stand still", []),
         Of("resume", "NAME...", "let them go on", []),
+        Of("console", "NAME", "use a guest's com1 on this terminal; Ctrl-A x leaves it, and the guest goes on", []),
         Of("stats", "NAME... [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
     ];
 
@@ -42,6 +43,8 @@ internal static class ControlCommands
             arguments.NoMoreThan(0);
             return List(folder, new ControlClient(folder) { Bound = ListBound }, isJson);
         }
+        if (command == "console")
+            arguments.NoMoreThan(1);
         var client = new ControlClient(folder);
         for (var i = 0; i < Math.Max(1, arguments.Count); i++)
             Ask(client, command, arguments.Operand(i, "a guest's name ('hatchway ps' lists them)"), isJson);
@@ -54,6 +57,12 @@ internal static class ControlCommands
         {
             if (!client.TryEnd(name, command))
                 throw Unknown(name);
+            return;
+        }
+        if (command == "console")
+        {
+            using var connection = client.TryAttach(name) ?? throw Unknown(name);
+            ConsoleCommand.Join(connection);
             return;
         }
         var answer = client.TryAsk(name, command) ?? throw Unknown(name);
