@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Hatchway.Lab.Tests;
@@ -8,7 +7,8 @@ namespace Hatchway.Lab.Tests;
 /// <summary>A whole Debian from its own disk, with the command line that bhyve's users know.</summary>
 public sealed class DebianTests : IDisposable
 {
-    private const string Line = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 3:0,virtio-blk,{0} -s 4:0,passthru,0/6/0 -l com1,stdio -c 2 -m 2048M linuxguest";
+    private const string Before = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 3:0,virtio-blk,";
+    private const string After = " -s 4:0,passthru,0/6/0 -l com1,stdio -c 2 -m 2048M linuxguest";
     private const string Prompt = ":~# ";
 
     // Firmware, GRUB and systemd, all of it twice emulated: two minutes where nothing else runs, more where much does.
@@ -24,7 +24,7 @@ public sealed class DebianTests : IDisposable
         var disk = Path.Combine(_folder.FullName, "linux.img");
         Repository.MakeDebianDisk(disk);
         var word = Guid.NewGuid().ToString();
-        var guest = $"{Repository.Program} run {string.Format(CultureInfo.InvariantCulture, Line, disk)}";
+        var guest = $"{Repository.Program} run {Before}{disk}{After}";
         // When the test closes its end, the VM is killed.
         var commands = $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill -KILL $!; wait $!; echo STATUS=$?";
         using (var host = new Conversation(

@@ -141,4 +141,7 @@ internal unsafe struct passwd
     public byte* pw_passwd;
     public uint pw_uid;
     public uint pw_gid;
+    public byte* pw_gecos;
+    public byte* pw_dir;
+    public byte* pw_shell;
 }

@@ -38,13 +38,11 @@ internal static unsafe partial class Libc
     public static partial long landlock_restrict_self(long number, int ruleset, uint flags);
 }
 
-// linux/landlock.h. A kernel of an older version takes the fields that it knows, if told the size.
+// linux/landlock.h. Later versions have more fields behind, which a kernel takes for zero when the size says that they are not there.
 [StructLayout(LayoutKind.Sequential)]
 internal struct landlock_ruleset_attr
 {
     public ulong handled_access_fs;
-    public ulong handled_access_net;
-    public ulong scoped;
 }
 
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

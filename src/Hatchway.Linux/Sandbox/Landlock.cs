@@ -36,10 +36,7 @@ public static class Landlock
     // What can be said of one file; the others are about a folder's entries.
     private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate | ControlDevice;
 
-    // LANDLOCK_ACCESS_NET_BIND_TCP and _CONNECT_TCP are left to the filter of system calls. LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL.
-    private const ulong Scopes = 3;
-
-    // All rights that a version of the interface knows, by version from 1 (landlock(7), "Landlock ABI").
+    // All rights to files that a version of the interface knows, by version from 1 (landlock(7), "Landlock ABI").
     private static readonly ulong[] s_known = [0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF];
 
     /// <summary>Version of the kernel's interface, from 1; 0 when it has none, or it is switched off.</summary>
@@ -55,13 +52,13 @@ public static class Landlock
     public static unsafe void Restrict(IEnumerable<(string Path, FileRights Rights)> allowed)
     {
         ArgumentNullException.ThrowIfNull(allowed);
-        var version = Version;
-        var handled = s_known[Math.Clamp(version, 1, s_known.Length) - 1];
-        // SAFETY: structures on the stack; their size in this version is given.
-        var attributes = new landlock_ruleset_attr { handled_access_fs = handled, scoped = version >= 6 ? Scopes : 0 };
-        var size = version switch { < 4 => 8, < 6 => 16, _ => sizeof(landlock_ruleset_attr) };
+        var handled = s_known[Math.Clamp(Version, 1, s_known.Length) - 1];
+        // SAFETY: one structure on the stack, whose size is given.
+        var attributes = new landlock_ruleset_attr { handled_access_fs = handled };
         using var ruleset = new FileDescriptor(
-            LinuxException.Check((int)Libc.landlock_create_ruleset(Libc.SYS_landlock_create_ruleset, &attributes, (nuint)size, 0), "landlock_create_ruleset"));
+            LinuxException.Check(
+                (int)Libc.landlock_create_ruleset(Libc.SYS_landlock_create_ruleset, &attributes, (nuint)sizeof(landlock_ruleset_attr), 0),
+                "landlock_create_ruleset"));
         using var use = ruleset.Use();
         foreach (var (path, rights) in allowed)
             Allow(use.Fd, path, Bits(rights) & handled);

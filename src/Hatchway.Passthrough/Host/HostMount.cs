@@ -5,7 +5,7 @@ namespace Hatchway.Passthrough.Host;
 /// <param name="Place">Where it is mounted.</param>
 /// <param name="Kind">The file system's type.</param>
 /// <param name="Source">What is mounted, as the file system says: a device file, or a name of its own.</param>
-internal sealed record HostMount(string Device, string Place, string Kind, string Source)
+public sealed record HostMount(string Device, string Place, string Kind, string Source)
 {
     /// <summary>Reads all lines; what is none is left out.</summary>
     public static IReadOnlyList<HostMount> ParseAll(string text)

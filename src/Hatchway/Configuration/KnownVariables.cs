@@ -104,7 +104,7 @@ internal static class KnownVariables
         foreach (var (name, why) in RefusedTable)
         {
             // As in bhyve, a port of 0 is no server, and a device that is switched off is not there.
-            if (tree.Text(name) ?.ToUpperInvariant() is not (null or "0" or "FALSE" or "OFF" or "NO"))
+            if (tree.Text(name)?.ToUpperInvariant() is not (null or "0" or "FALSE" or "OFF" or "NO"))
                 throw new UserException($"{tree.Root.Origin(name)}: {why}");
         }
     }

@@ -3,6 +3,7 @@ using Hatchway.Configuration;
 using Hatchway.Control;
 using Hatchway.Firmware;
 using Hatchway.Linux.Sandbox;
+using Hatchway.Passthrough.Host;
 using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
@@ -24,6 +25,8 @@ internal static class GuestSandbox
         ("/lib64", FileRights.Read),
         ("/etc/ld.so.cache", FileRights.Read),
         ("/etc/localtime", FileRights.Read),
+        ("/etc/passwd", FileRights.Read),
+        ("/etc/nsswitch.conf", FileRights.Read),
         ("/dev/urandom", FileRights.Read),
         ("/dev/null", FileRights.Read | FileRights.Write),
         ("/dev/kvm", FileRights.Read | FileRights.Write),
@@ -51,7 +54,9 @@ internal static class GuestSandbox
             return;
         }
         RemoveDiagnostics();
-        Landlock.Restrict([.. s_always, .. OfProgram(), .. OfState(options, control), .. OfSettings(options.Settings)]);
+        var mounts = HostMount.ParseAll(File.ReadAllText("/proc/self/mountinfo"));
+        IEnumerable<(string, FileRights)> rules = [.. s_always, .. OfProgram(), .. OfState(options, control), .. OfSettings(options.Settings)];
+        Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
     /// <summary>From now on the process makes only the system calls that its guest needs.</summary>
@@ -59,6 +64,15 @@ internal static class GuestSandbox
     {
         if (options.Sandboxed)
             SystemCallFilter.Restrict(GuestSystemCalls.For(options.RestartOnReboot));
+    }
+
+    // Landlock knows a file by its inode, and 9p makes a new one at each look, but for the mount's root: there all of the mount is allowed.
+    private static (string Path, FileRights Rights) Named((string Path, FileRights Rights) rule, IReadOnlyList<HostMount> mounts)
+    {
+        var path = Path.GetFullPath(rule.Path);
+        var mount = mounts.Where(mount => path == mount.Place || path.StartsWith(mount.Place.TrimEnd('/') + '/', StringComparison.Ordinal))
+            .MaxBy(static mount => mount.Place.Length);
+        return mount is { Kind: "9p" } ? (mount.Place, rule.Rights) : (path, rule.Rights);
     }
 
     // Sockets by which a debugger of .NET's asks in; the runtime opens them at its start.

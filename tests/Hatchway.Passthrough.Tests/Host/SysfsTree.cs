@@ -122,10 +122,11 @@ internal sealed class SysfsTree : IDisposable
     }
 
     /// <summary>A driver gets a function that has none.</summary>
-    public void Bind(string address, string driver)
+    public SysfsTree Bind(string address, string driver)
     {
         Folder($"bus/pci/drivers/{driver}");
         Link($"{PathOf(address)}/driver", $"../../../bus/pci/drivers/{driver}");
+        return this;
     }
 
     /// <summary>A function's driver lets it go.</summary>
@@ -176,14 +177,6 @@ internal sealed class SysfsTree : IDisposable
     /// <summary>A PCI Express port or another PCI-to-PCI bridge.</summary>
     public SysfsTree WithBridge(string address, string? driver = null, int? group = null) =>
         WithFunction(address, driver, group, classCode: 0x06_04_00, headerType: 1);
-
-    /// <summary>A function gets a driver.</summary>
-    public SysfsTree Bind(string address, string driver)
-    {
-        Folder($"bus/pci/drivers/{driver}");
-        Link($"devices/pci0000:00/{address}/driver", $"../../../bus/pci/drivers/{driver}");
-        return this;
-    }
 
     /// <summary>A file with one line.</summary>
     public SysfsTree Text(string path, string text)
