@@ -124,7 +124,9 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
         System.IO.File.WriteAllText(file, string.Create(
             CultureInfo.InvariantCulture, $"pptdevs=\"0/9/0 0/7/0\"\nhatchway_pptdevs=\"{SecondRealtek}={vendor}:8139 {Nic}=8086:ffff\"\n"));
 
-        _host.Check($"cd /sys/bus/pci/devices/{SecondRealtek}; echo {SecondRealtek} > driver/unbind; busybox sh {script} {file} {SecondRealtek}; echo {SecondRealtek} > ../../drivers_probe");
+        _host.Check(
+            $"echo {SecondRealtek} > /sys/bus/pci/devices/{SecondRealtek}/driver/unbind; busybox sh {script} {file} {SecondRealtek}; "
+            + $"echo {SecondRealtek} > /sys/bus/pci/drivers_probe");
 
         Assert.Equal("vfio-pci", Driver(SecondRealtek));
         Assert.Equal(1, _host.Run($"busybox sh {script} {file} {Nic}").Status);

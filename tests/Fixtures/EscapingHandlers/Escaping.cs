@@ -11,8 +11,9 @@ namespace EscapingHandlers;
 public sealed partial class Escaping : IDeviceHandlers
 {
     private const int O_RDWR = 2;
-    private const int PtraceAttach = 16;
-    private const int CloneNewUser = 0x1000_0000;
+    // It does not stop the other, as PTRACE_ATTACH does.
+    private const int PtraceSeize = 0x4206;
+    private const int CloneNewNames = 0x0400_0000;
 
     /// <inheritdoc/>
     public void Attach(IDeviceContext device) => device.Handle(0, 0x2000, 4, "escape", new Attempt(device));
@@ -28,8 +29,8 @@ public sealed partial class Escaping : IDeviceHandlers
             Try("open a connection", static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp).Dispose());
             Try("reach a name server", static () => Dns.GetHostAddresses("localhost"));
             TryCall("kill another process", static () => kill(1, 0));
-            TryCall("trace another process", static () => (int)ptrace(PtraceAttach, 1, 0, 0));
-            TryCall("make a namespace", static () => unshare(CloneNewUser));
+            TryCall("trace another process", static () => (int)ptrace(PtraceSeize, 1, 0, 0));
+            TryCall("make a namespace", static () => unshare(CloneNewNames));
             TryCall("mount a file system", static () => mount("none", "/mnt", "tmpfs", 0, 0));
             TryCall("write host memory", static () => open("/dev/mem", O_RDWR));
             TryCall("write kernel settings", static () => open("/proc/sys/kernel/core_pattern", O_RDWR));
