@@ -121,7 +121,7 @@ public sealed class VirtioFunction : IHostFunction
         }
         catch
         {
-            served.Abandon();
+            served.Leave();
             throw;
         }
     }

@@ -161,18 +161,8 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Ends what <see cref="TryEnter"/> began.</summary>
+    /// <summary>Ends what <see cref="TryEnter"/> began, or lets a buffer go that could not be handled: the driver does not get it back.</summary>
     internal void Leave()
-    {
-        lock (_gate)
-        {
-            if (--_busy == 0 && _isStopping)
-                Monitor.PulseAll(_gate);
-        }
-    }
-
-    /// <summary>Lets a buffer go that could not be handled. The driver does not get it back.</summary>
-    public void Abandon()
     {
         lock (_gate)
         {
