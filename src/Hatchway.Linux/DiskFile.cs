@@ -87,7 +87,11 @@ public sealed class DiskFile : FileDescriptor
             if (_hasLost)
                 return false;
             using var use = Use();
-            _hasLost = Libc.fdatasync(use.Fd) != 0;
+            int result;
+            do
+                result = Libc.fdatasync(use.Fd);
+            while (result != 0 && LinuxException.Last == Errno.EINTR);
+            _hasLost = result != 0;
             return !_hasLost;
         }
     }

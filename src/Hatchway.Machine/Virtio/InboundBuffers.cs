@@ -16,6 +16,7 @@ public sealed class InboundBuffers
     private readonly uint[] _written = new uint[Most];
     private int _count;
     private IVirtQueue? _ring;
+    private bool _isEntered;
 
     internal InboundBuffers(VirtioQueue queue)
     {
@@ -46,10 +47,10 @@ public sealed class InboundBuffers
         }
         while (Bytes < wanted && _count < Most && _queue.TryKeep(_kept[_count]))
             Bytes += _kept[_count++].WritableBytes;
-        if (_count > 0)
-            return true;
-        _queue.Leave();
-        return false;
+        _isEntered = _count > 0;
+        if (!_isEntered)
+            _queue.Leave();
+        return _isEntered;
     }
 
     /// <summary>Gives back as many buffers as so many bytes fill, at once, and at least one.</summary>
@@ -85,5 +86,16 @@ public sealed class InboundBuffers
     public void Break() => _queue.Break();
 
     /// <summary>Ends what <see cref="TryBegin"/> began.</summary>
-    public void End() => _queue.Leave();
+    public void End()
+    {
+        _isEntered = false;
+        _queue.Leave();
+    }
+
+    /// <summary>Ends what was begun and not ended, after a mistake of ours.</summary>
+    internal void Abandon()
+    {
+        if (_isEntered)
+            End();
+    }
 }

@@ -100,8 +100,17 @@ public sealed class VirtioFunction : IHostFunction
         if (_device.FillerOf(queue) is { } filler)
         {
             // Such a queue has one worker, which makes these once.
-            if (filler.Fill(_inbound[queue] ??= new InboundBuffers(served)))
-                _host.Ring(queue);
+            var inbound = _inbound[queue] ??= new InboundBuffers(served);
+            try
+            {
+                if (filler.Fill(inbound))
+                    _host.Ring(queue);
+            }
+            catch
+            {
+                inbound.Abandon();
+                throw;
+            }
             return;
         }
         while (served.TryTake(buffer, out var wake))

@@ -98,8 +98,11 @@ internal sealed class ControlServer : IDisposable
             {
                 client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
                 var request = ReadRequest(client);
-                client.Send(TryAnswer(request, out var console));
-                console?.Serve(client);
+                var answer = TryAnswer(request, out var console);
+                if (console is not null)
+                    console.Serve(client, answer);
+                else
+                    client.Send(answer);
                 if (request is "stop" or "kill")
                     WaitForTheEnd(client);
             }

@@ -13,6 +13,9 @@ internal sealed class AttachedConsole : ICharacterSink
     /// <summary>Bytes of what was said last that a client sees.</summary>
     public const int HistoryBytes = 16 << 10;
 
+    // What a guest does not take by then is lost, as with any port that is not read: else a client that leaves would not be noticed.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private readonly object _gate = new();
     private readonly byte[] _history = new byte[HistoryBytes];
     private long _said;
@@ -73,10 +76,13 @@ internal sealed class AttachedConsole : ICharacterSink
     }
 
     /// <summary>Serves the client that the console was taken for, until it leaves.</summary>
-    public void Serve(Socket client)
+    /// <param name="client">The client.</param>
+    /// <param name="answer">What it is told first: that it has the console.</param>
+    public void Serve(Socket client, ReadOnlySpan<byte> answer)
     {
         try
         {
+            client.Send(answer);
             client.ReceiveTimeout = 0;
             lock (_gate)
             {
@@ -115,13 +121,10 @@ internal sealed class AttachedConsole : ICharacterSink
             client.Send(_history.AsSpan(0, length - first));
     }
 
-    private void WaitForRoom()
+    private bool WaitForRoom()
     {
         lock (_gate)
-        {
-            while (!_hasRoom)
-                Monitor.Wait(_gate);
-        }
+            return _hasRoom || Monitor.Wait(_gate, Patience);
     }
 
     private void Feed(ReadOnlySpan<byte> bytes)
@@ -132,8 +135,8 @@ internal sealed class AttachedConsole : ICharacterSink
             lock (_gate)
                 _hasRoom = false;
             bytes = bytes[port.Receive(bytes)..];
-            if (bytes.Length > 0)
-                WaitForRoom();
+            if (bytes.Length > 0 && !WaitForRoom())
+                return;
         }
     }
 }

@@ -167,7 +167,8 @@ internal static class GuestCpu
     // And AMD's: the package's CPUs less one, and the bits of the APIC id that count them.
     private static CpuidEntry Sizes(CpuidEntry entry, CpuTopology topology, int addressBits) => entry with
     {
-        Eax = (entry.Eax & ~0xFFu) | (uint)addressBits,
+        // Bits 23:16 zero: what the guest's page tables reach is no other (AMD64 volume 3, Fn8000_0008).
+        Eax = (entry.Eax & ~0xFF_00FFu) | (uint)addressBits,
         Ecx = (uint)((topology.Cores * topology.Threads) - 1) | ((uint)topology.SocketBits << 12),
     };
 

@@ -70,11 +70,18 @@ public sealed class ConsolePort : ICharacterInput
     /// <param name="isOpen">The guest takes what comes, without saying so.</param>
     internal void Restart(bool isOpen)
     {
+        bool drained;
         lock (_gate)
         {
             _isReady = _mustAdd = _mustName = _mustTell = false;
             _isOpen = isOpen;
+            // What came for the driver before is not this one's.
+            _count = 0;
+            drained = _isShort;
+            _isShort = false;
         }
+        if (drained)
+            _drained();
     }
 
     /// <summary>Hands on what the guest writes.</summary>
