@@ -12,11 +12,14 @@ public enum FileRights
     /// <summary>Read files, list folders.</summary>
     Read = 1,
 
-    /// <summary>Write to files that are there; control devices.</summary>
+    /// <summary>Write to files that are there, and what <see cref="Control"/> is.</summary>
     Write = 2,
 
     /// <summary>Make and remove files and sockets.</summary>
     Create = 4,
+
+    /// <summary>Control devices (ioctl(2)).</summary>
+    Control = 8,
 }
 
 /// <summary>Files that a process may use from now on, and no others (landlock(7)).</summary>
@@ -91,5 +94,6 @@ public static class Landlock
     private static ulong Bits(FileRights rights) =>
         (rights.HasFlag(FileRights.Read) ? ReadFile | ReadDirectory : 0)
         | (rights.HasFlag(FileRights.Write) ? WriteFile | Truncate | ControlDevice : 0)
+        | (rights.HasFlag(FileRights.Control) ? ControlDevice : 0)
         | (rights.HasFlag(FileRights.Create) ? WriteFile | Truncate | MakeRegular | MakeSocket | RemoveFile : 0);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Sandbox;
@@ -39,8 +40,11 @@ public static class SystemCallFilter
         fixed (sock_filter* first = program)
         {
             var filter = new sock_fprog { len = (ushort)program.Length, filter = first };
-            LinuxException.Check(
+            var result = LinuxException.Check(
                 (int)Libc.seccomp(Libc.SYS_seccomp, Libc.SECCOMP_SET_MODE_FILTER, Libc.SECCOMP_FILTER_FLAG_TSYNC, &filter), "seccomp");
+            // More than zero is a thread that has another filter: then none of them has this one.
+            if (result > 0)
+                throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"seccomp: thread {result}"), Errno.EBUSY);
         }
     }
 

@@ -14,6 +14,9 @@ internal static class DeviceUseChecks
     public static IReadOnlyList<string> Losses(DeviceSubject subject)
     {
         var losses = new List<string>();
+        // They go with their physical function (Documentation/ABI/testing/sysfs-bus-pci, "sriov_numvfs").
+        if (subject.View.Text(subject.Address, "sriov_numvfs") is { } virtualFunctions and not "0")
+            losses.Add($"it has {virtualFunctions} virtual function(s), which go with it");
         foreach (var use in BlockUses.Of(subject.View, BlockUses.Devices(subject)))
             losses.Add(use.IsRoot ? $"{use.Words}, the host runs from it" : use.Words);
         var networks = NetworkUses.Up(subject);

@@ -92,6 +92,9 @@ internal static class InstalledFirmware
     /// <exception cref="UserException">It can't be made.</exception>
     public static void MakeFolder(string folder)
     {
+        // A sandboxed process can make none, and needs none.
+        if (Directory.Exists(folder))
+            return;
         try
         {
             Directory.CreateDirectory(folder);

@@ -44,7 +44,7 @@ internal static class PersistentFile
         if (!((string[])["/etc", "/lib", "/usr/lib"]).Any(static folder => File.Exists(Path.Combine(folder, Unit))))
             yield return $"nothing of this host reads {FullName} at boot: install hatchway-reserve.service, of the Debian package";
         if (File.Exists(InitramfsHook))
-            yield return "where the initramfs loads a driver for it, 'update-initramfs -u' has it reserved there, too";
+            yield return "the initramfs has a copy of its own: 'update-initramfs -u' has it changed there, too";
     }
 
     private static string Text()

@@ -56,8 +56,17 @@ internal static class ReserveCommand
             ? (uint?)null
             : HostUser.NumberOf(user) ?? throw new UserException($"--user {user}: this host has no such user");
         var controls = new HostControls();
-        if (ownPage)
-            MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force);
+        PassthroughException? notMoved = null;
+        try
+        {
+            if (ownPage)
+                MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force);
+        }
+        catch (PassthroughException failure)
+        {
+            // The host's driver may have it meanwhile: it is reserved all the same.
+            notMoved = failure;
+        }
         var reservation = new Reservation(static () => new HostView(), controls);
         foreach (var taken in reservation.Take(addresses, force))
             Console.Out.WriteLine(Words(taken));
@@ -68,6 +77,8 @@ internal static class ReserveCommand
         }
         foreach (var (members, group) in Missing(reservation, addresses))
             Console.Out.WriteLine($"IOMMU group {group} goes to one guest whole, and the host still uses {members}: reserve that, too");
+        if (notMoved is not null)
+            throw notMoved;
     }
 
     private static ExitStatus TakeConfigured(bool force)

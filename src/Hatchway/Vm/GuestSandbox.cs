@@ -30,10 +30,6 @@ internal static class GuestSandbox
         ("/dev/urandom", FileRights.Read),
         ("/dev/null", FileRights.Read | FileRights.Write),
         ("/dev/kvm", FileRights.Read | FileRights.Write),
-        ("/dev/vfio", FileRights.Read | FileRights.Write),
-        ("/dev/net/tun", FileRights.Read | FileRights.Write),
-        ("/dev/ptmx", FileRights.Read | FileRights.Write),
-        ("/dev/pts", FileRights.Read | FileRights.Write),
     ];
 
     // Variables that name files, and the last words of devices' that do.
@@ -55,7 +51,7 @@ internal static class GuestSandbox
         }
         RemoveDiagnostics();
         var mounts = HostMount.ParseAll(File.ReadAllText("/proc/self/mountinfo"));
-        IEnumerable<(string, FileRights)> rules = [.. s_always, .. OfProgram(), .. OfState(options, control), .. OfSettings(options.Settings)];
+        IEnumerable<(string, FileRights)> rules = [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
@@ -79,6 +75,8 @@ internal static class GuestSandbox
     private static void RemoveDiagnostics()
     {
         var folder = Path.GetTempPath();
+        if (!Directory.Exists(folder))
+            return;
         foreach (var pattern in (string[])[$"dotnet-diagnostic-{Environment.ProcessId}-*", $"clr-debug-pipe-{Environment.ProcessId}-*"])
         {
             foreach (var file in Directory.EnumerateFiles(folder, pattern))
@@ -89,8 +87,27 @@ internal static class GuestSandbox
     // Where the program is not one file, its parts are loaded when they are needed.
     private static IEnumerable<(string Path, FileRights Rights)> OfProgram()
     {
+        if (!File.Exists(Path.Combine(AppContext.BaseDirectory, "hatchway.dll")))
+        {
+            yield return (Environment.ProcessPath!, FileRights.Read);
+            yield break;
+        }
         yield return (AppContext.BaseDirectory, FileRights.Read);
         yield return (System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), FileRights.Read);
+    }
+
+    // The folder of groups, not a group's file: a device that is unbound and bound again gets a new one.
+    private static IEnumerable<(string Path, FileRights Rights)> OfDevices(RunOptions options)
+    {
+        if (options.Slots.Any(static slot => slot.Emulation is PassthruSlot))
+            yield return ("/dev/vfio", FileRights.Read | FileRights.Write);
+        if (options.Slots.Any(static slot => slot.Emulation is DeviceSlot { Model: "virtio-net" }))
+            yield return ("/dev/net/tun", FileRights.Read | FileRights.Write);
+        if (options.SerialPorts.Any(static port => port.Backend is PseudoTerminalBackend))
+        {
+            yield return ("/dev/ptmx", FileRights.Read | FileRights.Write);
+            yield return ("/dev/pts", FileRights.Read | FileRights.Write);
+        }
     }
 
     private static IEnumerable<(string Path, FileRights Rights)> OfState(RunOptions options, ControlFolder? control)
@@ -99,6 +116,8 @@ internal static class GuestSandbox
             yield return (control.Path, FileRights.Read | FileRights.Create);
         if (options.Firmware is { } firmware && FirmwareFiles.MakeOwnFolder(firmware, options.Name) is { } state)
             yield return (state, FileRights.Read | FileRights.Create);
+        if (options.Firmware?.Code is { } code && InstalledFirmware.FreshVariables(code) is { } fresh)
+            yield return (fresh, FileRights.Read);
     }
 
     private static IEnumerable<(string Path, FileRights Rights)> OfSettings(ConfigurationTree settings)
@@ -115,7 +134,7 @@ internal static class GuestSandbox
             else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
                 yield return (value, FileRights.Read);
             else if (s_written.Contains(setting.Name) || s_written.Contains(word))
-                yield return (value, settings.Root.Flag(node + "ro", false) ? FileRights.Read : FileRights.Read | FileRights.Write);
+                yield return (value, settings.Root.Flag(node + "ro", false) ? FileRights.Read | FileRights.Control : FileRights.Read | FileRights.Write);
         }
     }
 

@@ -18,9 +18,11 @@ internal static class GuestSystemCalls
         [
             // KVM's, VFIO's, block devices'; a tap's, which begin at 200 of the terminals' type.
             (IoctlType, 0xAE00), (IoctlType, 0x3B00), (IoctlType, 0x1200), (0xFFC0, 0x54C0),
+            // TCGETS2, TCSETS2, TCSETSW2, TCSETSF2: the GNU C library's from 2.42 on.
+            (All, 0x802C_542A), (All, 0x402C_542B), (All, 0x402C_542C), (All, 0x402C_542D),
             // TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONREAD, FIONBIO; TIOCGPTN and TIOCSPTLCK for a new pseudo terminal.
             (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421), (All, 0x8004_5430), (All, 0x4004_5431),
-            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew, when the guest starts again.
+            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew when the guest starts again, for which there is a socket then.
             (All, 0x8913), (All, 0x8914), (All, 0x8922),
         ]),
         17,  // pread64
@@ -96,7 +98,12 @@ internal static class GuestSystemCalls
         267, // readlinkat
         217, // getdents64
         79,  // getcwd
-        72,  // fcntl
+        // fcntl, but for who is sent a signal, and which: F_DUPFD to F_SETFL, locks of files and of descriptions, F_DUPFD_CLOEXEC,
+        // F_SETPIPE_SZ, F_ADD_SEALS.
+        new(72, 1,
+        [
+            (All, 0), (All, 1), (All, 2), (All, 3), (All, 4), (All, 5), (All, 6), (All, 7), (All, 36), (All, 37), (All, 38), (All, 1030), (All, 1031), (All, 1033),
+        ]),
         73,  // flock
         77,  // ftruncate
         221, // fadvise64
@@ -110,9 +117,8 @@ internal static class GuestSystemCalls
         263, // unlinkat
         // Connections that others make to the guest's sockets.
         288, // accept4
-        44,  // sendto
+        new(44, 5, [(All, 0)]), // sendto, to who is connected
         45,  // recvfrom
-        46,  // sendmsg
         47,  // recvmsg
         48,  // shutdown
         51,  // getsockname
@@ -136,11 +142,9 @@ internal static class GuestSystemCalls
     // What the sockets of serial ports and of network devices are made anew with, when the guest starts again.
     private static readonly SystemCallRule[] s_whenRestarting =
     [
-        41,  // socket
+        new(41, 0, [(All, 1), (All, 2), (All, 10)]), // socket: AF_UNIX, AF_INET, AF_INET6
         49,  // bind
         50,  // listen
-        90,  // chmod
-        268, // fchmodat
     ];
 
     /// <summary>All of them, the most frequent first.</summary>
