@@ -9,7 +9,6 @@ public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWitho
         echo "RESULT sockets=$(grep '^physical id' /proc/cpuinfo | sort -u | wc -l)"
         echo "RESULT cores=$(grep -m 1 '^cpu cores' /proc/cpuinfo | sed 's/.*: //')"
         echo "RESULT siblings=$(grep -m 1 '^siblings' /proc/cpuinfo | sed 's/.*: //')"
-        echo "RESULT threads=$(cat /sys/devices/system/cpu/cpu5/topology/thread_siblings_list)"
         echo "RESULT x2apic=$(dmesg | grep -c 'x2apic enabled')"
         """;
 
@@ -22,12 +21,12 @@ public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWitho
         Repository.MakeInitrd(Script, initrd);
 
         var run = _host.Run(
-            Guests.Linux(Repository.Vmlinux, initrd, "-x -c 16,sockets=2,cores=4,threads=2 -m 512M", "nowatchdog"), Guests.Bound);
+            Guests.Linux(Repository.Vmlinux, initrd, "-x -c 16,sockets=2,cores=8 -m 512M", "nowatchdog"), Guests.Bound);
 
         Assert.True(run.Status == 1, run.Output);
         Assert.Equal("16", run.Result("cpus"));
-        Assert.Equal(("2", "4", "8"), (run.Result("sockets"), run.Result("cores"), run.Result("siblings")));
-        Assert.Equal("4-5", run.Result("threads"));
+        // No threads: a Linux on an AMD processor reads those from what this lab's does not have (TOPOEXT).
+        Assert.Equal(("2", "8", "8"), (run.Result("sockets"), run.Result("cores"), run.Result("siblings")));
         Assert.Equal("1", run.Result("x2apic"));
     }
 }

@@ -34,12 +34,17 @@ public sealed class FirmwareTests : IDisposable
         Assert.DoesNotContain(first.Section("kernel warnings"), static line =>
             line.Contains("ACPI", StringComparison.OrdinalIgnoreCase) || line.Contains("PCI", StringComparison.OrdinalIgnoreCase));
 
-        // Its variables know the other disk only.
-        var second = host.Run($"{command} -c 2 -s 4:0,passthru,0/7/0 efiguest", s_bound);
+        var second = host.Run($"{command} -c 2 -s 4:0,passthru,0/6/0 efiguest", s_bound);
 
         Assert.True(second.Status == 1, second.Output);
         Assert.Equal("2", second.Result("cpus"));
         Assert.Equal("kept", second.Result("variable"));
+
+        // With variables of its own: those of the first guest know the other disk, and the shell before this one.
+        var other = host.Run($"{command} -c 1 -s 4:0,passthru,0/7/0 otherguest", s_bound);
+
+        Assert.True(other.Status == 1, other.Output);
+        Assert.Equal("yes", other.Result("efi"));
         Assert.Equal("", host.Check("ls /var/lib/hatchway/efiguest").Replace("VARS.fd", "", StringComparison.Ordinal));
         Guests.AssertNothingLeft(host);
     }

@@ -53,6 +53,8 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         echo "RESULT ready.mtu=$(cat /sys/class/net/$ready/mtu)"
         echo "RESULT ready.queues=$(ls -d /sys/class/net/$ready/queues/rx-* | wc -l)"
         echo "RESULT ready.packed=$(feature $ready 34)"
+        # Checksums and whole segments of TCP are left to the other side, both ways; a packet may be in several buffers (VIRTIO 1.2 §5.1.3).
+        echo "RESULT made.offloads=$(feature $made 0)$(feature $made 1)$(feature $made 7)$(feature $made 11)$(feature $made 15)"
         echo "RESULT made.carrier=$(cat /sys/class/net/$made/carrier)"
         echo "RESULT made.ping=$(ping -c 3 -W 20 -i 0.2 10.9.0.1 | grep -o '[0-9]* packets received')"
         echo "RESULT ready.ping=$(ping -c 3 -W 20 -i 0.2 10.9.1.1 | grep -o '[0-9]* packets received')"
@@ -92,6 +94,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         Assert.True(run.Status == 1, run.Output);
         Assert.Equal(("1400", "2", "0"), (run.Result("made.mtu"), run.Result("made.queues"), run.Result("made.packed")));
         Assert.Equal(("1500", "1", "1"), (run.Result("ready.mtu"), run.Result("ready.queues"), run.Result("ready.packed")));
+        Assert.Equal("11111", run.Result("made.offloads"));
         Assert.Equal("1", run.Result("made.carrier"));
         Assert.Equal(("3 packets received", "3 packets received"), (run.Result("made.ping"), run.Result("ready.ping")));
         var digest = run.Result("sha256")!;
@@ -106,9 +109,8 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         using var statistics = JsonDocument.Parse(File.ReadAllText(_host.PathOf("stats.json")));
         foreach (var card in statistics.RootElement.GetProperty("devices").EnumerateArray())
         {
-            // Whole segments of TCP were handed over unfinished, both ways: packets are larger than any on a wire.
-            Assert.InRange(Average(card, "sent"), 2000, int.MaxValue);
-            Assert.InRange(Average(card, "received"), 2000, int.MaxValue);
+            Assert.InRange(card.GetProperty("sentBytes").GetInt64(), CopyBytes, long.MaxValue);
+            Assert.InRange(card.GetProperty("receivedBytes").GetInt64(), CopyBytes, long.MaxValue);
             Assert.Equal(0, card.GetProperty("receivedDropped").GetInt64());
         }
     }
@@ -126,8 +128,4 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         Assert.Equal(4, run.Status);
         Assert.Contains(message, Assert.Single(run.Output.Trim().Split('\n')), StringComparison.Ordinal);
     }
-
-    private static long Average(JsonElement card, string way) =>
-        card.GetProperty(string.Create(CultureInfo.InvariantCulture, $"{way}Bytes")).GetInt64()
-        / Math.Max(1, card.GetProperty(string.Create(CultureInfo.InvariantCulture, $"{way}Packets")).GetInt64());
 }
