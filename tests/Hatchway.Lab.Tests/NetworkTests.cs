@@ -5,7 +5,7 @@ namespace Hatchway.Lab.Tests;
 /// <summary>Linux's own driver on network cards whose other ends are taps of the emulated host.</summary>
 public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostWithoutDevices>
 {
-    private const int CopyBytes = 4 << 20;
+    private const int CopyBytes = 1 << 20;
 
     // Reads all, tells the digest, and sends all of it back: one way after the other. busybox's nc does not say that its input has ended.
     private const string Server =
@@ -13,7 +13,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         import hashlib, socketserver
         class Copy(socketserver.StreamRequestHandler):
             def handle(self):
-                data = self.rfile.read(4 << 20)
+                data = self.rfile.read(1 << 20)
                 print("SERVER", self.server.server_address[0], len(data), hashlib.sha256(data).hexdigest(), flush=True)
                 self.wfile.write(data)
         class Server(socketserver.ThreadingTCPServer):
@@ -57,7 +57,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         echo "RESULT made.carrier=$(cat /sys/class/net/$made/carrier)"
         echo "RESULT made.ping=$(ping -c 3 -W 20 -i 0.2 10.9.0.1 | grep -o '[0-9]* packets received')"
         echo "RESULT ready.ping=$(ping -c 3 -W 20 -i 0.2 10.9.1.1 | grep -o '[0-9]* packets received')"
-        dd if=/dev/urandom of=/tmp/data bs=1M count=4 2> /dev/null
+        dd if=/dev/urandom of=/tmp/data bs=1M count=1 2> /dev/null
         echo "RESULT sha256=$(sha256sum < /tmp/data | cut -d ' ' -f 1)"
         copy made 10.9.0.1
         copy ready 10.9.1.1
@@ -87,7 +87,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         var devices = "-s 3:0,virtio-net,made0,mac=02:00:00:12:34:56,mtu=1400,queues=2 -s 4:0,virtio-net,ready0,ring=packed "
             + $"--stats {_host.PathOf("stats.json")}";
 
-        var run = _host.Run(Guests.Linux(Repository.Kernel, initrd, $"-c 2 -m 256M {devices}"), Guests.Bound);
+        var run = _host.Run(Guests.Linux(Repository.Kernel, initrd, $"-c 2 -m 256M {devices}"), 2 * Guests.Bound);
 
         var served = _host.Check("cat /tmp/server.log; kill $(cat /tmp/server.pid)");
         Assert.True(run.Status == 1, run.Output);
