@@ -50,6 +50,9 @@ internal static class Repository
     /// <summary>Makes a disk image that firmware starts Linux from by a boot loader, grub or systemd-boot.</summary>
     public static void MakeEfiDisk(string loader, string initrd, string path) => Ask("lab/guest", "efi-disk", loader, initrd, path);
 
+    /// <summary>Makes a disk image with a Debian system.</summary>
+    public static void MakeDebianDisk(string path) => Ask("lab/guest", "debian-disk", path);
+
     /// <summary>Makes a Debian package of the published program in a folder.</summary>
     public static void MakePackage(string folder) => Ask("scripts/package-debian.sh", folder);
 

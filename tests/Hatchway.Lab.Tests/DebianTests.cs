@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace Hatchway.Lab.Tests;
+
+/// <summary>A whole Debian from its own disk: as a guest, with the command line that bhyve's users know, and as a host.</summary>
+public sealed class DebianTests : IDisposable
+{
+    private const string Before = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 2:0,virtio-net,tap0 -s 3:0,virtio-blk,";
+    private const string After = " -s 4:0,passthru,0/6/0 -l com1,stdio -c 2 -m 2048M linuxguest";
+    private const string Prompt = ":~# ";
+
+    // Firmware, GRUB and systemd, all of it twice emulated: minutes where nothing else runs, more where much does.
+    private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(12);
+
+    // Random writes that are verified: by default as long as all other tests can wait, and longer when asked for.
+    private static readonly int s_writing = int.Parse(Environment.GetEnvironmentVariable("HATCHWAY_FIO_SECONDS") ?? "30", CultureInfo.InvariantCulture);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-debian-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void Debian_boots_by_firmware_to_a_login_with_its_devices_and_what_it_synced_outlives_the_death_of_its_VM()
+    {
+        var disk = MakeDisk();
+        var word = Guid.NewGuid().ToString();
+        var guest = $"{Repository.Program} run {Before}{disk}{After}";
+        // When the test closes its end, the VM is killed.
+        var commands = "ip tuntap add dev tap0 mode tap; ip addr add 10.0.100.1/24 dev tap0; ip link set tap0 up; "
+            + $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill -KILL $!; wait $!; echo STATUS=$?";
+        using (var host = new Conversation(
+            Path.Combine(Repository.Root, "lab/run"), "-d", "nvme", "--bind", "all", "--writable", _folder.FullName, "--", "sh", "-c", commands))
+        {
+            LogIn(host);
+            host.Send("echo cpus: $(nproc), memory: $(($(grep -oE -m 1 '[0-9]+' /proc/meminfo) >> 10 >= 1900)), state: $(systemctl is-system-running --wait)\n");
+            host.Expect("cpus: 2, memory: 1, state: running", s_bound);
+            host.Send("echo disk: $(sha256sum /dev/nvme0n1)\n");
+            var digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.Disk)));
+            host.Expect($"disk: {digest}", s_bound);
+            host.Send("ping -c 3 -W 20 10.0.100.1\n");
+            host.Expect("3 packets transmitted, 3 received", s_bound);
+            host.Send("fio --name=kept --filename=/root/fio --size=32M --rw=randwrite --bs=4k --direct=1 --ioengine=libaio --iodepth=16 "
+                + $"--verify=crc32c --verify_backlog=1024 --time_based --runtime={s_writing}; echo fio: $?\n");
+            host.Expect("err= 0", s_bound + TimeSpan.FromSeconds(s_writing));
+            host.Expect("fio: 0", s_bound);
+            host.Send($"echo {word} > /root/kept && sync && echo synced: $?\n");
+            host.Expect("synced: 0", s_bound);
+            host.CloseInput();
+            host.Expect("STATUS=137", s_bound);
+        }
+        // What its next boot would do, without the boot: the journal is played back, and then the file is read.
+        var root = TakeSecondPartition(disk);
+        Ask("e2fsck", "-p", root);
+        Assert.Equal(word, Ask("debugfs", "-R", "cat /root/kept", root).Trim());
+    }
+
+    [Fact]
+    public void A_host_with_systemd_takes_its_devices_before_drivers_do_at_each_boot_from_its_disk_and_from_its_initramfs()
+    {
+        Repository.MakePackage(_folder.FullName);
+        using var host = new Conversation(Path.Combine(Repository.Root, "lab/system"), MakeDisk(), _folder.FullName);
+        LogIn(host);
+        Run(host, "mount -t 9p -o trans=virtio,ro folder /mnt && dpkg -i /mnt/*.deb && umount /mnt", "Setting up hatchway");
+        Run(host, "hatchway host reserve --persist 0/6/0", "0000:00:06.0 is reserved, taken from nvme");
+
+        // Its driver is on the disk: the unit comes before udev loads it.
+        Boot(host);
+        Run(host, "systemctl is-system-running --wait", "running");
+        Run(host, "basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)", "vfio-pci");
+        Run(host, "journalctl -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
+        Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
+
+        // Its driver is in the initramfs, which loads it before there is any unit.
+        Run(host, "dpkg -r --force-depends tiny-initramfs; dpkg -i later/*.deb && echo nvme >> /etc/initramfs-tools/modules "
+            + "&& echo MODULES=list > /etc/initramfs-tools/conf.d/list && printf '%s\\n' virtio_pci virtio_blk ext4 >> /etc/initramfs-tools/modules "
+            + "&& update-initramfs -u && lsinitramfs /initrd.img", "nvme.ko");
+        Boot(host);
+        Run(host, "basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)", "vfio-pci");
+        Run(host, "journalctl -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved already");
+        Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
+
+        // And back.
+        Run(host, "hatchway host release --persist 0/6/0 && update-initramfs -u", "0000:00:06.0 is released, nvme has it");
+        Boot(host);
+        Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0: pci function')", "seen: 1");
+        host.Send("systemctl poweroff\n");
+        host.Expect("Power down", s_bound);
+    }
+
+    private string MakeDisk()
+    {
+        var disk = Path.Combine(_folder.FullName, "linux.img");
+        Repository.MakeDebianDisk(disk);
+        return disk;
+    }
+
+    private static void LogIn(Conversation system)
+    {
+        system.Expect("hatchway login: ", s_bound);
+        system.Send("root\n");
+        system.Expect(Prompt, s_bound);
+    }
+
+    private static void Boot(Conversation system)
+    {
+        system.Send("systemctl reboot\n");
+        LogIn(system);
+    }
+
+    // A command that ends well and says something on the way.
+    private static void Run(Conversation system, string command, string expected)
+    {
+        system.Send($"{command}; echo STATUS''=$?\n");
+        var said = system.Expect("STATUS=", s_bound);
+        Assert.Contains(expected, said.ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.StartsWith("0", system.Expect(Prompt, s_bound), StringComparison.Ordinal);
+    }
+
+    // By the master boot record's second entry, in sectors (UEFI 2.10 §5.2.1). It goes to a file of its own, the image's neighbour.
+    private static string TakeSecondPartition(string disk)
+    {
+        Span<byte> start = stackalloc byte[sizeof(uint)];
+        using var image = File.OpenRead(disk);
+        image.Position = 446 + 16 + 8;
+        image.ReadExactly(start);
+        image.Position = 512L * BinaryPrimitives.ReadUInt32LittleEndian(start);
+        var path = Path.ChangeExtension(disk, "root");
+        using var partition = File.Create(path);
+        image.CopyTo(partition);
+        return path;
+    }
+
+    private static string Ask(string program, params string[] arguments)
+    {
+        // They live where a user's PATH may not look.
+        using var process = Process.Start(new ProcessStartInfo("/usr/bin/env", [$"PATH={Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin", program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        var answer = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        // e2fsck(8): 1 is what it says when it mended something, as a journal that was not played back.
+        Assert.True(process.ExitCode <= 1, $"{program}: status {process.ExitCode}\n{answer}");
+        return answer;
+    }
+}
