@@ -7,6 +7,7 @@ namespace Hatchway.Linux;
 public sealed class Epoll : FileDescriptor
 {
     private const uint EPOLLIN = 1;
+    private const uint EPOLLOUT = 4;
     private const uint EPOLLET = 1u << 31;
     private const uint EPOLLEXCLUSIVE = 1u << 28;
 
@@ -24,14 +25,15 @@ public sealed class Epoll : FileDescriptor
     /// <param name="token">What <see cref="Wait"/> calls it.</param>
     /// <param name="exclusive">Of several that watch the file alike, not all are woken by one event, but at least one.</param>
     /// <param name="edge">It is told once for what comes, and not again for what is left.</param>
+    /// <param name="both">It is told of room to write, too: by the same token, so with <paramref name="edge"/>.</param>
     /// <returns>False for a regular file, which is always readable and can't be watched.</returns>
     /// <exception cref="LinuxException">It is watched already, or a limit is reached.</exception>
-    public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false, bool edge = false)
+    public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false, bool edge = false, bool both = false)
     {
         ArgumentNullException.ThrowIfNull(file);
         using var use = Use();
         using var watched = file.Use();
-        var events = EPOLLIN | (exclusive ? EPOLLEXCLUSIVE : 0) | (edge ? EPOLLET : 0);
+        var events = EPOLLIN | (both ? EPOLLOUT : 0) | (exclusive ? EPOLLEXCLUSIVE : 0) | (edge ? EPOLLET : 0);
         var entry = new epoll_event { events = events, data = (uint)token };
         // SAFETY: one structure, on the stack; the kernel copies it.
         if (Libc.epoll_ctl(use.Fd, Libc.EPOLL_CTL_ADD, watched.Fd, &entry) == 0)

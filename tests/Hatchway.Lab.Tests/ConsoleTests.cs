@@ -1,9 +1,42 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>The serial console on a terminal: what is typed reaches the guest, and the terminal is as before when the guest has ended.</summary>
+/// <summary>Consoles: the serial one on a terminal, from another one, and a device's ports on sockets.</summary>
 public sealed class ConsoleTests
 {
     private const string Prompt = "/ # ";
+
+    private const string PortScript =
+        """
+        device=/dev/$(basename "$(dirname "$(grep -l '^agent$' /sys/class/virtio-ports/*/name)")")
+        dd if=/dev/urandom of=/tmp/data bs=64k count=8 2> /dev/null
+        exec 3<> "$device"
+        cat /tmp/data >&3
+        head -c 524288 <&3 | cmp - /tmp/data && echo "the same came back: $(sha256sum < /tmp/data)"
+        echo "say something"
+        read -r line
+        echo "said: $line"
+        # Until another client comes, long after the console was left.
+        head -c 1 <&3 > /dev/null
+        """;
+
+    // Leaves what comes unread until the socket has much of it; then reads all, and sends it back.
+    private const string Client =
+        """
+        import array, fcntl, hashlib, socket, sys, termios, time
+        port = socket.socket(socket.AF_UNIX)
+        port.connect("/tmp/agent.sock")
+        waiting = array.array("i", [0])
+        while waiting[0] < 65536:
+            time.sleep(0.05)
+            fcntl.ioctl(port, termios.FIONREAD, waiting)
+        data = b""
+        while len(data) < 524288:
+            data += port.recv(4096)
+        print("client had", hashlib.sha256(data).hexdigest(), flush=True)
+        port.sendall(data)
+        # Until the guest has all of it, or the port's closing would take the rest away.
+        sys.stdin.readline()
+        """;
 
     [Fact]
     public void What_is_typed_reaches_the_guest_ctrl_a_x_ends_it_and_the_terminal_is_as_before()
@@ -22,6 +55,42 @@ public sealed class ConsoleTests
 
         terminal.Expect("STATUS=1", Guests.Bound);
         terminal.Expect("TERMINAL=same", Guests.Bound);
+    }
+
+    [Fact]
+    public void A_port_carries_all_of_a_file_both_ways_and_com1_is_used_from_another_terminal()
+    {
+        var folder = Directory.CreateTempSubdirectory("hatchway-console-");
+        try
+        {
+            var initrd = Path.Combine(folder.FullName, "port.cpio");
+            Repository.MakeInitrd(PortScript, initrd);
+            var client = Path.Combine(folder.FullName, "client.py");
+            File.WriteAllText(client, Client);
+            var guest = $"{Repository.Program} run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,console -s 2:0,virtio-console,agent=/tmp/agent.sock "
+                + $"--kernel {Repository.Kernel} --initrd {initrd} --cmdline '{Guests.KernelArguments}' linuxguest";
+            var commands = $"{guest} & until [ -S /tmp/agent.sock ]; do sleep 0.1; done; python3 {client}; "
+                + $"script -qec '{Repository.Program} console linuxguest' /dev/null; echo LEFT=$?; "
+                + "python3 -c 'import socket; port = socket.socket(socket.AF_UNIX); port.connect(\"/tmp/agent.sock\"); port.send(b\"x\"); port.recv(1)'; "
+                + "wait $!; echo STATUS=$?";
+            using var host = new Conversation(Path.Combine(Repository.Root, "lab/run"), "--", "sh", "-c", commands);
+
+            host.Expect("client had ", Guests.Bound);
+            var digest = host.Expect("\n", Guests.Bound).Trim();
+            host.Send("\n");
+            host.Expect($"the same came back: {digest}", Guests.Bound);
+            host.Expect("say something", Guests.Bound);
+            host.Send("a word\n");
+            host.Expect("said: a word", Guests.Bound);
+            host.Send("\u0001x");
+            host.Expect("LEFT=0", Guests.Bound);
+
+            host.Expect("STATUS=1", Guests.Bound);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

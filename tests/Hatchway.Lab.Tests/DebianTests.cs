@@ -70,7 +70,7 @@ public sealed class DebianTests : IDisposable
         Boot(host);
         Run(host, "systemctl is-system-running --wait", "running");
         Run(host, "basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)", "vfio-pci");
-        Run(host, "journalctl -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
+        Run(host, "journalctl --no-pager -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
 
         // Its driver is in the initramfs, which loads it before there is any unit.
@@ -79,7 +79,7 @@ public sealed class DebianTests : IDisposable
             + "&& update-initramfs -u && lsinitramfs /initrd.img", "nvme.ko");
         Boot(host);
         Run(host, "basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)", "vfio-pci");
-        Run(host, "journalctl -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved already");
+        Run(host, "journalctl --no-pager -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved already");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
 
         // And back.

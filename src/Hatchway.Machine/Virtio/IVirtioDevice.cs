@@ -30,7 +30,7 @@ public interface IVirtioDevice
     int? WorkerOf(int queue);
 
     /// <summary>What fills a queue's buffers unasked; null where each buffer is a request. A worker's thread asks.</summary>
-    IBufferFiller? FillerOf(int queue);
+    IBufferKeeper? KeeperOf(int queue);
 
     /// <summary>Reads its configuration. A vCPU's thread calls.</summary>
     /// <param name="offset">In bytes; the access lies wholly inside.</param>

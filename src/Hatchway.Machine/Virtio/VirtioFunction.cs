@@ -29,7 +29,7 @@ public sealed class VirtioFunction : IHostFunction
     private readonly VirtioConfigSpace _config;
     private readonly VirtioRegion _region;
     private readonly DescriptorChain[] _buffers;
-    private readonly InboundBuffers?[] _inbound;
+    private readonly KeptBuffers?[] _kept;
 
     /// <summary>Makes a device into a function.</summary>
     /// <param name="device">The device.</param>
@@ -51,7 +51,7 @@ public sealed class VirtioFunction : IHostFunction
         _config = new VirtioConfigSpace(device, vectors, _interrupts, _common.SetBusMaster);
         _region = new VirtioRegion(_common, device, _interrupts, host);
         _config.SetWindow(_region);
-        _inbound = new InboundBuffers?[device.QueueSizes.Count];
+        _kept = new KeptBuffers?[device.QueueSizes.Count];
         _buffers = new DescriptorChain[device.Workers];
         for (var i = 0; i < _buffers.Length; i++)
             _buffers[i] = new DescriptorChain();
@@ -97,18 +97,18 @@ public sealed class VirtioFunction : IHostFunction
     {
         var buffer = _buffers[worker];
         var served = _common.Queue(queue);
-        if (_device.FillerOf(queue) is { } filler)
+        if (_device.KeeperOf(queue) is { } keeper)
         {
             // Such a queue has one worker, which makes these once.
-            var inbound = _inbound[queue] ??= new InboundBuffers(served);
+            var kept = _kept[queue] ??= new KeptBuffers(served);
             try
             {
-                if (filler.Fill(inbound))
+                if (keeper.Serve(kept))
                     _host.Ring(queue);
             }
             catch
             {
-                inbound.Abandon();
+                kept.Abandon();
                 throw;
             }
             return;

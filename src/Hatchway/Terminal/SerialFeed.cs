@@ -24,6 +24,9 @@ internal sealed class SerialFeed : IDisposable
     /// <summary>Readable from when the thread is to end.</summary>
     public FileDescriptor Stopped => _stop;
 
+    /// <summary>Readable when the port has room again for what <see cref="Offer"/> left.</summary>
+    public FileDescriptor HasRoom => _room;
+
     /// <summary>The port has room again. Any thread.</summary>
     public void SignalRoom() => _room.Signal();
 
@@ -35,6 +38,14 @@ internal sealed class SerialFeed : IDisposable
         _thread.Start();
     }
 
+    /// <summary>Hands to the port what it has room for. By the thread.</summary>
+    /// <returns>How many bytes it took.</returns>
+    public int Offer(ReadOnlySpan<byte> bytes)
+    {
+        _room.Take();
+        return _port!.Receive(bytes);
+    }
+
     /// <summary>Hands all of it to the port, waiting for room. By the thread.</summary>
     /// <returns>False when it is time to end.</returns>
     public bool Feed(ReadOnlySpan<byte> bytes)
@@ -42,8 +53,7 @@ internal sealed class SerialFeed : IDisposable
         Span<int> tokens = stackalloc int[2];
         while (bytes.Length > 0)
         {
-            _room.Take();
-            bytes = bytes[_port!.Receive(bytes)..];
+            bytes = bytes[Offer(bytes)..];
             if (bytes.Length > 0 && tokens[.._roomOrStop.Wait(tokens, Timeout.InfiniteTimeSpan)].Contains(Stop))
                 return false;
         }

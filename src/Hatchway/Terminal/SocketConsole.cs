@@ -2,33 +2,45 @@ using System.Net;
 using System.Net.Sockets;
 using Hatchway.Linux;
 using Hatchway.Machine.Devices;
+using Hatchway.Machine.Virtio.Devices;
 
 namespace Hatchway.Terminal;
 
 /// <summary>A server, on TCP or a file's socket, as the far end of a port, for one client at a time; a second one is sent away, as
 /// bhyve(8) does.</summary>
 /// <remarks>
-/// The guest runs with or without a client. Output is sent by the vCPU that makes it, and dropped when nobody is there or the client does not
-/// read. Connections and input are a thread's of their own.
+/// The guest runs with or without a client. Output is sent by who makes it, and dropped when nobody is there. When a client does not read, a serial
+/// port's output is dropped, too, since that would keep a vCPU; a console device's waits. Connections and input are a thread's of their own.
 /// </remarks>
-internal sealed class SocketConsole : ISerialPeer
+internal sealed class SocketConsole : ISerialPeer, IPortClient
 {
     private const int Stop = 1;
     private const int Connection = 2;
-    private const int Input = 3;
+    private const int Client = 3;
+    private const int Room = 4;
 
     private readonly SerialFeed _feed = new();
     private readonly Socket _listener;
     private readonly string? _file;
-    private readonly byte[] _read = new byte[64];
+    private readonly byte[] _read = new byte[4096];
+
+    // What was read and not yet handed on.
+    private int _start;
+    private int _end;
 
     // Written by the thread, read by vCPUs; a vCPU may meet it just when it is disposed.
     private volatile Socket? _client;
+
+    // Set by who sends, before it tries: whether the thread is to tell of room.
+    private volatile bool _isFull;
 
     private SocketConsole(Socket listener, string? file) => (_listener, _file) = (listener, file);
 
     /// <summary>Told when a client has come, and when it has gone; by the thread.</summary>
     public Action<bool>? Connected { get; init; }
+
+    /// <summary>Told when a client takes more again, or is gone; by the thread.</summary>
+    public Action? Drained { get; init; }
 
     /// <summary>Listens at an address.</summary>
     /// <exception cref="UserException">It is none of this host's, or is in use.</exception>
@@ -39,15 +51,16 @@ internal sealed class SocketConsole : ISerialPeer
     /// <param name="path">The file.</param>
     /// <param name="origin">What the user typed, for messages.</param>
     /// <param name="connected">Told when a client has come, and when it has gone; by the thread.</param>
+    /// <param name="drained">Told when a client takes more again, or is gone; by the thread.</param>
     /// <exception cref="UserException">The file can't be made, or is another's.</exception>
-    public static SocketConsole AtFile(string path, string origin, Action<bool> connected)
+    public static SocketConsole AtFile(string path, string origin, Action<bool> connected, Action drained)
     {
         try
         {
             var address = new UnixDomainSocketEndPoint(path);
             RemoveLeft(path, address, origin);
             var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            return new SocketConsole(Listen(socket, address, origin), path) { Connected = connected };
+            return new SocketConsole(Listen(socket, address, origin), path) { Connected = connected, Drained = drained };
         }
         catch (ArgumentOutOfRangeException)
         {
@@ -59,16 +72,16 @@ internal sealed class SocketConsole : ISerialPeer
 
     public void Start(ICharacterInput port) => _feed.Start("console", port, Serve);
 
-    public void Write(ReadOnlySpan<byte> bytes)
+    public void Write(ReadOnlySpan<byte> bytes) => Send(bytes);
+
+    public int Take(ReadOnlySpan<byte> bytes)
     {
-        try
-        {
-            _client?.Send(bytes, SocketFlags.None, out _);
-        }
-        catch (ObjectDisposedException)
-        {
-            // The client left in this moment.
-        }
+        var sent = Send(bytes);
+        if (sent == bytes.Length)
+            return sent;
+        // It may have become ready to take more before anybody was told that this is waited for: so try again when that is said.
+        _isFull = true;
+        return sent + Send(bytes[sent..]);
     }
 
     public void Dispose()
@@ -120,23 +133,55 @@ internal sealed class SocketConsole : ISerialPeer
             $"{origin}: {path} is there already, and is no socket that a guest has left: give another path, or remove it");
     }
 
+    // How many bytes a client took; all when there is none, or none any more.
+    private int Send(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            if (_client is not { } client)
+                return bytes.Length;
+            var sent = client.Send(bytes, SocketFlags.None, out var error);
+            return error switch
+            {
+                SocketError.Success => sent,
+                SocketError.WouldBlock => 0,
+                _ => bytes.Length,
+            };
+        }
+        catch (ObjectDisposedException)
+        {
+            // The client left in this moment.
+            return bytes.Length;
+        }
+    }
+
     private void Serve()
     {
         using var epoll = Epoll.Create();
         epoll.TryAdd(_feed.Stopped, Stop);
-        epoll.TryAdd(FileDescriptor.Borrow(_listener.SafeHandle), Connection);
-        Span<int> tokens = stackalloc int[3];
+        epoll.TryAdd(_feed.HasRoom, Room, edge: true);
+        // Told once, so that a host without descriptors for one more client does not keep the thread busy.
+        epoll.TryAdd(FileDescriptor.Borrow(_listener.SafeHandle), Connection, edge: true);
+        Span<int> tokens = stackalloc int[4];
         while (true)
         {
             var ready = tokens[..epoll.Wait(tokens, Timeout.InfiniteTimeSpan)];
-            if (ready.Contains(Stop) || (ready.Contains(Input) && !Pump(epoll)))
+            if (ready.Contains(Stop))
                 return;
             if (ready.Contains(Connection))
-                Accept(epoll);
+            {
+                while (TryAccept(epoll))
+                {
+                }
+            }
+            if (ready.Contains(Client))
+                TellOfRoom();
+            if (_client is { } client && !Pump(client))
+                Leave(epoll, client);
         }
     }
 
-    private void Accept(Epoll epoll)
+    private bool TryAccept(Epoll epoll)
     {
         try
         {
@@ -144,34 +189,55 @@ internal sealed class SocketConsole : ISerialPeer
             if (_client is not null)
             {
                 socket.Dispose();
-                return;
+                return true;
             }
             socket.Blocking = false;
             if (socket.ProtocolType == ProtocolType.Tcp)
                 socket.NoDelay = true;
-            epoll.TryAdd(FileDescriptor.Borrow(socket.SafeHandle), Input);
+            epoll.TryAdd(FileDescriptor.Borrow(socket.SafeHandle), Client, edge: true, both: true);
+            (_start, _end) = (0, 0);
             _client = socket;
             Connected?.Invoke(true);
+            return true;
         }
         catch (SocketException)
         {
-            // It was gone before it was accepted.
+            // There is none, or it was gone before it was accepted.
+            return false;
         }
     }
 
-    // Reads once and hands all of it on. False when it is time to stop.
-    private bool Pump(Epoll epoll)
+    private void TellOfRoom()
     {
-        var client = _client!;
-        var count = client.Receive(_read, SocketFlags.None, out var error);
-        if (error == SocketError.WouldBlock)
-            return true;
-        if (error == SocketError.Success && count > 0)
-            return _feed.Feed(_read.AsSpan(0, count));
+        if (!_isFull)
+            return;
+        _isFull = false;
+        Drained?.Invoke();
+    }
+
+    // Hands on what comes until there is no more, or no room for it. False when the client is gone.
+    private bool Pump(Socket client)
+    {
+        while (true)
+        {
+            _start += _feed.Offer(_read.AsSpan(_start, _end - _start));
+            if (_start < _end)
+                return true;
+            var count = client.Receive(_read, SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+                return true;
+            if (error != SocketError.Success || count == 0)
+                return false;
+            (_start, _end) = (0, count);
+        }
+    }
+
+    private void Leave(Epoll epoll, Socket client)
+    {
         _client = null;
         epoll.Remove(FileDescriptor.Borrow(client.SafeHandle));
         client.Dispose();
         Connected?.Invoke(false);
-        return true;
+        TellOfRoom();
     }
 }

@@ -11,13 +11,14 @@ public sealed class ConsoleTests : IDisposable
 {
     private const ulong Data = 0x2_0000;
     private const ulong SeveralPorts = 1 << 1;
+    private const int AgentFromGuest = 1;
     private const int ToGuest = 2;
     private const int FromGuest = 3;
     private const int LogToGuest = 4;
     private const int LogFromGuest = 5;
 
-    private readonly FakeSink _agentSink = new();
-    private readonly FakeSink _logSink = new();
+    private readonly Client _agentSink = new();
+    private readonly Client _logSink = new();
     private readonly List<string> _drained = [];
     private readonly Driver _driver;
     private ConsolePort _agent = null!;
@@ -107,6 +108,45 @@ public sealed class ConsoleTests : IDisposable
     }
 
     [Fact]
+    public void What_a_client_does_not_take_waits_and_nothing_of_it_is_lost()
+    {
+        Start();
+        _logSink.Room = 7;
+        Offer(_driver.More[LogFromGuest], "to the log"u8);
+        Offer(_driver.More[LogFromGuest], ", all of it"u8);
+        _driver.Notify(LogFromGuest);
+        Assert.Equal("to the "u8.ToArray(), _logSink.Bytes);
+        Assert.False(_driver.More[LogFromGuest].TryTake(out _, out _));
+        // Another port does not wait for this one's client.
+        Offer(_driver.More[AgentFromGuest], "to the agent"u8);
+        _driver.Notify(AgentFromGuest);
+        Assert.Equal("to the agent"u8.ToArray(), _agentSink.Bytes);
+
+        _logSink.Room = 100;
+        _driver.Host.Ring(LogFromGuest);
+        _driver.Serve();
+        Assert.Equal("to the log, all of it"u8.ToArray(), _logSink.Bytes);
+        Assert.True(_driver.More[LogFromGuest].TryTake(out _, out _));
+        Assert.True(_driver.More[LogFromGuest].TryTake(out _, out _));
+    }
+
+    [Fact]
+    public void A_driver_that_begins_anew_has_no_rest_of_the_one_before()
+    {
+        Start();
+        _logSink.Room = 7;
+        Offer(_driver.More[LogFromGuest], "to the log"u8);
+        _driver.Notify(LogFromGuest);
+
+        Start();
+        _logSink.Room = 100;
+        Offer(_driver.More[LogFromGuest], "anew"u8);
+        _driver.Notify(LogFromGuest);
+
+        Assert.Equal("to the anew"u8.ToArray(), _logSink.Bytes);
+    }
+
+    [Fact]
     public void A_driver_that_knows_one_port_has_the_first_open_at_once()
     {
         _driver.Start(new DriverOptions());
@@ -137,7 +177,7 @@ public sealed class ConsoleTests : IDisposable
 
     private void Start()
     {
-        _driver.Start(new DriverOptions(), SeveralPorts, ToGuest, FromGuest, LogToGuest, LogFromGuest);
+        _driver.Start(new DriverOptions(), SeveralPorts, AgentFromGuest, ToGuest, FromGuest, LogToGuest, LogFromGuest);
         for (var i = 0; i < 8; i++)
             OfferRoom(_driver.More[ToGuest], 0x80);
         _driver.Notify(ToGuest);
@@ -191,6 +231,23 @@ public sealed class ConsoleTests : IDisposable
         var at = Next();
         bytes.CopyTo(_driver.Memory.Slice(at, bytes.Length));
         ring.Offer(false, new Piece(at, (uint)bytes.Length, false));
+    }
+
+    private sealed class Client : IPortClient
+    {
+        private readonly List<byte> _bytes = [];
+
+        public byte[] Bytes => [.. _bytes];
+
+        public int Room { get; set; } = int.MaxValue;
+
+        public int Take(ReadOnlySpan<byte> bytes)
+        {
+            var taken = Math.Min(bytes.Length, Room);
+            Room -= taken;
+            _bytes.AddRange(bytes[..taken]);
+            return taken;
+        }
     }
 
     private ulong Next() => Data + (0x1000ul * (uint)(_offered++ % 0x40));

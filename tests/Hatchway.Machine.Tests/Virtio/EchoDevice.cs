@@ -29,7 +29,7 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
 
     public int? WorkerOf(int queue) => null;
 
-    public IBufferFiller? FillerOf(int queue) => null;
+    public IBufferKeeper? KeeperOf(int queue) => null;
 
     public ulong ReadConfiguration(int offset, AccessWidth width) => (0x1234_5678ul >> (8 * offset)) & width.AllOnes();
 

@@ -13,10 +13,12 @@ public sealed class SocketConsoleTests : IDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-test-");
     private readonly BlockingCollection<bool> _connected = [];
+    private readonly SemaphoreSlim _drained = new(0);
 
     public void Dispose()
     {
         _connected.Dispose();
+        _drained.Dispose();
         _folder.Delete(recursive: true);
     }
 
@@ -26,7 +28,7 @@ public sealed class SocketConsoleTests : IDisposable
     public void A_client_reads_what_the_guest_writes_and_the_other_way_round_and_one_after_another()
     {
         using var port = new Port();
-        using (var console = SocketConsole.AtFile(File, "-s", _connected.Add))
+        using (var console = SocketConsole.AtFile(File, "-s", _connected.Add, Drain))
         {
             console.Start(port);
             for (var turn = 0; turn < 2; turn++)
@@ -46,10 +48,47 @@ public sealed class SocketConsoleTests : IDisposable
     }
 
     [Fact]
+    public void A_client_that_does_not_read_loses_nothing_of_what_a_console_device_sends_nor_do_both_wait_for_each_other()
+    {
+        using var port = new Port();
+        using var console = SocketConsole.AtFile(File, "-s", _connected.Add, Drain);
+        console.Start(port);
+        using var client = Connect();
+        Assert.True(Next());
+        var much = new byte[4 << 20];
+        Random.Shared.NextBytes(much);
+
+        var sent = console.Take(much);
+        Assert.InRange(sent, 1, much.Length - 1);
+        // The guest takes nothing in the meantime.
+        port.IsFull = true;
+        client.Send("to the guest"u8);
+
+        var reader = new Thread(() =>
+        {
+            while (sent < much.Length)
+            {
+                Assert.True(_drained.Wait(Bound));
+                sent += console.Take(much.AsSpan(sent));
+            }
+        }) { IsBackground = true };
+        reader.Start();
+        var got = new byte[much.Length];
+        for (var done = 0; done < got.Length;)
+            done += client.Receive(got.AsSpan(done)) is > 0 and var more ? more : throw new EndOfStreamException();
+        reader.Join();
+        Assert.Equal(much, got);
+
+        port.IsFull = false;
+        console.SignalRoom();
+        Assert.Equal("to the guest", port.Take(12));
+    }
+
+    [Fact]
     public void A_second_client_is_sent_away()
     {
         using var port = new Port();
-        using var console = SocketConsole.AtFile(File, "-s", _connected.Add);
+        using var console = SocketConsole.AtFile(File, "-s", _connected.Add, Drain);
         console.Start(port);
         using var first = Connect();
         Assert.True(Next());
@@ -69,7 +108,7 @@ public sealed class SocketConsoleTests : IDisposable
             System.IO.File.Move(File, File + "2");
         }
         System.IO.File.Move(File + "2", File);
-        using (SocketConsole.AtFile(File, "-s", _connected.Add))
+        using (SocketConsole.AtFile(File, "-s", _connected.Add, Drain))
             Refuse();
 
         System.IO.File.WriteAllText(File, "");
@@ -78,7 +117,9 @@ public sealed class SocketConsoleTests : IDisposable
     }
 
     private void Refuse() => Assert.Contains(
-        "is there already", Assert.Throws<UserException>(() => SocketConsole.AtFile(File, "-s", _connected.Add)).Message, StringComparison.Ordinal);
+        "is there already", Assert.Throws<UserException>(() => SocketConsole.AtFile(File, "-s", _connected.Add, Drain)).Message, StringComparison.Ordinal);
+
+    private void Drain() => _drained.Release();
 
     private bool Next() => _connected.TryTake(out var connected, Bound) ? connected : throw new TimeoutException();
 
@@ -101,8 +142,12 @@ public sealed class SocketConsoleTests : IDisposable
     {
         private readonly BlockingCollection<byte> _bytes = [];
 
+        public volatile bool IsFull;
+
         public int Receive(ReadOnlySpan<byte> bytes)
         {
+            if (IsFull)
+                return 0;
             foreach (var value in bytes)
                 _bytes.Add(value);
             return bytes.Length;

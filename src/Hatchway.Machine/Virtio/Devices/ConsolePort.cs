@@ -10,15 +10,18 @@ namespace Hatchway.Machine.Virtio.Devices;
 public sealed class ConsolePort : ICharacterInput
 {
     private const int Room = 4096;
+    private const ulong MostAtOnce = 1 << 20;
 
     private readonly Lock _gate = new();
-    private readonly ICharacterSink _sink;
+    private readonly IPortClient _client;
     private readonly Action _arrived;
     private readonly Action _told;
     private readonly Action _drained;
     private readonly byte[] _name;
     private readonly byte[] _bytes = new byte[Room];
     private int _count;
+    // Of the buffer that is being sent.
+    private ulong _sent;
     private bool _isShort;
     private bool _isConnected;
     private bool _isReady;
@@ -29,14 +32,14 @@ public sealed class ConsolePort : ICharacterInput
 
     /// <summary>Makes a port.</summary>
     /// <param name="name">What the guest calls it.</param>
-    /// <param name="sink">Takes what the guest writes.</param>
+    /// <param name="client">Takes what the guest writes.</param>
     /// <param name="arrived">Has the port's receive queue served. Any thread.</param>
     /// <param name="told">Has the control queue served. Any thread.</param>
     /// <param name="drained">Called when there is room again for what <see cref="Receive"/> did not take.</param>
-    public ConsolePort(string name, ICharacterSink sink, Action arrived, Action told, Action drained)
+    public ConsolePort(string name, IPortClient client, Action arrived, Action told, Action drained)
     {
         _name = Encoding.UTF8.GetBytes(name);
-        (_sink, _arrived, _told, _drained) = (sink, arrived, told, drained);
+        (_client, _arrived, _told, _drained) = (client, arrived, told, drained);
     }
 
     /// <inheritdoc/>
@@ -77,6 +80,7 @@ public sealed class ConsolePort : ICharacterInput
             _isOpen = isOpen;
             // What came for the driver before is not this one's.
             _count = 0;
+            _sent = 0;
             drained = _isShort;
             _isShort = false;
         }
@@ -84,8 +88,27 @@ public sealed class ConsolePort : ICharacterInput
             _drained();
     }
 
-    /// <summary>Hands on what the guest writes.</summary>
-    internal void Send(ReadOnlySpan<byte> bytes) => _sink.Write(bytes);
+    /// <summary>Hands on what the guest has written to a buffer, from where the client would take no more of it. By the device's thread.</summary>
+    /// <returns>False when the client takes no more again.</returns>
+    internal bool Send(QueueMemory memory, DescriptorChain buffer)
+    {
+        var at = 0ul;
+        foreach (var piece in buffer.Readable)
+        {
+            var end = at + piece.Length;
+            while (_sent < end)
+            {
+                var bytes = memory.Slice(piece.Address + (_sent - at), (int)Math.Min(end - _sent, MostAtOnce));
+                var taken = _client.Take(bytes);
+                _sent += (ulong)taken;
+                if (taken < bytes.Length)
+                    return false;
+            }
+            at = end;
+        }
+        _sent = 0;
+        return true;
+    }
 
     /// <summary>The driver knows several ports, and wants to hear of this one.</summary>
     internal void Announce()

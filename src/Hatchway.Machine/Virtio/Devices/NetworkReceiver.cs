@@ -8,7 +8,7 @@ namespace Hatchway.Machine.Virtio.Devices;
 /// A packet is read straight into as many buffers as the largest may need. When the driver has offered fewer, the rest of a packet waits
 /// outside until there are more; without mergeable buffers, a packet that its buffer has no room for is dropped.
 /// </remarks>
-internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backend, int pair) : IBufferFiller
+internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backend, int pair) : IBufferKeeper
 {
     // So that a flood of packets does not keep the thread from the control queue.
     private const int MostAtOnce = 256;
@@ -28,7 +28,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
     public (long Packets, long Bytes, long Dropped) Counted =>
         (Volatile.Read(ref _packets), Volatile.Read(ref _bytes), Volatile.Read(ref _dropped));
 
-    /// <summary>Begins anew. No thread is in <see cref="Fill"/>.</summary>
+    /// <summary>Begins anew. No thread is in <see cref="Serve"/>.</summary>
     /// <param name="merges">A packet may be in several buffers.</param>
     /// <param name="largest">Bytes of the largest packet that is likely.</param>
     public void Restart(bool merges, int largest)
@@ -38,7 +38,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
         _waiting = 0;
     }
 
-    public bool Fill(InboundBuffers buffers)
+    public bool Serve(KeptBuffers buffers)
     {
         for (var i = 0; i < MostAtOnce; i++)
         {
@@ -52,7 +52,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
         return true;
     }
 
-    private bool Receive(InboundBuffers buffers)
+    private bool Receive(KeptBuffers buffers)
     {
         // The header lies in the first buffer wholly (§5.1.6.3.1).
         if (buffers.Kept[0].WritableBytes < Network.HeaderBytes)
@@ -82,12 +82,12 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
         return true;
     }
 
-    private bool Finish(InboundBuffers buffers)
+    private bool Finish(KeptBuffers buffers)
     {
         if (buffers.Bytes < (ulong)_waiting)
         {
             // The driver notifies of more, unless there are as many as are ever kept.
-            if (buffers.Kept.Length < InboundBuffers.Most)
+            if (buffers.Kept.Length < KeptBuffers.Most)
                 return false;
             _waiting = 0;
             Volatile.Write(ref _dropped, _dropped + 1);
@@ -106,7 +106,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
         return true;
     }
 
-    private void Deliver(InboundBuffers buffers, int length)
+    private void Deliver(KeptBuffers buffers, int length)
     {
         // The number of buffers is there, and 1, without mergeable ones, too (§5.1.6.4.1).
         Span<byte> count = stackalloc byte[sizeof(ushort)];

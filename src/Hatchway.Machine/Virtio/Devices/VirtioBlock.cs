@@ -77,7 +77,7 @@ public sealed class VirtioBlock : IVirtioDevice
     public int? WorkerOf(int queue) => null;
 
     /// <inheritdoc/>
-    public IBufferFiller? FillerOf(int queue) => null;
+    public IBufferKeeper? KeeperOf(int queue) => null;
 
     /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width)

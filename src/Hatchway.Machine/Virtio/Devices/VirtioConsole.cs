@@ -19,8 +19,9 @@ public sealed class VirtioConsole : IVirtioDevice
 
     private readonly QueueMemory _memory;
     private readonly IReadOnlyList<ConsolePort> _ports;
-    private readonly IBufferFiller[] _fillers;
-    private readonly ControlFiller _control;
+    private readonly IBufferKeeper[] _receivers;
+    private readonly IBufferKeeper[] _transmitters;
+    private readonly Teller _control;
     private readonly Action _told;
     private bool _hasSeveral;
 
@@ -33,8 +34,9 @@ public sealed class VirtioConsole : IVirtioDevice
         ArgumentNullException.ThrowIfNull(ports);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ports.Count, MostPorts);
         (_memory, _ports, _told) = (memory, ports, told);
-        _fillers = [.. ports.Select(port => new PortFiller(memory, port))];
-        _control = new ControlFiller(memory, ports);
+        _receivers = [.. ports.Select(port => new Receiver(memory, port))];
+        _transmitters = [.. ports.Select(port => new Transmitter(memory, port))];
+        _control = new Teller(memory, ports);
         var sizes = new ushort[2 + (2 * ports.Count)];
         sizes.AsSpan().Fill(QueueSize);
         QueueSizes = sizes;
@@ -42,6 +44,9 @@ public sealed class VirtioConsole : IVirtioDevice
 
     /// <summary>The queue by which a port's bytes reach the guest.</summary>
     public static int ReceiveQueue(int port) => port == 0 ? 0 : 2 + (2 * port);
+
+    /// <summary>The queue by which the guest's bytes reach a port's client.</summary>
+    public static int TransmitQueue(int port) => ReceiveQueue(port) + 1;
 
     /// <summary>The queue by which the guest hears of ports.</summary>
     public const int ControlQueue = ConsoleDevice.ControlToGuest;
@@ -71,12 +76,11 @@ public sealed class VirtioConsole : IVirtioDevice
     public int? WorkerOf(int queue) => 0;
 
     /// <inheritdoc/>
-    public IBufferFiller? FillerOf(int queue) => queue switch
+    public IBufferKeeper? KeeperOf(int queue) => queue switch
     {
-        0 => _fillers[0],
         ConsoleDevice.ControlToGuest => _control,
-        > ConsoleDevice.ControlFromGuest when queue % 2 == 0 => _fillers[(queue - 2) / 2],
-        _ => null,
+        ConsoleDevice.ControlFromGuest => null,
+        _ => (queue % 2 == 0 ? _receivers : _transmitters)[queue < 2 ? 0 : (queue - 2) / 2],
     };
 
     /// <inheritdoc/>
@@ -95,17 +99,7 @@ public sealed class VirtioConsole : IVirtioDevice
     public uint Handle(int queue, int worker, DescriptorChain buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        if (queue == ConsoleDevice.ControlFromGuest)
-        {
-            Control(buffer);
-            return 0;
-        }
-        var port = _ports[queue < 2 ? 0 : (queue - 2) / 2];
-        foreach (var piece in buffer.Readable)
-        {
-            if (piece.Length <= int.MaxValue)
-                port.Send(_memory.Slice(piece.Address, (int)piece.Length));
-        }
+        Control(buffer);
         return 0;
     }
 
@@ -129,9 +123,9 @@ public sealed class VirtioConsole : IVirtioDevice
         _told();
     }
 
-    private sealed class PortFiller(QueueMemory memory, ConsolePort port) : IBufferFiller
+    private sealed class Receiver(QueueMemory memory, ConsolePort port) : IBufferKeeper
     {
-        public bool Fill(InboundBuffers buffers)
+        public bool Serve(KeptBuffers buffers)
         {
             while (buffers.TryBegin(1))
             {
@@ -146,9 +140,26 @@ public sealed class VirtioConsole : IVirtioDevice
         }
     }
 
-    private sealed class ControlFiller(QueueMemory memory, IReadOnlyList<ConsolePort> ports) : IBufferFiller
+    private sealed class Transmitter(QueueMemory memory, ConsolePort port) : IBufferKeeper
     {
-        public bool Fill(InboundBuffers buffers)
+        public bool Serve(KeptBuffers buffers)
+        {
+            while (buffers.TryBegin(1))
+            {
+                var isSent = port.Send(memory, buffers.Kept[0]);
+                if (isSent)
+                    buffers.Use(0);
+                buffers.End();
+                if (!isSent)
+                    break;
+            }
+            return false;
+        }
+    }
+
+    private sealed class Teller(QueueMemory memory, IReadOnlyList<ConsolePort> ports) : IBufferKeeper
+    {
+        public bool Serve(KeptBuffers buffers)
         {
             Span<byte> message = stackalloc byte[ConsoleDevice.MessageBytes + LongestName];
             for (var i = 0; i < ports.Count;)

@@ -39,7 +39,7 @@ public sealed class VirtioEntropy(QueueMemory memory, IEntropySource source) : I
     public int? WorkerOf(int queue) => null;
 
     /// <inheritdoc/>
-    public IBufferFiller? FillerOf(int queue) => null;
+    public IBufferKeeper? KeeperOf(int queue) => null;
 
     /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width) => width.AllOnes();

@@ -109,7 +109,7 @@ public sealed class VirtioNetwork : IVirtioDevice
     public int? WorkerOf(int queue) => queue % Workers;
 
     /// <inheritdoc/>
-    public IBufferFiller? FillerOf(int queue) =>
+    public IBufferKeeper? KeeperOf(int queue) =>
         queue == _controlQueue || queue % 2 != 0 || queue / 2 >= _receivers.Length ? null : _receivers[queue / 2];
 
     /// <inheritdoc/>

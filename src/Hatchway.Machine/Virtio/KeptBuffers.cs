@@ -1,11 +1,11 @@
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>Buffers that a driver has offered for what comes unasked: they are kept until something comes. One thread uses it.</summary>
+/// <summary>Buffers that a driver has offered and that must wait: they are kept until they can be used. One thread uses it.</summary>
 /// <remarks>
 /// A driver that resets the device, or takes bus mastering from it, waits from a <see cref="TryBegin"/> that gave true to the
 /// <see cref="End"/> after it, and for nothing else: kept buffers are in nobody's hands.
 /// </remarks>
-public sealed class InboundBuffers
+public sealed class KeptBuffers
 {
     /// <summary>The most that are kept: a packet of 64 KiB in buffers of 1 KiB.</summary>
     public const int Most = 64;
@@ -18,7 +18,7 @@ public sealed class InboundBuffers
     private IVirtQueue? _ring;
     private bool _isEntered;
 
-    internal InboundBuffers(VirtioQueue queue)
+    internal KeptBuffers(VirtioQueue queue)
     {
         _queue = queue;
         for (var i = 0; i < Most; i++)
@@ -31,7 +31,7 @@ public sealed class InboundBuffers
     /// <summary>Bytes that can be written to them.</summary>
     public ulong Bytes { get; private set; }
 
-    /// <summary>Keeps buffers until there is room enough or there are no more. With true begins what <see cref="End"/> ends.</summary>
+    /// <summary>Keeps buffers until there is room enough or there are no more; of those to be read, all. With true begins what <see cref="End"/> ends.</summary>
     /// <param name="wanted">Bytes to have room for.</param>
     /// <returns>False when there are none; the driver notifies when there are.</returns>
     public bool TryBegin(ulong wanted)
