@@ -22,6 +22,14 @@ public sealed class HostChecksTests : IDisposable
     }
 
     [Fact]
+    public void A_kvm_that_works_without_the_processors_help_is_no_problem()
+    {
+        _tree.WithProc("cpuinfo", "flags\t\t: fpu sse\n").WithDeviceFile("kvm");
+
+        AssertFinding("virtualisation", FindingLevel.Ok, "without vmx and svm");
+    }
+
+    [Fact]
     public void Iommu_hardware_is_what_the_firmware_describes_or_the_kernel_has_found()
     {
         AssertFinding("IOMMU hardware", FindingLevel.Problem, "no ACPI table DMAR or IVRS");
