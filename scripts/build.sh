@@ -25,3 +25,8 @@ need_packages() {
 publish_program() {
     dotnet publish src/Hatchway -c Release -o out -v quiet -nologo
 }
+
+# Makes out/native/hatchway from it: the same as native code.
+publish_native() {
+    dotnet publish src/Hatchway -c Release -p:Native=true -o out/native -v quiet -nologo
+}

@@ -80,7 +80,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
         Century = CenturyRegister,
     }
 
-    private static ReadOnlySpan<Cell> TimeCells =>
+    private static readonly Cell[] s_timeCells =
         [Cell.Seconds, Cell.Minutes, Cell.Hours, Cell.DayOfWeek, Cell.Day, Cell.Month, Cell.Year, Cell.Century];
 
     // With SET, or with the divider in reset, the clock stands still and its registers are RAM.
@@ -141,7 +141,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
             case Cell.D:
                 return Valid;
             default:
-                return TimeCells.Contains(cell) && !Stopped ? Encode(cell, Now) : _ram[(int)cell];
+                return Array.IndexOf(s_timeCells, cell) >= 0 && !Stopped ? Encode(cell, Now) : _ram[(int)cell];
         }
     }
 
@@ -158,7 +158,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
             case Cell.C or Cell.D:
                 break;
             default:
-                if (TimeCells.Contains(cell) && !Stopped)
+                if (Array.IndexOf(s_timeCells, cell) >= 0 && !Stopped)
                     Adjust(cell, value);
                 else
                     _ram[(int)cell] = value;
@@ -189,7 +189,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 
     private void Latch(DateTime now)
     {
-        foreach (var cell in TimeCells)
+        foreach (var cell in s_timeCells)
             _ram[(int)cell] = Encode(cell, now);
     }
 

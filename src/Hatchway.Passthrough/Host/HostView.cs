@@ -97,7 +97,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
     public IReadOnlyList<HostDevice> BridgesAbove(PciAddress address)
     {
         var bridges = new List<HostDevice>();
-        foreach (var part in (sysfs.ReadLink(PathOf(address)) ?? "").Split('/').Reverse().Skip(1))
+        foreach (var part in (sysfs.ReadLink(PathOf(address)) ?? "").Split('/').AsEnumerable().Reverse().Skip(1))
         {
             if (PciAddress.TryParse(part, null, out var above) && Find(above) is { } bridge)
                 bridges.Add(bridge);

@@ -24,7 +24,7 @@ public sealed class PciBus
     public IPciFunction? this[int device, int function] => _functions[((device & 31) << 3) | (function & 7)];
 
     /// <summary>True when some function of the device is there.</summary>
-    public bool HasDevice(int device) => _functions.AsSpan((device & 31) << 3, 8).ContainsAnyExcept((IPciFunction?)null);
+    public bool HasDevice(int device) => Array.FindIndex(_functions, (device & 31) << 3, 8, static one => one is not null) >= 0;
 
     /// <summary>Reads config space; all ones where there is no function (PCIe 6.0 §2.3.2).</summary>
     public uint ReadConfig(int device, int function, ConfigOffset offset, AccessWidth width) =>

@@ -95,7 +95,8 @@ internal sealed class ControlClient(ControlFolder folder)
             var line = ReadLine(connection);
             if (line.Count == 0)
                 throw new UserException($"the guest '{name}' ended before it answered");
-            var answer = JsonElement.Parse(line.ToArray());
+            var reader = new Utf8JsonReader(line.ToArray());
+            var answer = JsonElement.ParseValue(ref reader);
             return answer.TryGetProperty("error", out var error)
                 ? throw new UserException($"the guest '{name}': {error.GetString()}")
                 : answer;
