@@ -89,15 +89,16 @@ public sealed class Sysfs(string root = "/sys")
         }
     }
 
-    /// <summary>The first bytes of a file.</summary>
+    /// <summary>Bytes of a file.</summary>
     /// <param name="path">Which.</param>
     /// <param name="most">How many at most; a file may give fewer.</param>
+    /// <param name="from">Where they begin.</param>
     /// <returns>No bytes when the file can't be read.</returns>
-    public byte[] ReadBytes(string path, int most)
+    public byte[] ReadBytes(string path, int most, int from = 0)
     {
         try
         {
-            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0) { Position = from };
             var bytes = new byte[most];
             return bytes[..file.ReadAtLeast(bytes, most, throwOnEndOfStream: false)];
         }

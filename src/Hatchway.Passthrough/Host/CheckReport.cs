@@ -18,9 +18,14 @@ public sealed record CheckReport(IReadOnlyList<CheckResult> Results)
     /// <summary>Asks about one function.</summary>
     public static CheckReport OfDevice(HostView view, PciAddress address) => Run(DeviceChecks.All, DeviceSubject.At(view, address));
 
-    /// <summary>The same without opening any device file.</summary>
-    public static CheckReport AtAGlance(HostView view, PciAddress address) =>
-        Run([.. DeviceChecks.All.Where(static check => !check.OpensFiles)], DeviceSubject.At(view, address));
+    /// <summary>The same of a function that has been looked at, without opening any device file.</summary>
+    public static CheckReport AtAGlance(HostView view, InspectedFunction function)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        return Run(
+            [.. DeviceChecks.All.Where(static check => !check.OpensFiles)],
+            new DeviceSubject(view, function.Device.Address, function.Device) { Inspected = function });
+    }
 
     private static CheckReport Run<T>(IReadOnlyList<Check<T>> checks, T subject)
     {

@@ -21,5 +21,9 @@ public sealed record DeviceSubject(HostView View, PciAddress Address, HostDevice
     public string NotThere => $"{Address}: this host has no such PCI function; 'lspci -D' lists them";
 
     /// <summary>What is seen by looking, once a function is there.</summary>
-    internal InspectedFunction Inspected => _inspected ??= InspectedFunction.Of(View, Device!);
+    internal InspectedFunction Inspected
+    {
+        get => _inspected ??= InspectedFunction.Of(View, Device!);
+        init => _inspected = value;
+    }
 }

@@ -64,12 +64,7 @@ public sealed record HostDevice(
         return members;
     }
 
-    // The first 64 bytes of config space are readable by everyone.
-    private static byte ReadHeaderLayout(Sysfs sysfs, string path)
-    {
-        var config = sysfs.ReadBytes($"{path}/config", Pci.Spec.Header.End);
-        return config.Length > Pci.Spec.Header.HeaderType
-            ? (byte)(config[Pci.Spec.Header.HeaderType] & Pci.Spec.Header.LayoutMask)
-            : (byte)0;
-    }
+    // The first 64 bytes of config space are readable by everyone. One is read: each register may take an exit, when this host is a guest.
+    private static byte ReadHeaderLayout(Sysfs sysfs, string path) =>
+        sysfs.ReadBytes($"{path}/config", 1, Pci.Spec.Header.HeaderType) is [var type] ? (byte)(type & Pci.Spec.Header.LayoutMask) : (byte)0;
 }

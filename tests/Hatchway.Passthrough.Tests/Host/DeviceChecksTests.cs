@@ -265,11 +265,14 @@ public sealed class DeviceChecksTests : IDisposable
     [Fact]
     public void A_glance_opens_no_device_file_and_sees_who_has_one_all_the_same()
     {
-        Assert.DoesNotContain(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Results, static result => result.Check == "rights");
+        Assert.DoesNotContain(AtAGlance().Results, static result => result.Check == "rights");
 
         _tree.WithProcess(4711, "hatchway", $"/dev/vfio/{Group}");
-        Assert.Equal("in use", Assert.Single(CheckReport.AtAGlance(_tree.View, PciAddress.Parse(Function)).Problems).Check);
+        Assert.Equal("in use", Assert.Single(AtAGlance().Problems).Check);
     }
+
+    private CheckReport AtAGlance() =>
+        CheckReport.AtAGlance(_tree.View, InspectedFunction.Of(_tree.View, _tree.View.Find(PciAddress.Parse(Function))!));
 
     // A header with a PCI Express capability at 40h, and ACS at 100h.
     private static byte[] Express(byte type, bool withAcs)
