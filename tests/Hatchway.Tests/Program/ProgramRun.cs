@@ -38,6 +38,9 @@ internal sealed class ProgramRun : IDisposable
         return _process.StandardError.ReadLineAsync(limit.Token).AsTask().GetAwaiter().GetResult();
     }
 
+    /// <summary>True when it ends within a time.</summary>
+    public bool EndsWithin(TimeSpan time) => _process.WaitForExit(time);
+
     /// <summary>Waits for the end.</summary>
     public (int Status, string Output, string Errors) Finish()
     {
