@@ -51,6 +51,26 @@ internal sealed unsafe partial class RawLoop : IDisposable
         }
     }
 
+    /// <summary>Answers the guest's port accesses until it has written so many bytes, and keeps those.</summary>
+    public void Collect(Span<byte> written)
+    {
+        for (var count = 0; count < written.Length;)
+        {
+            if (ioctl(_vcpu, KVM_RUN, 0) != 0)
+                continue;
+            if (*(uint*)(_run + ExitReason) != KVM_EXIT_IO)
+                throw new InvalidOperationException($"KVM exit {*(uint*)(_run + ExitReason)}");
+            var data = _run + *(ulong*)(_run + IoDataOffset);
+            if (*(_run + IoDirection) == KVM_EXIT_IO_OUT)
+                written[count++] = *data;
+            else
+                *data = 0x78;
+        }
+    }
+
+    /// <summary>How fast the guest's time stamp counter counts.</summary>
+    public uint TscKilohertz => (uint)Check(ioctl(_vcpu, KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ");
+
     public void Dispose()
     {
         // SAFETY: what the constructor mapped and opened, and nothing uses any more.
@@ -103,11 +123,16 @@ internal sealed unsafe partial class RawLoop : IDisposable
     private const nuint KVM_GET_SREGS = 0x8138_AE83;
     private const nuint KVM_SET_SREGS = 0x4138_AE84;
     private const nuint KVM_SET_SIGNAL_MASK = 0x4004_AE8B;
+    private const nuint KVM_GET_TSC_KHZ = 0xAEA3;
     private const int KvmSregsBytes = 0x138;
+    private const uint KVM_EXIT_IO = 2;
     private const uint KVM_EXIT_MMIO = 6;
+    private const byte KVM_EXIT_IO_OUT = 1;
 
     // Offsets in struct kvm_run.
     private const int ExitReason = 8;
+    private const int IoDirection = 32;
+    private const int IoDataOffset = 40;
     private const int MmioData = 40;
 
     // asm-generic/fcntl.h and asm-generic/mman-common.h.

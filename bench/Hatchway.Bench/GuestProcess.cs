@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using Hatchway.SmallGuests;
+using Iced.Intel;
+
+namespace Hatchway.Bench;
+
+/// <summary>The program in a process of its own, with a guest of a few instructions whose com1 is read here. Disposed, it is killed.</summary>
+internal sealed class GuestProcess : IDisposable
+{
+    /// <summary>com1's data register, and the one that holds whatever is written to it (16550D, table 2).</summary>
+    public const ushort Com1 = 0x3F8;
+    public const ushort Scratch = Com1 + 7;
+
+    private readonly string _kernel = Path.GetTempFileName();
+    private readonly Process _process;
+    private readonly byte[] _byte = new byte[1];
+
+    /// <param name="program">The program.</param>
+    /// <param name="name">The guest's name.</param>
+    /// <param name="code">What the guest does, in 32-bit protected mode.</param>
+    public GuestProcess(string program, string name, Action<Assembler> code)
+    {
+        File.WriteAllBytes(_kernel, PvhKernel.Build(code));
+        string[] words = ["run", "-c", "1", "-m", "64M", "-s", "31,lpc", "-l", "com1,stdio", "--kernel", _kernel, name];
+        Started = Stopwatch.GetTimestamp();
+        _process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+    }
+
+    /// <summary>When the process was started, as <see cref="Stopwatch"/> counts.</summary>
+    public long Started { get; }
+
+    /// <summary>Waits for what the guest writes to com1.</summary>
+    public byte Read()
+    {
+        _process.StandardOutput.BaseStream.ReadExactly(_byte);
+        return _byte[0];
+    }
+
+    /// <summary>Bytes of memory that are this process's, its part of shared pages with them, without the guest's RAM (proc(5), smaps).</summary>
+    public long Memory()
+    {
+        var (kilobytes, isRam) = (0L, false);
+        foreach (var line in File.ReadLines($"/proc/{_process.Id}/smaps"))
+        {
+            // A mapping's first line begins with its addresses, the others with a name.
+            if (char.IsAsciiHexDigitLower(line[0]))
+                isRam = line.Contains("/memfd:guest RAM", StringComparison.Ordinal);
+            else if (!isRam && line.StartsWith("Pss:", StringComparison.Ordinal))
+                kilobytes += long.Parse(line.AsSpan(4, line.Length - 6), System.Globalization.CultureInfo.InvariantCulture);
+        }
+        return kilobytes * 1024;
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        File.Delete(_kernel);
+    }
+}
