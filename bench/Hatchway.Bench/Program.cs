@@ -1,5 +1,19 @@
 using Hatchway.Bench;
+using Hatchway.Bench.Comparison;
 using Hatchway.Linux;
+
+// For bench/run: the folder with what was measured; and, when it is to be kept, the page that shows it and a file for gnuplot.
+if (args is ["report", var results, .. var outputs])
+{
+    var samples = new Samples(Directory.GetFiles(results, "*.tsv").SelectMany(File.ReadLines));
+    Console.Write(Report.Table(samples));
+    if (outputs is [var page, var plot])
+    {
+        File.WriteAllText(page, Report.Insert(File.ReadAllText(page), Report.Table(samples)));
+        File.WriteAllText(plot, Report.PlotTable(samples));
+    }
+    return 0;
+}
 
 if (!DeviceFile.CanOpen("/dev/kvm", out var errno))
 {

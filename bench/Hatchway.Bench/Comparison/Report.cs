@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text;
+
+namespace Hatchway.Bench.Comparison;
+
+/// <summary>Puts what was measured into a page, between two marks, and into a table for gnuplot.</summary>
+internal static class Report
+{
+    private const string Begin = "<!-- measured: begin -->\n";
+    private const string End = "<!-- measured: end -->\n";
+
+    /// <summary>The table of ratios, in Markdown.</summary>
+    public static string Table(Samples samples)
+    {
+        var text = new StringBuilder("| figure | 1 is | Hatchway | QEMU | goal | |\n|---|---|---|---|---|---|\n");
+        foreach (var figure in Measured(samples))
+        {
+            var ours = samples.Ratio(figure.Ours, figure.With);
+            var theirs = figure.Theirs is { } name ? Show(samples.Ratio(name, figure.With)) : figure.One.StartsWith("QEMU", StringComparison.Ordinal) ? "1" : "";
+            var goal = figure.Goal is { } most ? string.Create(CultureInfo.InvariantCulture, $"≤ {most:0.##}") : "";
+            var met = figure.Goal is null ? "" : ours.Median <= figure.Goal ? "met" : "**not met**";
+            text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} |\n");
+        }
+        return text.ToString();
+    }
+
+    /// <summary>The same for gnuplot: title, Hatchway's ratio to QEMU with its quartiles.</summary>
+    public static string PlotTable(Samples samples)
+    {
+        var text = new StringBuilder();
+        foreach (var figure in Measured(samples))
+        {
+            string[] with = figure.Theirs is { } theirs ? [theirs] : figure.With;
+            var ratio = samples.Ratio(figure.Ours, with);
+            var title = figure.Theirs is null ? $"{figure.Title} / {figure.One}" : $"{figure.Title} / QEMU";
+            text.Append(CultureInfo.InvariantCulture, $"\"{title}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Replaces what is between the marks of a page.</summary>
+    public static string Insert(string page, string measured)
+    {
+        var from = page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
+        var to = page.IndexOf(End, StringComparison.Ordinal);
+        return page[..from] + "\n" + measured + "\n" + page[to..];
+    }
+
+    private static IEnumerable<Figure> Measured(Samples samples) => Figure.All.Where(figure => samples.Has(figure.Series));
+
+    private static string Show(Spread spread) =>
+        string.Create(CultureInfo.InvariantCulture, $"{spread.Median:F2} ({spread.LowerQuartile:F2} to {spread.UpperQuartile:F2})");
+}
