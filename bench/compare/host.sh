@@ -17,11 +17,16 @@ say() {
     printf '%(%T)T %s\n' -1 "$*"
 }
 
+# put FIGURE CONTENDER VALUE
+put() {
+    printf '%s\t%s\t%s\n' "$1" "$2" "$3" >> "$results/$group.tsv"
+}
+
 # record FIGURE CONTENDER COMMAND...: what the command says, as nanoseconds for one.
 record() {
     local value
     value=$("${@:3}" | each) || { say "$1 of $2 failed: ${*:3}"; exit 1; }
-    printf '%s\t%s\t%s\n' "$1" "$2" "$value" >> "$results/$group.tsv"
+    put "$1" "$2" "$value"
 }
 
 # The answer of a probe, as nanoseconds for one.
@@ -90,37 +95,138 @@ exits() {
     done
 }
 
+ours() {
+    printf '%s\n' "$hatchway" run -c 1 -m "$1M" -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio --kernel "$kernel"
+}
+
+theirs() {
+    printf '%s\n' qemu-system-x86_64 -M "$2" -accel kvm -cpu host -m "$1" -nodefaults -display none -no-reboot -serial stdio -kernel "$kernel"
+}
+
+# boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
+boot() {
+    local answer
+    answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
+    put boot "$1" "$(each <<< "$answer")"
+    put memory "$1" "${answer##*beyond=}"
+}
+
 boots() {
-    local round figure
-    local ours=("$hatchway" run -c 1 -m ${memory}M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio)
-    local theirs=(qemu-system-x86_64 -accel kvm -cpu host -m $memory -nodefaults -display none -no-reboot -serial stdio)
-    local linux=(--kernel "$kernel" --initrd "$work/init.cpio")
-    # The first of each reads files and does not count.
-    for ((round = -1; round < rounds; round++)); do
-        ((round >= 0)) && figure=boot || figure=warm-up
-        record $figure hatchway "$probe" until init "${ours[@]}" "${linux[@]}" --cmdline "$arguments" boot
-        record $figure qemu "$probe" until init "${theirs[@]}" -M q35 "${linux[@]/#--/-}" -append "$arguments"
-        record $figure microvm "$probe" until init "${theirs[@]}" -M microvm "${linux[@]/#--/-}" -append "$arguments"
+    local round init=$work/init.cpio ours q35 microvm
+    mapfile -t ours < <(ours $memory)
+    mapfile -t q35 < <(theirs $memory q35)
+    mapfile -t microvm < <(theirs $memory microvm)
+    for ((round = 0; round < rounds; round++)); do
+        boot hatchway "${ours[@]}" --initrd "$init" --cmdline "$arguments" boot
+        boot qemu "${q35[@]}" -initrd "$init" -append "$arguments"
+        boot microvm "${microvm[@]}" -initrd "$init" -append "$arguments"
+    done
+}
+
+# map CONTENDER SIZE COMMAND...: seconds that a monitor waits for the kernel to give it the guest's memory, to pin it and to map it for a device.
+map() {
+    rm -rf /tmp/calls
+    mkdir /tmp/calls
+    strace -ff -T -o /tmp/calls/of -e trace=ioctl,madvise "${@:3}" < /dev/null > /dev/null 2> /tmp/map.log &
+    # No CPU runs before all is mapped.
+    until grep -qs KVM_RUN /tmp/calls/*; do
+        kill -0 $! || { cat /tmp/map.log; exit 1; }
+        sleep 0.2
+    done
+    # strace ends with the monitor that it has started.
+    xargs kill -KILL < "/proc/$!/task/$!/children"
+    wait $! 2> /dev/null || true
+    put "attach-$2" "$1" "$(cat /tmp/calls/* | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
+}
+
+attach() {
+    local round size ours q35
+    for ((round = 0; round < rounds; round++)); do
+        for size in 128 512 1024; do
+            mapfile -t ours < <(ours $size)
+            mapfile -t q35 < <(theirs $size q35)
+            map hatchway $size "${ours[@]}" -s 7:0,passthru,0/7/0 attach
+            map qemu $size "${q35[@]}" -device vfio-pci,host=00:07.0
+        done
+    done
+}
+
+# How often a guest has come back to its monitor: the kernel counts for each thread.
+user_exits() {
+    awk -v threads="$(ls "/proc/${process[$1]}/task")" '
+        BEGIN { split(threads, list, "\n"); for (i in list) ours[list[i]] = 1 }
+        match($0, /common_pid: +[0-9]+/) { split(substr($0, RSTART, RLENGTH), pid, / +/); if (pid[2] in ours) sum += $NF }
+        END { print sum + 0 }' /sys/kernel/tracing/events/kvm/kvm_userspace_exit/hist
+}
+
+processor_ticks() {
+    awk '{ print $14 + $15 }' "/proc/${process[$1]}/stat"
+}
+
+# work FIGURE COUNT COMMAND...: time, the monitor's processor time and user-space exits for one, in both guests. The console's exits are taken off.
+work() {
+    local name ticks exits console
+    for name in hatchway qemu; do
+        exits=$(user_exits $name)
+        ask $name "echo count=1000 ns=1000000000" > /dev/null
+        console=$(($(user_exits $name) - exits))
+        ticks=$(processor_ticks $name) exits=$(user_exits $name)
+        record "$1" $name ask $name "$3"
+        put "$1-cpu" $name "$(awk "BEGIN { print ($(processor_ticks $name) - $ticks + 0.5) / $2 }")"
+        put "$1-exits" $name "$(awk "BEGIN { print ($(user_exits $name) - $exits - $console) / $2 }")"
+    done
+}
+
+disks() {
+    local round
+    for ((round = 0; round < rounds; round++)); do
+        work nvme-1 200 'probe disk /dev/nvme0n1 1 200'
+        work nvme-32 2000 'probe disk /dev/nvme0n1 32 2000'
+        work blk-1 200 'probe disk /dev/vda 1 200'
+        work blk-32 1000 'probe disk /dev/vda 32 1000'
+    done
+}
+
+# shellcheck disable=SC2016 # the guest knows what is far
+networks() {
+    local round
+    for ((round = 0; round < rounds; round++)); do
+        work net-out 1 'probe copy $far 5000 out 1000000'
+        work net-in 1 'probe copy $far 5000 in 1000000'
     done
 }
 
 # vapic is for Windows of 32 bits. With it QEMU sets the vCPU's registers while Linux starts, the task register then says "busy", and
 # the emulated host's processor (QEMU 7.2's software emulation, target/i386/tcg) refuses ports to user programs of the guest.
 begin_both() {
-    local linux=(--kernel "$kernel" --initrd "$work/guest.cpio")
+    local ours q35 name
+    mapfile -t ours < <(ours $memory)
+    mapfile -t q35 < <(theirs $memory q35)
+    "$probe" serve 5000 &
+    process[server]=$!
+    for name in hatchway qemu; do
+        truncate -s 64M "/tmp/$name.img"
+        ip tuntap add dev $name mode tap
+        ip link set $name up
+    done
+    ip address add 10.9.1.1/24 dev hatchway
+    ip address add 10.9.2.1/24 dev qemu
+    echo 'hist:keys=common_pid' > /sys/kernel/tracing/events/kvm/kvm_userspace_exit/trigger
     say "starting both guests"
-    begin hatchway "$hatchway" run -c 1 -m ${memory}M -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio \
+    begin hatchway "${ours[@]}" -s 3:0,virtio-blk,/tmp/hatchway.img -s 4:0,virtio-net,hatchway \
         -s "6:0,passthru,0/6/0,handler=$handlers" -s 7:0,passthru,0/7/0 \
-        "${linux[@]}" --cmdline "$arguments iomem=relaxed" both
-    begin qemu qemu-system-x86_64 -M q35 -accel kvm -cpu host -m $memory -nodefaults -display none -no-reboot -serial stdio \
-        -global kvm-apic.vapic=off \
+        --initrd "$work/guest.cpio" --cmdline "$arguments iomem=relaxed bench.net=10.9.1" both
+    begin qemu "${q35[@]}" -global kvm-apic.vapic=off \
+        -drive file=/tmp/qemu.img,format=raw,if=none,id=disk,aio=threads -device virtio-blk-pci,drive=disk,addr=3 \
+        -netdev tap,id=net,ifname=qemu,script=no,downscript=no -device virtio-net-pci,netdev=net,addr=4,romfile= \
         -device vfio-pci,host=00:08.0,addr=6 -device vfio-pci,host=00:09.0,addr=7 \
-        "${linux[@]/#--/-}" -append "$arguments iomem=relaxed"
+        -initrd "$work/guest.cpio" -append "$arguments iomem=relaxed bench.net=10.9.2"
 }
 
+mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 for group in "${groups[@]}"; do
     case $group in
-        boots) ;;
+        boots | attach) ;;
         *) [[ -n ${process[qemu]:-} ]] || begin_both ;;
     esac
     say "$group"

@@ -9,7 +9,9 @@
  *   probe disk PATH DEPTH COUNT              4 KiB reads at random places, unbuffered, DEPTH of them under way
  *   probe serve PORT                         the far end of the next, for ever
  *   probe copy ADDRESS PORT in|out BYTES     one TCP connection
- *   probe until TEXT COMMAND [ARGUMENT...]   starts the command; when it prints TEXT, ends it
+ *   probe until TEXT BYTES COMMAND [ARGUMENT...]
+ *                                            starts the command; when it prints TEXT, adds up what memory it has beside mappings of that
+ *                                            many bytes, as "beyond=BYTES" (proportional, proc(5)), and ends it
  *
  * Each but serve prints "count=N ns=TOTAL". As a guest's /init it says that it is there, and no more.
  */
@@ -252,7 +254,25 @@ static void copy(const char *host, uint16_t port_number, const char *direction, 
     tell(bytes, start);
 }
 
-static int until(const char *text, char **command)
+/* The parts of a process's memory that are in RAM, each page divided by the processes that have it: proc(5), "Pss" in smaps. */
+static uint64_t memory_beside(pid_t process, uint64_t bytes)
+{
+    char path[64], line[512];
+    uint64_t start, end, pss, size = 0, sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)process);
+    FILE *file = fopen(path, "r");
+    check(file != NULL, path);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
+            size = end - start;
+        else if (size != bytes && sscanf(line, "Pss: %" SCNu64 " kB", &pss) == 1)
+            sum += pss << 10;
+    }
+    fclose(file);
+    return sum;
+}
+
+static int until(const char *text, uint64_t guest_bytes, char **command)
 {
     static char seen[1 << 16];
     int pipes[2];
@@ -276,8 +296,10 @@ static int until(const char *text, char **command)
         seen[length] = 0;
         found = memmem(seen, length, text, strlen(text)) != NULL;
     }
-    if (found)
+    if (found) {
         tell(1, start);
+        printf("beyond=%" PRIu64 "\n", memory_beside(child, guest_bytes));
+    }
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     if (!found)
@@ -311,8 +333,8 @@ int main(int argc, char **argv)
         serve((uint16_t)number(argv[2]));
     else if (strcmp(what, "copy") == 0 && argc == 6)
         copy(argv[2], (uint16_t)number(argv[3]), argv[4], number(argv[5]));
-    else if (strcmp(what, "until") == 0 && argc > 3)
-        return until(argv[2], argv + 3);
+    else if (strcmp(what, "until") == 0 && argc > 4)
+        return until(argv[2], number(argv[3]), argv + 4);
     else {
         fprintf(stderr, "usage: see the beginning of probe.c\n");
         return 2;

@@ -17,11 +17,42 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         new("config read, device and vendor", "config-own/hatchway", "config-own/qemu", ["bare-port/bare"], "bare exit", 3.64),
         new("config read, status and command", "config-device/hatchway", "config-device/qemu", ["bare-port/bare"], "bare exit", 3.64),
         new("read of a handler's register", "handler/hatchway", null, ["bare-port/bare"], "bare exit", 1.10),
-        new("read in a direct page", "direct/hatchway", null, ["direct/qemu"], "QEMU", 1.0),
-        new("exec to the guest's init", "boot/hatchway", null, ["boot/qemu"], "QEMU q35", 0.5),
-        new("exec to the guest's init", "boot/hatchway", null, ["boot/microvm"], "QEMU microvm", 0.9),
+        Against("read in a direct page", "direct", 1.0),
+        Against("NVMe, 4 KiB read, depth 1: time", "nvme-1", 0.9),
+        Against("the same: processor time in the host", "nvme-1-cpu", null),
+        Against("NVMe, 4 KiB read, depth 32: time", "nvme-32", 0.9),
+        Against("the same: processor time in the host", "nvme-32-cpu", null),
+        Against("virtio-blk, 4 KiB read, depth 1: time", "blk-1", 1.0),
+        Against("the same: processor time in the host", "blk-1-cpu", null),
+        Against("virtio-blk, 4 KiB read, depth 32: time", "blk-32", 1.0),
+        Against("the same: processor time in the host", "blk-32-cpu", null),
+        Against("virtio-net, TCP from the guest", "net-out", 1.0),
+        Against("the same: processor time in the host", "net-out-cpu", null),
+        Against("virtio-net, TCP to the guest", "net-in", 1.0),
+        Against("the same: processor time in the host", "net-in-cpu", null),
+        Against("exec to the guest's init", "boot", 0.5),
+        Against("the same", "boot", 0.9, "microvm"),
+        Against("memory beside the guest's, idle", "memory", 0.5),
+        Against("the same", "memory", null, "microvm"),
+        Against("attach: 128 MiB taken, pinned and mapped", "attach-128", 1.0),
+        Against("attach: 512 MiB taken, pinned and mapped", "attach-512", 1.0),
+        Against("attach: 1 GiB taken, pinned and mapped", "attach-1024", 1.0),
+    ];
+
+    /// <summary>Exits to the monitor for one operation, shown as they are.</summary>
+    public static readonly (string Title, string Name)[] Exits =
+    [
+        ("NVMe, 4 KiB read, depth 1", "nvme-1-exits"),
+        ("NVMe, 4 KiB read, depth 32", "nvme-32-exits"),
+        ("virtio-blk, 4 KiB read, depth 1", "blk-1-exits"),
+        ("virtio-blk, 4 KiB read, depth 32", "blk-32-exits"),
+        ("virtio-net, TCP from the guest, 1 MB", "net-out-exits"),
+        ("virtio-net, TCP to the guest, 1 MB", "net-in-exits"),
     ];
 
     /// <summary>The series that it needs.</summary>
     public IEnumerable<string> Series => Theirs is null ? [Ours, .. With] : [Ours, Theirs, .. With];
+
+    private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
+        new(title, $"{name}/hatchway", null, [$"{name}/{other}"], other == "qemu" ? "QEMU" : $"QEMU {other}", goal);
 }

@@ -21,6 +21,11 @@ internal static class Report
             var met = figure.Goal is null ? "" : ours.Median <= figure.Goal ? "met" : "**not met**";
             text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} |\n");
         }
+        var counted = Figure.Exits.Where(one => samples.Has([$"{one.Name}/hatchway", $"{one.Name}/qemu"])).ToList();
+        if (counted.Count > 0)
+            text.Append("\n| exits to the monitor, for one | Hatchway | QEMU |\n|---|---|---|\n");
+        foreach (var (title, name) in counted)
+            text.Append(CultureInfo.InvariantCulture, $"| {title} | {Count(samples, $"{name}/hatchway")} | {Count(samples, $"{name}/qemu")} |\n");
         return text.ToString();
     }
 
@@ -32,7 +37,7 @@ internal static class Report
         {
             string[] with = figure.Theirs is { } theirs ? [theirs] : figure.With;
             var ratio = samples.Ratio(figure.Ours, with);
-            var title = figure.Theirs is null ? $"{figure.Title} / {figure.One}" : $"{figure.Title} / QEMU";
+            var title = figure.Theirs is null ? $"{figure.Title} : {figure.One}" : $"{figure.Title} : QEMU";
             text.Append(CultureInfo.InvariantCulture, $"\"{title}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
         }
         return text.ToString();
@@ -50,4 +55,8 @@ internal static class Report
 
     private static string Show(Spread spread) =>
         string.Create(CultureInfo.InvariantCulture, $"{spread.Median:F2} ({spread.LowerQuartile:F2} to {spread.UpperQuartile:F2})");
+
+    // Zero has a sign of its own, which nobody wants to read.
+    private static string Count(Samples samples, string name) =>
+        (Math.Round(samples.Of(name).Median, 1) + 0.0).ToString("F1", CultureInfo.InvariantCulture);
 }

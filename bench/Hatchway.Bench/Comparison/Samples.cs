@@ -27,7 +27,8 @@ internal sealed class Samples
     /// <param name="name">What is compared.</param>
     /// <param name="with">What it is compared with.</param>
     public Spread Ratio(string name, IReadOnlyList<string> with) =>
-        new(_series[name].Select((value, round) => value / with.Sum(one => _series[one][round])));
+        // A run that its time limit has ended may have an unfinished last round.
+        new(_series[name].Take(with.Min(one => _series[one].Count)).Select((value, round) => value / with.Sum(one => _series[one][round])));
 
     /// <summary>The values themselves.</summary>
     public Spread Of(string name) => new(_series[name]);
