@@ -3,7 +3,7 @@
 set terminal svg size 900,520 dynamic font "sans-serif,13" background "white"
 set output picture
 set datafile separator "\t"
-set title "Hatchway compared: below 1 is ahead; median and quartiles"
+set title "below 1 Hatchway is ahead"
 set logscale x 2
 set xrange [0.125:8]
 set xtics ("1/8" 0.125, "1/4" 0.25, "1/2" 0.5, "1" 1, "2" 2, "4" 4, "8" 8)

@@ -12,14 +12,14 @@ internal static class Report
     /// <summary>The table of ratios, in Markdown.</summary>
     public static string Table(Samples samples)
     {
-        var text = new StringBuilder("| figure | 1 is | Hatchway | QEMU | goal | |\n|---|---|---|---|---|---|\n");
+        var text = new StringBuilder("| figure | 1 is | Hatchway | QEMU | goal | | rounds |\n|---|---|---|---|---|---|---|\n");
         foreach (var figure in Measured(samples))
         {
             var ours = samples.Ratio(figure.Ours, figure.With);
             var theirs = figure.Theirs is { } name ? Show(samples.Ratio(name, figure.With)) : figure.One.StartsWith("QEMU", StringComparison.Ordinal) ? "1" : "";
             var goal = figure.Goal is { } most ? string.Create(CultureInfo.InvariantCulture, $"≤ {most:0.##}") : "";
-            var met = figure.Goal is null ? "" : ours.Median <= figure.Goal ? "met" : "**not met**";
-            text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} |\n");
+            var met = figure.Goal is null ? "" : ours.UpperQuartile <= figure.Goal ? "met" : ours.LowerQuartile > figure.Goal ? "**not met**" : "open";
+            text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} | {ours.Count} |\n");
         }
         var counted = Figure.Exits.Where(one => samples.Has([$"{one.Name}/hatchway", $"{one.Name}/qemu"])).ToList();
         if (counted.Count > 0)
@@ -29,16 +29,14 @@ internal static class Report
         return text.ToString();
     }
 
-    /// <summary>The same for gnuplot: title, Hatchway's ratio to QEMU with its quartiles.</summary>
+    /// <summary>What has one ratio, for gnuplot: title, median and quartiles.</summary>
     public static string PlotTable(Samples samples)
     {
         var text = new StringBuilder();
-        foreach (var figure in Measured(samples))
+        foreach (var figure in Measured(samples).Where(static figure => figure.Theirs is null))
         {
-            string[] with = figure.Theirs is { } theirs ? [theirs] : figure.With;
-            var ratio = samples.Ratio(figure.Ours, with);
-            var title = figure.Theirs is null ? $"{figure.Title} : {figure.One}" : $"{figure.Title} : QEMU";
-            text.Append(CultureInfo.InvariantCulture, $"\"{title}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
+            var ratio = samples.Ratio(figure.Ours, figure.With);
+            text.Append(CultureInfo.InvariantCulture, $"\"{figure.Title} / {figure.One}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
         }
         return text.ToString();
     }

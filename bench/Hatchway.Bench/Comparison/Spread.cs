@@ -13,6 +13,8 @@ internal sealed class Spread
 
     public double UpperQuartile => At(0.75);
 
+    public int Count => _sorted.Length;
+
     private double At(double part)
     {
         var place = part * (_sorted.Length - 1);
