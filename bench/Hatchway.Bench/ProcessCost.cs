@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Hatchway.Linux;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 

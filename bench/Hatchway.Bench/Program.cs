@@ -26,7 +26,7 @@ switch (args)
     case []:
         return ExitCost.Run();
     case ["process", _, ..]:
-        return ProcessCost.Run(args[1..]);
+        return ProcessCost.Run(args.AsSpan(1));
     case ["pauses", var program]:
         return Pauses.Run(program);
     default:

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using Hatchway.Machine.Tests.Devices;
 using Hatchway.Machine.Virtio.Devices;
 using Hatchway.Pci.Address;
 

@@ -64,14 +64,7 @@ public sealed class SocketConsoleTests : IDisposable
         port.IsFull = true;
         client.Send("to the guest"u8);
 
-        var reader = new Thread(() =>
-        {
-            while (sent < much.Length)
-            {
-                Assert.True(_drained.Wait(Bound));
-                sent += console.Take(much.AsSpan(sent));
-            }
-        }) { IsBackground = true };
+        var reader = new Thread(SendTheRest);
         reader.Start();
         var got = new byte[much.Length];
         for (var done = 0; done < got.Length;)
@@ -82,6 +75,15 @@ public sealed class SocketConsoleTests : IDisposable
         port.IsFull = false;
         console.SignalRoom();
         Assert.Equal("to the guest", port.Take(12));
+
+        void SendTheRest()
+        {
+            while (sent < much.Length)
+            {
+                Assert.True(_drained.Wait(Bound));
+                sent += console.Take(much.AsSpan(sent));
+            }
+        }
     }
 
     [Fact]
