@@ -3,12 +3,12 @@
 # Runs in the emulated host (L1) for bench/run: two guests side by side, one of Hatchway's and one of QEMU's, do the same things in turns.
 # Writes "FIGURE CONTENDER VALUE" lines to a file for each group: one a repetition, in the order of the repetitions.
 #
-# usage: host.sh RESULTS WORK PROGRAM HANDLERS REGREAD KERNEL ROUNDS GROUP...
+# usage: host.sh RESULTS WORK PROGRAM NATIVE HANDLERS REGREAD KERNEL ROUNDS GROUP...
 #
 # The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a.
 set -euo pipefail
 
-results=$1 work=$2 hatchway=$3 handlers=$4 regread=$5 kernel=$6 rounds=$7 groups=("${@:8}")
+results=$1 work=$2 hatchway=$3 native=$4 handlers=$5 regread=$6 kernel=$7 rounds=$8 groups=("${@:9}")
 probe=$work/probe
 arguments='console=ttyS0 quiet panic=-1 noxsave'
 memory=256
@@ -118,6 +118,7 @@ boots() {
     mapfile -t microvm < <(theirs $memory microvm)
     for ((round = 0; round < rounds; round++)); do
         boot hatchway "${ours[@]}" --initrd "$init" --cmdline "$arguments" boot
+        boot native "$native" "${ours[@]:1}" --initrd "$init" --cmdline "$arguments" boot
         boot qemu "${q35[@]}" -initrd "$init" -append "$arguments"
         boot microvm "${microvm[@]}" -initrd "$init" -append "$arguments"
     done

@@ -36,8 +36,11 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Against("virtio-net, to the guest, processor time", "net-in-cpu", null),
         Against("exec to the guest's init", "boot", 0.5),
         Against("exec to the guest's init", "boot", 0.9, "microvm"),
+        Native("exec to the guest's init, native code", "boot", 0.5),
+        Native("exec to the guest's init, native code", "boot", 0.9, "microvm"),
         Against("memory beside the guest's, idle", "memory", 0.5),
         Against("memory beside the guest's, idle", "memory", null, "microvm"),
+        Native("memory beside the guest's, native code", "memory", 0.5),
         Against("attach: 128 MiB taken, pinned and mapped", "attach-128", 1.0),
         Against("attach: 512 MiB taken, pinned and mapped", "attach-512", 1.0),
         Against("attach: 1 GiB taken, pinned and mapped", "attach-1024", 1.0),
@@ -58,5 +61,12 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
     public IEnumerable<string> Series => Theirs is null ? [Ours, .. With] : [Ours, Theirs, .. With];
 
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
-        new(title, $"{name}/hatchway", null, [$"{name}/{other}"], other == "qemu" ? "QEMU" : $"QEMU {other}", goal);
+        Between(title, name, "hatchway", other, goal);
+
+    // The same program as native code.
+    private static Figure Native(string title, string name, double? goal, string other = "qemu") =>
+        Between(title, name, "native", other, goal);
+
+    private static Figure Between(string title, string name, string ours, string other, double? goal) =>
+        new(title, $"{name}/{ours}", null, [$"{name}/{other}"], other == "qemu" ? "QEMU" : $"QEMU {other}", goal);
 }
