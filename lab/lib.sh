@@ -57,6 +57,11 @@ lab_ready() {
     lab_locate || lab_fail "lab/prepare did not leave what it should have"
 }
 
+# A value for QEMU's command line, where a comma separates options and a doubled one stands for itself.
+lab_quoted() {
+    printf '%s' "${1//,/,,}"
+}
+
 lab_kernel_release() {
     basename "$lab_linux"
 }
