@@ -49,15 +49,20 @@ internal sealed class ConsoleSockets : IDisposable
 
     private void Add(VirtioConsolePort option)
     {
-        var arrived = EventFd.Create();
-        _inputs.Add((VirtioConsole.ReceiveQueue(_ports.Count), arrived));
-        var room = EventFd.Create();
-        _inputs.Add((VirtioConsole.TransmitQueue(_ports.Count), room));
+        var arrived = Input(VirtioConsole.ReceiveQueue(_ports.Count));
+        var room = Input(VirtioConsole.TransmitQueue(_ports.Count));
         // The port is there before the first client can come: the thread that accepts them starts last.
         ConsolePort? port = null;
         var socket = SocketConsole.AtFile(option.Path, option.Origin, isConnected => port!.SetConnected(isConnected), room.Signal);
         _sockets.Add(socket);
         _ports.Add(port = new ConsolePort(option.Name, socket, arrived.Signal, Tell, socket.SignalRoom));
         socket.Start(port);
+    }
+
+    private EventFd Input(int queue)
+    {
+        var file = EventFd.Create();
+        _inputs.Add((queue, file));
+        return file;
     }
 }

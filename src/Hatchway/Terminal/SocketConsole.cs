@@ -168,16 +168,17 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
             var ready = tokens[..epoll.Wait(tokens, Timeout.InfiniteTimeSpan)];
             if (ready.Contains(Stop))
                 return;
+            if (ready.Contains(Client))
+                TellOfRoom();
+            if (_client is { } client && !Pump(client))
+                Leave(epoll, client);
+            // After it: a client that comes as another goes is not sent away.
             if (ready.Contains(Connection))
             {
                 while (TryAccept(epoll))
                 {
                 }
             }
-            if (ready.Contains(Client))
-                TellOfRoom();
-            if (_client is { } client && !Pump(client))
-                Leave(epoll, client);
         }
     }
 
@@ -200,10 +201,10 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
             Connected?.Invoke(true);
             return true;
         }
-        catch (SocketException)
+        catch (SocketException e)
         {
-            // There is none, or it was gone before it was accepted.
-            return false;
+            // One that was gone before it was accepted; or there is none.
+            return e.SocketErrorCode == SocketError.ConnectionAborted;
         }
     }
 
