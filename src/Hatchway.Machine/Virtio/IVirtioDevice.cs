@@ -29,7 +29,7 @@ public interface IVirtioDevice
     /// <summary>The one worker that serves a queue; null where all do.</summary>
     int? WorkerOf(int queue);
 
-    /// <summary>What fills a queue's buffers unasked; null where each buffer is a request. A worker's thread asks.</summary>
+    /// <summary>What serves a queue whose buffers wait; null where each buffer is a request. A worker's thread asks.</summary>
     IBufferKeeper? KeeperOf(int queue);
 
     /// <summary>Reads its configuration. A vCPU's thread calls.</summary>

@@ -19,9 +19,7 @@ public sealed class VirtioConsole : IVirtioDevice
 
     private readonly QueueMemory _memory;
     private readonly IReadOnlyList<ConsolePort> _ports;
-    private readonly IBufferKeeper[] _receivers;
-    private readonly IBufferKeeper[] _transmitters;
-    private readonly Teller _control;
+    private readonly IBufferKeeper?[] _keepers;
     private readonly Action _told;
     private bool _hasSeveral;
 
@@ -34,12 +32,16 @@ public sealed class VirtioConsole : IVirtioDevice
         ArgumentNullException.ThrowIfNull(ports);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ports.Count, MostPorts);
         (_memory, _ports, _told) = (memory, ports, told);
-        _receivers = [.. ports.Select(port => new Receiver(memory, port))];
-        _transmitters = [.. ports.Select(port => new Transmitter(memory, port))];
-        _control = new Teller(memory, ports);
         var sizes = new ushort[2 + (2 * ports.Count)];
         sizes.AsSpan().Fill(QueueSize);
         QueueSizes = sizes;
+        _keepers = new IBufferKeeper?[sizes.Length];
+        _keepers[ControlQueue] = new Teller(memory, ports);
+        for (var i = 0; i < ports.Count; i++)
+        {
+            _keepers[ReceiveQueue(i)] = new Receiver(memory, ports[i]);
+            _keepers[TransmitQueue(i)] = new Transmitter(memory, ports[i]);
+        }
     }
 
     /// <summary>The queue by which a port's bytes reach the guest.</summary>
@@ -76,12 +78,7 @@ public sealed class VirtioConsole : IVirtioDevice
     public int? WorkerOf(int queue) => 0;
 
     /// <inheritdoc/>
-    public IBufferKeeper? KeeperOf(int queue) => queue switch
-    {
-        ConsoleDevice.ControlToGuest => _control,
-        ConsoleDevice.ControlFromGuest => null,
-        _ => (queue % 2 == 0 ? _receivers : _transmitters)[queue < 2 ? 0 : (queue - 2) / 2],
-    };
+    public IBufferKeeper? KeeperOf(int queue) => _keepers[queue];
 
     /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width) =>
