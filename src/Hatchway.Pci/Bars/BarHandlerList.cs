@@ -23,9 +23,6 @@ public sealed class BarHandlerList
 {
     private readonly BarHandlerRange[][] _ranges = [[], [], [], [], [], [], []];
 
-    // Their ends, side by side: a search through thousands of ranges stays in the CPU's caches.
-    private readonly ulong[][] _ends = [[], [], [], [], [], [], []];
-
     /// <summary>The ranges of one BAR, in rising order.</summary>
     public IReadOnlyList<BarHandlerRange> this[BarIndex bar] => _ranges[bar.Value];
 
@@ -51,7 +48,6 @@ public sealed class BarHandlerList
         BarHandlerRange[] grown = [.. ranges, range];
         Array.Sort(grown, static (a, b) => a.Offset.CompareTo(b.Offset));
         _ranges[range.Bar.Value] = grown;
-        _ends[range.Bar.Value] = Array.ConvertAll(grown, static one => one.End);
     }
 
     /// <summary>Finds who owns a byte, and how far that holds.</summary>
@@ -62,13 +58,12 @@ public sealed class BarHandlerList
     internal BarHandlerRange? Find(BarIndex bar, ulong offset, out ulong until)
     {
         var ranges = _ranges[bar.Value];
-        var ends = _ends[bar.Value];
         var low = 0;
-        var high = ends.Length;
+        var high = ranges.Length;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
-            if (ends[middle] <= offset)
+            if (ranges[middle].End <= offset)
                 low = middle + 1;
             else
                 high = middle;
