@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Hatchway.Bench.Comparison;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -44,13 +45,7 @@ internal static class ProcessCost
 
     private static void Print(string program, List<double> values, List<double> first) => Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"  {program,-32} {Median(values),8:F1} ({values.Min():F1} to {values.Max():F1})   {Median(values.Zip(first, static (a, b) => a / b)):F2}"));
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted[sorted.Count / 2];
-    }
+        $"  {program,-32} {new Spread(values).Median,8:F1} ({values.Min():F1} to {values.Max():F1})   {new Spread(values.Zip(first, static (a, b) => a / b)).Median:F2}"));
 
     private static double[] Measure(string program)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Hatchway.Bench.Comparison;
 
 namespace Hatchway.Bench;
 
@@ -12,14 +13,7 @@ internal sealed record Series(string Name, int Each, Action<int> Round)
     private readonly List<double> _nanoseconds = [];
 
     /// <summary>Nanoseconds for one, the middle of all rounds.</summary>
-    public double Median
-    {
-        get
-        {
-            var sorted = _nanoseconds.Order().ToList();
-            return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
-        }
-    }
+    public double Median => new Spread(_nanoseconds).Median;
 
     /// <summary>Measures each in turn, so that what else the machine does falls on all of them alike.</summary>
     public static void Measure(int rounds, params ReadOnlySpan<Series> all)
