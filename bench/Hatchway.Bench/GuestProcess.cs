@@ -11,6 +11,8 @@ internal sealed class GuestProcess : IDisposable
     public const ushort Com1 = 0x3F8;
     public const ushort Scratch = Com1 + 7;
 
+    private const ulong Ram = 64 << 20;
+
     private readonly string _kernel = Path.GetTempFileName();
     private readonly Process _process;
     private readonly byte[] _byte = new byte[1];
@@ -42,14 +44,17 @@ internal sealed class GuestProcess : IDisposable
         var (kilobytes, isRam) = (0L, false);
         foreach (var line in File.ReadLines($"/proc/{_process.Id}/smaps"))
         {
-            // A mapping's first line begins with its addresses, the others with a name.
-            if (char.IsAsciiHexDigitLower(line[0]))
-                isRam = line.Contains("/memfd:guest RAM", StringComparison.Ordinal);
+            // A mapping's first line begins with its addresses, the others with a name. The guest's RAM is the one of its size.
+            if (char.IsAsciiHexDigitLower(line[0]) && line.Split('-', ' ') is [var start, var end, ..])
+                isRam = Address(end) - Address(start) == Ram;
             else if (!isRam && line.StartsWith("Pss:", StringComparison.Ordinal))
                 kilobytes += long.Parse(line.AsSpan(4, line.Length - 6), System.Globalization.CultureInfo.InvariantCulture);
         }
         return kilobytes * 1024;
     }
+
+    private static ulong Address(string digits) =>
+        ulong.Parse(digits, System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture);
 
     public void Dispose()
     {

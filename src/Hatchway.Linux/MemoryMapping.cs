@@ -3,7 +3,7 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A file's bytes in this process's address space (mmap(2), shared). Unmapped when disposed.</summary>
+/// <summary>A file's bytes, or memory of its own, in this process's address space (mmap(2)). Unmapped when disposed.</summary>
 /// <remarks>Whoever uses <see cref="Address"/> or a span keeps the mapping alive meanwhile.</remarks>
 public sealed class MemoryMapping : SafeHandle
 {
@@ -22,6 +22,36 @@ public sealed class MemoryMapping : SafeHandle
 
     /// <inheritdoc/>
     public override bool IsInvalid => handle == Libc.MAP_FAILED;
+
+    /// <summary>Makes a block of zeroes of this process's own. Pages are taken when they are first touched.</summary>
+    /// <remarks>
+    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map as much at once
+    /// where both addresses are aligned alike. Memory with a file has such pages only where the host's shmem_enabled says so, and it says
+    /// never by itself (Linux Documentation/admin-guide/mm/transhuge.rst).
+    /// </remarks>
+    /// <param name="length">Bytes, a multiple of the page size.</param>
+    /// <exception cref="LinuxException">Addresses are short, or a limit is reached.</exception>
+    public static MemoryMapping CreatePrivate(ulong length)
+    {
+        const nuint Alignment = 2 << 20;
+        var size = checked((nuint)length);
+        var start = Libc.mmap(
+            0, checked(size + Alignment), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
+        if (start == Libc.MAP_FAILED)
+            LinuxException.Throw($"mmap of {length} bytes");
+        var before = (Alignment - ((nuint)start % Alignment)) % Alignment;
+        var address = start + (nint)before;
+        // What is too much, at both ends.
+        if ((before > 0 && Libc.munmap(start, before) != 0) || Libc.munmap(address + (nint)size, Alignment - before) != 0)
+            LinuxException.Throw("munmap");
+        var mapping = new MemoryMapping(address, length);
+        // A kernel without them says EINVAL, and ordinary pages will do.
+        if (Libc.madvise(address, size, Libc.MADV_HUGEPAGE) == 0 || LinuxException.Last == Errno.EINVAL)
+            return mapping;
+        var failure = new LinuxException("madvise MADV_HUGEPAGE", LinuxException.Last);
+        mapping.Dispose();
+        throw failure;
+    }
 
     /// <summary>Maps part of a file.</summary>
     /// <exception cref="LinuxException">The file does not allow it, or memory is short.</exception>

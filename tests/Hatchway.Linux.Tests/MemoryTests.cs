@@ -25,6 +25,20 @@ public sealed class MemoryTests : IDisposable
     }
 
     [Fact]
+    public void Memory_of_its_own_begins_where_a_huge_page_may_and_is_zero_and_can_be_written_to_its_end()
+    {
+        const ulong Length = (6 << 20) + 4096;
+        using var memory = MemoryMapping.CreatePrivate(Length);
+
+        Assert.Equal(0, memory.Address % (2 << 20));
+        Assert.Equal(Length, memory.Length);
+        Assert.Equal(0, memory.Slice(Length - 1, 1)[0]);
+        memory.Slice(Length - 1, 1)[0] = 42;
+        memory.Populate(0, Length);
+        Assert.Equal(42, memory.Slice(Length - 1, 1)[0]);
+    }
+
+    [Fact]
     public void A_pool_has_free_pages_that_are_promised_to_nobody()
     {
         var folder = _sysfs.CreateSubdirectory("kernel/mm/hugepages/hugepages-2048kB").FullName;

@@ -8,6 +8,10 @@ internal static unsafe partial class Libc
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;
+    public const int MAP_PRIVATE = 2;
+    public const int MAP_ANONYMOUS = 0x20;
+    public const int MAP_NORESERVE = 0x4000;
+    public const int MADV_HUGEPAGE = 14;
     public const int MADV_DONTDUMP = 16;
     public const int MADV_POPULATE_WRITE = 23;
     public const nint MAP_FAILED = -1;

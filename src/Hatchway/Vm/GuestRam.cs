@@ -6,10 +6,9 @@ using Hatchway.Passthrough.Vfio;
 
 namespace Hatchway.Vm;
 
-/// <summary>The guest's RAM: one shared block of memory, in the guest by memory slots.</summary>
+/// <summary>The guest's RAM: one block of memory, in the guest by memory slots.</summary>
 internal sealed class GuestRam : IGuestMemory, IDisposable
 {
-    private readonly MemoryFile _file;
     private readonly MemoryMapping _mapping;
     private readonly List<IDisposable> _slots = [];
     private readonly RamRange[] _ranges;
@@ -22,10 +21,9 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, MemoryOptions options, bool hasDevices)
     {
         _ranges = [.. ranges];
-        _file = MemoryFile.Create("guest RAM", ranges[^1].Offset + ranges[^1].Length, options.HugePageBytes);
+        _mapping = Take(ranges[^1].Offset + ranges[^1].Length, options.HugePageBytes);
         try
         {
-            _mapping = _file.Map();
             if (!options.InCore)
                 _mapping.LeaveOutOfCore();
             // What pins pages takes them one after the other where they are not there yet.
@@ -60,8 +58,16 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     {
         foreach (var slot in _slots)
             slot.Dispose();
-        _mapping?.Dispose();
-        _file.Dispose();
+        _mapping.Dispose();
+    }
+
+    // Those of the host's pool come with a file, which the mapping keeps.
+    private static MemoryMapping Take(ulong bytes, ulong hugePageBytes)
+    {
+        if (hugePageBytes == 0)
+            return MemoryMapping.CreatePrivate(bytes);
+        using var file = MemoryFile.Create("guest RAM", bytes, hugePageBytes);
+        return file.Map();
     }
 
     // Devices' threads come here for each access: nothing is allocated.
