@@ -52,6 +52,13 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
 
+    // As Ioctl.ioctl_bare: a register that did not answer is all that its reader is to know.
+    [LibraryImport("libc", EntryPoint = nameof(pread))]
+    public static partial nint pread_bare(int fd, void* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = nameof(pwrite))]
+    public static partial nint pwrite_bare(int fd, void* buffer, nuint count, long offset);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int poll(pollfd* fds, nuint count, int timeout);
 

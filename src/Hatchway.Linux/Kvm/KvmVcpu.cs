@@ -37,9 +37,9 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
     public KvmExit Run()
     {
         // No transition of the collector's is suppressed here: while the guest runs, this thread counts as being at a safe point.
-        if (Ioctl.ioctl(_fd, KVM_RUN, 0) == 0)
+        if (Ioctl.ioctl_bare(_fd, KVM_RUN, 0) == 0)
             return (KvmExit)_run->exit_reason;
-        return Interrupted(LinuxException.Last);
+        return Interrupted((Errno)Marshal.GetLastSystemError());
     }
 
     /// <summary>The access of the last exit, when that was <see cref="KvmExit.Io"/>.</summary>
@@ -48,6 +48,15 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
     /// <summary>The bytes of that access, width times count: what the guest writes, or what it is to read.</summary>
     // SAFETY: KVM puts the data into the pages it shares, at the offset it names, and never more than a page of them.
     public Span<byte> PortData => new((byte*)_run + _run->io__data_offset, (int)(_run->io__size * _run->io__count));
+
+    /// <summary>The value of that access when its count is 1, little-endian: what the guest writes, with anything above its width, or what it is to
+    /// read.</summary>
+    public uint PortValue
+    {
+        // SAFETY: the data has room for more, the pages' rest, and KVM takes no more than the width.
+        get => Unsafe.ReadUnaligned<uint>((byte*)_run + _run->io__data_offset);
+        set => Unsafe.WriteUnaligned((byte*)_run + _run->io__data_offset, value);
+    }
 
     /// <summary>The access of the last exit, when that was <see cref="KvmExit.Mmio"/>.</summary>
     public MmioAccess Mmio => new(_run->mmio__is_write != 0, _run->mmio__phys_addr, (int)_run->mmio__len);

@@ -117,7 +117,7 @@ public sealed class VfioDevice : FileDescriptor
             return false;
         ulong read = 0;
         // SAFETY: at most eight bytes, on the stack.
-        var done = Libc.pread(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
+        var done = Libc.pread_bare(use.Fd, &read, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
         use.Dispose();
         value = done == width ? read : 0;
         return done == width;
@@ -130,7 +130,7 @@ public sealed class VfioDevice : FileDescriptor
         if (!TryUse(out var use))
             return false;
         // SAFETY: at most eight bytes, on the stack.
-        var done = Libc.pwrite(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
+        var done = Libc.pwrite_bare(use.Fd, &value, (nuint)Math.Min(width, sizeof(ulong)), (long)(region.FileOffset + offset));
         use.Dispose();
         return done == width;
     }

@@ -75,8 +75,13 @@ public sealed class AddressSpace
     {
         var segments = Volatile.Read(ref _segments);
         var index = Locate(segments, address, out var room);
-        if (index < 0 || room < (ulong)width)
+        if (room < (ulong)width)
             return ReadInPieces(segments, address, width);
+        if (index < 0)
+        {
+            Interlocked.Increment(ref _unclaimed);
+            return width.AllOnes();
+        }
         ref readonly var segment = ref segments[index];
         return segment.Target.Read(address - segment.TargetStart, width) & width.AllOnes();
     }
@@ -89,9 +94,14 @@ public sealed class AddressSpace
     {
         var segments = Volatile.Read(ref _segments);
         var index = Locate(segments, address, out var room);
-        if (index < 0 || room < (ulong)width)
+        if (room < (ulong)width)
         {
             WriteInPieces(segments, address, width, value);
+            return;
+        }
+        if (index < 0)
+        {
+            Interlocked.Increment(ref _unclaimed);
             return;
         }
         ref readonly var segment = ref segments[index];

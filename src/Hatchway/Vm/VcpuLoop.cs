@@ -59,7 +59,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
                 AnswerMemory(vcpu.Mmio);
                 break;
             case KvmExit.Io:
-                AnswerPort(vcpu.Port, vcpu.PortData);
+                AnswerPort(vcpu.Port);
                 break;
             case KvmExit.ReadMsr or KvmExit.WriteMsr:
                 vcpu.PassMsr();
@@ -103,40 +103,35 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         vcpu.MmioData = value;
     }
 
-    private void AnswerPort(PortAccess access, Span<byte> data)
+    private void AnswerPort(PortAccess access)
     {
         var width = (AccessWidth)access.Width;
-        // A string instruction repeats the access at the same port.
-        for (var i = 0; i < access.Count; i++)
-        {
-            var item = data.Slice(i * access.Width, access.Width);
-            if (access.IsWrite)
-                ports.Write(access.Port, width, Load(item));
-            else
-                Store(item, ports.Read(access.Port, width));
-        }
+        if (access.Count != 1)
+            AnswerString(access, vcpu.PortData);
+        else if (access.IsWrite)
+            ports.Write(access.Port, width, vcpu.PortValue & width.AllOnes());
+        else
+            vcpu.PortValue = (uint)ports.Read(access.Port, width);
     }
 
-    private static ulong Load(ReadOnlySpan<byte> item) => item.Length switch
+    // A string instruction repeats the access at the same port.
+    private void AnswerString(PortAccess access, Span<byte> data)
     {
-        1 => item[0],
-        2 => BinaryPrimitives.ReadUInt16LittleEndian(item),
-        _ => BinaryPrimitives.ReadUInt32LittleEndian(item),
-    };
-
-    private static void Store(Span<byte> item, ulong value)
-    {
-        switch (item.Length)
+        Span<byte> value = stackalloc byte[sizeof(uint)];
+        for (; !data.IsEmpty; data = data[access.Width..])
         {
-            case 1:
-                item[0] = (byte)value;
-                break;
-            case 2:
-                BinaryPrimitives.WriteUInt16LittleEndian(item, (ushort)value);
-                break;
-            default:
-                BinaryPrimitives.WriteUInt32LittleEndian(item, (uint)value);
-                break;
+            var item = data[..access.Width];
+            if (access.IsWrite)
+            {
+                value.Clear();
+                item.CopyTo(value);
+                ports.Write(access.Port, (AccessWidth)access.Width, BinaryPrimitives.ReadUInt32LittleEndian(value));
+            }
+            else
+            {
+                BinaryPrimitives.WriteUInt32LittleEndian(value, (uint)ports.Read(access.Port, (AccessWidth)access.Width));
+                value[..access.Width].CopyTo(item);
+            }
         }
     }
 }
