@@ -3,13 +3,17 @@ using Hatchway.Pci.Handlers;
 
 namespace Hatchway.Bench;
 
-/// <summary>A handler of a user's, for bench/run: four bytes at 40h of BAR1 that read as a constant. Its cost is what any handler costs.</summary>
+/// <summary>A handler of a user's, for bench/run: four bytes at 40h of BAR 0 and of BAR 1 that read as a constant. Its cost is what any handler costs.</summary>
 public sealed class NoWork : IDeviceHandlers, IBarHandler
 {
     private const ulong Offset = 0x40;
 
     /// <inheritdoc/>
-    public void Attach(IDeviceContext device) => device.Handle(1, Offset, 4, "no work", this);
+    public void Attach(IDeviceContext device)
+    {
+        device.Handle(0, Offset, 4, "no work", this);
+        device.Handle(1, Offset, 4, "no work", this);
+    }
 
     /// <inheritdoc/>
     public ulong Read(in BarAccess access) => 0x1234_5678;

@@ -78,6 +78,31 @@ in_turns() {
     done
 }
 
+# trapped CONTENDER COMMAND...: nanoseconds for one access of each kind, by a guest that does nothing else, and prints ticks for 200.
+trapped() {
+    local name ticks
+    while read -r name ticks; do
+        put "alone-$name" "$1" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick / 200 }")"
+    done < <("${@:2}" < /dev/null 2> /tmp/trapped.log)
+}
+
+# The same without Linux in the guest, so that what is measured is KVM's and the monitor's. The clock counts instructions here.
+alone() {
+    local round tick kernel=$work/exits.elf ours q35
+    tick=$("$probe" ticks | each)
+    mapfile -t ours < <(ours 64)
+    mapfile -t q35 < <(theirs 64 q35)
+    for ((round = 0; round < rounds; round++)); do
+        record alone-port bare "$probe" bare port 5000
+        record alone-memory bare "$probe" bare memory 5000
+        record alone-port-register bare "$regread" 0000:00:0a.0 1 0 4 10000
+        record alone-memory-register bare "$regread" 0000:00:0a.0 0 0 4 10000
+        trapped hatchway "${ours[@]}" -s "6:0,passthru,0/6/0,handler=$handlers" trapped
+        trapped native "$native" "${ours[@]:1}" -s 6:0,passthru,0/6/0 trapped
+        trapped qemu "${q35[@]}" -device vfio-pci,host=00:08.0,addr=6
+    done
+}
+
 # Many short turns: the machine's pace changes within seconds.
 exits() {
     local round
@@ -128,7 +153,7 @@ boots() {
 map() {
     rm -rf /tmp/calls
     mkdir /tmp/calls
-    strace -ff -T -o /tmp/calls/of -e trace=ioctl,madvise "${@:3}" < /dev/null > /dev/null 2> /tmp/map.log &
+    strace -ff --seccomp-bpf -T -o /tmp/calls/of -e trace=ioctl,madvise "${@:3}" < /dev/null > /dev/null 2> /tmp/map.log &
     # No CPU runs before all is mapped.
     until grep -qs KVM_RUN /tmp/calls/*; do
         kill -0 $! || { cat /tmp/map.log; exit 1; }
@@ -137,13 +162,14 @@ map() {
     # strace ends with the monitor that it has started.
     xargs kill -KILL < "/proc/$!/task/$!/children"
     wait $! 2> /dev/null || true
-    put "attach-$2" "$1" "$(cat /tmp/calls/* | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
+    # A CPU's own thread maps what its guest's firmware changes, later.
+    put "attach-$2" "$1" "$(grep -L KVM_RUN /tmp/calls/* | xargs cat | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
 }
 
 attach() {
     local round size ours q35
     for ((round = 0; round < rounds; round++)); do
-        for size in 128 512 1024; do
+        for size in 64 256 1024; do
             mapfile -t ours < <(ours $size)
             mapfile -t q35 < <(theirs $size q35)
             map hatchway $size "${ours[@]}" -s 7:0,passthru,0/7/0 attach
@@ -227,10 +253,10 @@ begin_both() {
 mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 for group in "${groups[@]}"; do
     case $group in
-        boots | attach) ;;
+        boots | attach | alone) ;;
         *) [[ -n ${process[qemu]:-} ]] || begin_both ;;
     esac
     say "$group"
     $group
 done
-((${#process[@]} == 0)) || kill "${process[@]}"
+[[ -z ${process[server]:-} ]] || kill "${process[@]}"

@@ -3,6 +3,7 @@
  * What bench/run measures with, the same program in the host (L1) and in the guests (L2). It knows nothing of who runs the guest.
  *
  *   probe bare port|memory COUNT             exits of a guest of two instructions, by raw KVM: what nobody can be below
+ *   probe ticks                              how many ticks of the time-stamp counter a fifth of a second has
  *   probe port PORT COUNT                    4-byte reads of a port
  *   probe config BUS:SLOT.FUNCTION OFFSET COUNT
  *                                            4-byte reads of config space by CF8h and CFCh
@@ -60,27 +61,15 @@ static void tell(uint64_t count, uint64_t start)
     printf("count=%" PRIu64 " ns=%" PRIu64 "\n", count, now() - start);
 }
 
-/* A page table with one entry at each level: 1 GiB of guest memory where it is, by pages of 2 MiB. Intel SDM 3A, 4.5. */
-static void write_page_tables(uint64_t *memory)
+static void start_in_protected_mode(int vcpu)
 {
-    memory[0x2000 / 8] = 0x3000 | 3;
-    memory[0x3000 / 8] = 0x4000 | 3;
-    for (uint64_t i = 0; i < 512; i++)
-        memory[0x4000 / 8 + i] = i << 21 | 0x83;
-}
-
-static void start_in_long_mode(int vcpu)
-{
-    struct kvm_segment code = { .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1 };
+    struct kvm_segment code = { .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .db = 1, .g = 1 };
     struct kvm_segment data = { .limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1 };
     struct kvm_sregs system;
     check(ioctl(vcpu, KVM_GET_SREGS, &system) == 0, "KVM_GET_SREGS");
     system.cs = code;
     system.ds = system.es = system.ss = data;
-    system.cr0 = 0x80000011; /* PG, ET, PE */
-    system.cr3 = 0x2000;
-    system.cr4 = 0x20;   /* PAE */
-    system.efer = 0x500; /* LME, LMA */
+    system.cr0 = 0x11; /* ET, PE */
     check(ioctl(vcpu, KVM_SET_SREGS, &system) == 0, "KVM_SET_SREGS");
     struct kvm_regs general = { .rip = 0x1000, .rflags = 2, .rsi = 0x10000000, .rdx = 0xed0 };
     check(ioctl(vcpu, KVM_SET_REGS, &general) == 0, "KVM_SET_REGS");
@@ -89,7 +78,7 @@ static void start_in_long_mode(int vcpu)
 static void bare(const char *kind, uint64_t count)
 {
     static const uint8_t port[] = { 0xed, 0xeb, 0xfd };         /* in eax, dx; jmp back */
-    static const uint8_t memory[] = { 0x8b, 0x06, 0xeb, 0xfc }; /* mov eax, [rsi]; jmp back */
+    static const uint8_t memory[] = { 0x8b, 0x06, 0xeb, 0xfc }; /* mov eax, [esi]; jmp back */
     int by_port = strcmp(kind, "port") == 0;
     uint32_t expected = by_port ? KVM_EXIT_IO : KVM_EXIT_MMIO;
     int kvm = open("/dev/kvm", O_RDWR);
@@ -100,7 +89,6 @@ static void bare(const char *kind, uint64_t count)
     uint8_t *ram = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     check(ram != MAP_FAILED, "mmap");
     memcpy(ram + 0x1000, by_port ? port : memory, by_port ? sizeof port : sizeof memory);
-    write_page_tables((uint64_t *)ram);
     struct kvm_userspace_memory_region region = { .memory_size = 1 << 20, .userspace_addr = (uint64_t)ram };
     check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0, "KVM_SET_USER_MEMORY_REGION");
     int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
@@ -108,9 +96,9 @@ static void bare(const char *kind, uint64_t count)
     int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     check(run != MAP_FAILED, "mmap of a vCPU");
-    start_in_long_mode(vcpu);
+    start_in_protected_mode(vcpu);
     uint64_t start = 0;
-    /* The first exits fill caches and are not counted. */
+    /* The first exits fill caches, and are not counted. */
     for (uint64_t i = 0; i < count + 100; i++) {
         if (i == 100)
             start = now();
@@ -125,6 +113,14 @@ static void bare(const char *kind, uint64_t count)
             memcpy(run->mmio.data, "\x78\x56\x34\x12", 4);
     }
     tell(count, start);
+}
+
+static void ticks(void)
+{
+    uint64_t start = now(), first = __builtin_ia32_rdtsc();
+    while (now() - start < 200000000)
+        ;
+    tell(__builtin_ia32_rdtsc() - first, start);
 }
 
 static void port(uint16_t number, uint64_t count)
@@ -320,8 +316,10 @@ int main(int argc, char **argv)
         for (;;)
             pause();
     }
-    const char *what = argc > 2 ? argv[1] : "";
-    if (strcmp(what, "bare") == 0 && argc == 4)
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "ticks") == 0 && argc == 2)
+        ticks();
+    else if (strcmp(what, "bare") == 0 && argc == 4)
         bare(argv[2], number(argv[3]));
     else if (strcmp(what, "port") == 0 && argc == 4)
         port((uint16_t)number(argv[2]), number(argv[3]));

@@ -12,6 +12,10 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
     /// <summary>All figures, in the order of the page.</summary>
     public static readonly Figure[] All =
     [
+        .. Alone("hatchway", "qemu", ""),
+        .. Alone("native", null, ", native code"),
+        new("handler's register, port, bare guest", "alone-io-handler/hatchway", null, ["alone-port/bare"], "bare exit", 1.10),
+        new("handler's register, memory, bare guest", "alone-memory-handler/hatchway", null, ["alone-memory/bare"], "bare exit", 1.10),
         new("read of an empty port", "empty-port/hatchway", "empty-port/qemu", ["bare-port/bare"], "bare exit", null),
         new("read of an I/O BAR, 4 bytes", "io-bar/hatchway", "io-bar/qemu", ["bare-port/bare", "host-read/bare"], "bare exit + the host's own read", 1.15),
         new("config read, device and vendor", "config-own/hatchway", "config-own/qemu", ["bare-port/bare"], "bare exit", 3.64),
@@ -41,8 +45,8 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Against("memory beside the guest's, idle", "memory", 0.5),
         Against("memory beside the guest's, idle", "memory", null, "microvm"),
         Native("memory beside the guest's, native code", "memory", 0.5),
-        Against("attach: 128 MiB taken, pinned and mapped", "attach-128", 1.0),
-        Against("attach: 512 MiB taken, pinned and mapped", "attach-512", 1.0),
+        Against("attach: 64 MiB taken, pinned and mapped", "attach-64", 1.0),
+        Against("attach: 256 MiB taken, pinned and mapped", "attach-256", 1.0),
         Against("attach: 1 GiB taken, pinned and mapped", "attach-1024", 1.0),
     ];
 
@@ -59,6 +63,21 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
 
     /// <summary>The series that it needs.</summary>
     public IEnumerable<string> Series => Theirs is null ? [Ours, .. With] : [Ours, Theirs, .. With];
+
+    // A guest that does nothing but exit.
+    private static Figure[] Alone(string ours, string? theirs, string how)
+    {
+        return
+        [
+            Exit("read of an empty port", "empty-port", ["alone-port/bare"], "bare exit", null),
+            Exit("read of an I/O BAR, 4 bytes", "io-bar", ["alone-port/bare", "alone-port-register/bare"], "bare exit + the host's own read", 1.15),
+            Exit("config read, device and vendor", "config-own", ["alone-port/bare"], "bare exit", 3.64),
+            Exit("config read, status and command", "config-device", ["alone-port/bare"], "bare exit", 3.64),
+        ];
+
+        Figure Exit(string title, string name, string[] with, string one, double? goal) =>
+            new($"{title}, bare guest{how}", $"alone-{name}/{ours}", theirs is null ? null : $"alone-{name}/{theirs}", with, one, goal);
+    }
 
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "hatchway", other, goal);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest that does nothing but exit to its monitor: one page of code, no paging, no interrupts. What an access costs here is KVM's and the
+ * monitor's, where Linux as the guest adds its own page tables and caches, filled again after each exit under emulation.
+ *
+ * Started as an uncompressed Linux is, by PVH (Xen, xen/include/public/arch-x86/hvm/start_info.h): protected mode, flat segments. For each kind of access
+ * it prints "NAME TICKS" on com1, the time-stamp counter's ticks (hexadecimal) for COUNT of them, and resets the machine in the end. The function
+ * at 00:06.0 is a pci-testdev: BAR 0 is memory, BAR 1 ports.
+ */
+#define COM1 0x3f8
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA 0xcfc
+#define FUNCTION 0x80003000
+#define PORTS_AT 0xe000
+#define MEMORY_AT 0xf8000000    /* not RAM, and nothing else that either monitor has there */
+#define HANDLED 0x40            /* NoWork.cs */
+
+    .section .note.Xen, "a", @note
+    .long 4, 4, 18          /* XEN_ELFNOTE_PHYS32_ENTRY */
+    .asciz "Xen"
+    .long start
+
+    .macro measure name, access
+    mov $name_\access, %ebx
+    mov $\access, %esi
+    call measured
+    .section .rodata
+name_\access:
+    .asciz "\name "
+    .text
+    .endm
+
+    .text
+    .code32
+    .globl start
+start:
+    mov $stack_end, %esp
+    mov $FUNCTION | 0x10, %eax
+    mov $MEMORY_AT, %ecx
+    call write_config
+    mov $FUNCTION | 0x14, %eax
+    mov $PORTS_AT, %ecx
+    call write_config
+    mov $FUNCTION | 0x04, %eax
+    mov $3, %ecx            /* both are decoded */
+    call write_config
+    measure empty-port, read_empty
+    measure io-bar, read_port
+    measure io-handler, read_handled_port
+    measure memory-bar, read_memory
+    measure memory-handler, read_handled_memory
+    measure config-own, read_identity
+    measure config-device, read_status
+    mov $6, %al             /* the reset control register of ICH9: a hard reset */
+    mov $0xcf9, %dx
+    out %al, %dx
+1:  hlt
+    jmp 1b
+
+read_empty:
+    mov $0xed0, %dx
+    in %dx, %eax
+    ret
+
+read_port:
+    mov $PORTS_AT, %dx
+    in %dx, %eax
+    ret
+
+read_handled_port:
+    mov $PORTS_AT + HANDLED, %dx
+    in %dx, %eax
+    ret
+
+read_memory:
+    mov MEMORY_AT, %eax
+    ret
+
+read_handled_memory:
+    mov MEMORY_AT + HANDLED, %eax
+    ret
+
+read_identity:
+    mov $FUNCTION, %eax
+    jmp read_config
+
+read_status:
+    mov $FUNCTION | 0x04, %eax
+read_config:
+    mov $CONFIG_ADDRESS, %dx
+    out %eax, %dx
+    mov $CONFIG_DATA, %dx
+    in %dx, %eax
+    ret
+
+/* %eax: address, %ecx: value */
+write_config:
+    mov $CONFIG_ADDRESS, %dx
+    out %eax, %dx
+    mov $CONFIG_DATA, %dx
+    mov %ecx, %eax
+    out %eax, %dx
+    ret
+
+/* %esi: one access, %ebx: its name. The first ones are not counted: a runtime compiles what is called often while it runs. */
+measured:
+    mov $WARM_UP, %edi
+1:  call *%esi
+    dec %edi
+    jnz 1b
+    rdtsc
+    mov %eax, %ebp
+    mov $COUNT, %edi
+1:  call *%esi
+    dec %edi
+    jnz 1b
+    rdtsc
+    sub %ebp, %eax
+    mov %eax, %ebp
+1:  mov (%ebx), %al
+    call print
+    inc %ebx
+    cmpb $0, (%ebx)
+    jne 1b
+    mov $8, %edi
+1:  rol $4, %ebp
+    mov %ebp, %eax
+    and $15, %eax
+    mov digits(%eax), %al
+    call print
+    dec %edi
+    jnz 1b
+    mov $'\n', %al           /* and then as print itself */
+/* %al: a character */
+print:
+    mov %al, %cl
+    mov $COM1 + 5, %dx
+1:  in %dx, %al
+    test $0x20, %al         /* the transmitter's register is empty */
+    jz 1b
+    mov %cl, %al
+    mov $COM1, %dx
+    out %al, %dx
+    ret
+
+    .section .rodata
+digits:
+    .ascii "0123456789abcdef"
+
+    .bss
+    .balign 16
+stack:
+    .skip 256
+stack_end:
