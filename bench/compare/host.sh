@@ -5,7 +5,8 @@
 #
 # usage: host.sh RESULTS WORK PROGRAM NATIVE HANDLERS REGREAD KERNEL ROUNDS GROUP...
 #
-# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a.
+# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a; for
+# scale they are pci-testdevs, from 06 on.
 set -euo pipefail
 
 results=$1 work=$2 hatchway=$3 native=$4 handlers=$5 regread=$6 kernel=$7 rounds=$8 groups=("${@:9}")
@@ -78,12 +79,12 @@ in_turns() {
     done
 }
 
-# trapped CONTENDER COMMAND...: nanoseconds for one access of each kind, by a guest that does nothing else, and prints ticks for 200.
+# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, by a guest that does nothing else, and prints ticks for 200.
 trapped() {
     local name ticks
     while read -r name ticks; do
-        put "alone-$name" "$1" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick / 200 }")"
-    done < <("${@:2}" < /dev/null 2> /tmp/trapped.log)
+        put "$1-$name" "$2" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick / 200 }")"
+    done < <("${@:3}" < /dev/null 2> /tmp/trapped.log)
 }
 
 # The same without Linux in the guest, so that what is measured is KVM's and the monitor's. The clock counts instructions here.
@@ -97,9 +98,27 @@ alone() {
         record alone-memory bare "$probe" bare memory 5000
         record alone-port-register bare "$regread" 0000:00:0a.0 1 0 4 10000
         record alone-memory-register bare "$regread" 0000:00:0a.0 0 0 4 10000
-        trapped hatchway "${ours[@]}" -s "6:0,passthru,0/6/0,handler=$handlers" trapped
-        trapped native "$native" "${ours[@]:1}" -s 6:0,passthru,0/6/0 trapped
-        trapped qemu "${q35[@]}" -device vfio-pci,host=00:08.0,addr=6
+        trapped alone hatchway "${ours[@]}" -s "6:0,passthru,0/6/0,handler=$handlers" trapped
+        trapped alone native "$native" "${ours[@]:1}" -s 6:0,passthru,0/6/0 trapped
+        trapped alone qemu "${q35[@]}" -device vfio-pci,host=00:08.0,addr=6
+    done
+}
+
+# The same with more devices, of two BARs each, and with more CPUs, which wait to be started.
+scale() {
+    local round tick count slot devices kernel=$work/exits.elf ours
+    tick=$("$probe" ticks | each)
+    for ((round = 0; round < rounds; round++)); do
+        devices=()
+        for count in 1 8 24; do
+            for ((slot = 6 + ${#devices[@]} / 2; slot < 6 + count; slot++)); do
+                devices+=(-s "$slot:0,passthru,0/$slot/0")
+            done
+            mapfile -t ours < <(ours 64)
+            trapped scale $count "$native" "${ours[@]:1}" "${devices[@]}" scale
+        done
+        mapfile -t ours < <(ours 64 16)
+        trapped scale cpus "$native" "${ours[@]:1}" "${devices[@]}" scale
     done
 }
 
@@ -120,8 +139,9 @@ exits() {
     done
 }
 
+# ours MEGABYTES [CPUS]
 ours() {
-    printf '%s\n' "$hatchway" run -c 1 -m "$1M" -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio --kernel "$kernel"
+    printf '%s\n' "$hatchway" run -c "${2:-1}" -m "$1M" -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio --kernel "$kernel"
 }
 
 theirs() {
@@ -167,7 +187,7 @@ map() {
 }
 
 attach() {
-    local round size ours q35
+    local round size kernel=$work/exits.elf ours q35
     for ((round = 0; round < rounds; round++)); do
         for size in 64 256 1024; do
             mapfile -t ours < <(ours $size)
@@ -253,7 +273,7 @@ begin_both() {
 mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 for group in "${groups[@]}"; do
     case $group in
-        boots | attach | alone) ;;
+        boots | attach | alone | scale) ;;
         *) [[ -n ${process[qemu]:-} ]] || begin_both ;;
     esac
     say "$group"

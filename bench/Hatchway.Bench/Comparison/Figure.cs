@@ -61,6 +61,17 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         ("virtio-net, TCP to the guest, 1 MB", "net-in-exits"),
     ];
 
+    /// <summary>What is shown against the number of devices and CPUs.</summary>
+    public static readonly (string Title, string Name)[] Scaled =
+    [
+        ("read of an empty port", "scale-empty-port"),
+        ("read of an I/O BAR", "scale-io-bar"),
+        ("config read", "scale-config-own"),
+    ];
+
+    /// <summary>Of how many.</summary>
+    public static readonly (string Title, string Name)[] Scales = [("1 device", "1"), ("8", "8"), ("24", "24"), ("24, and 16 CPUs", "cpus")];
+
     /// <summary>The series that it needs.</summary>
     public IEnumerable<string> Series => Theirs is null ? [Ours, .. With] : [Ours, Theirs, .. With];
 

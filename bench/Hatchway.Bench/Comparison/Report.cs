@@ -26,6 +26,12 @@ internal static class Report
             text.Append("\n| exits to the monitor, for one | Hatchway | QEMU |\n|---|---|---|\n");
         foreach (var (title, name) in counted)
             text.Append(CultureInfo.InvariantCulture, $"| {title} | {Count(samples, $"{name}/hatchway")} | {Count(samples, $"{name}/qemu")} |\n");
+        var scaled = Figure.Scaled.Where(one => samples.Has(Figure.Scales.Select(scale => $"{one.Name}/{scale.Name}"))).ToList();
+        if (scaled.Count > 0)
+            text.Append(CultureInfo.InvariantCulture, $"\n| instructions of one, native code | {string.Join(" | ", Figure.Scales.Select(static scale => scale.Title))} |\n")
+                .Append(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", Figure.Scales.Length))}\n");
+        foreach (var (title, name) in scaled)
+            text.Append(CultureInfo.InvariantCulture, $"| {title} | {string.Join(" | ", Figure.Scales.Select(scale => samples.Of($"{name}/{scale.Name}").Median.ToString("F0", CultureInfo.InvariantCulture)))} |\n");
         return text.ToString();
     }
 
