@@ -127,8 +127,9 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
                 edges++;
             last = Math.Sign(sample);
         }
-        // A busy emulator plays late and leaves gaps, but what was played is the tone: an edge every 48 frames.
-        Assert.InRange(heard, 12_000, 24_100);
+        // A busy emulator plays late and leaves gaps, and a device whose driver is late plays its ring again; but what was played is the tone: an
+        // edge every 48 frames.
+        Assert.InRange(heard, 12_000, 48_000);
         Assert.InRange(heard / (double)edges, 40, 56);
     }
 
