@@ -26,7 +26,7 @@ public sealed class MemoryMapping : SafeHandle
     /// <summary>Makes a block of zeroes of this process's own. Pages are taken when they are first touched.</summary>
     /// <remarks>
     /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map as much at once
-    /// where both addresses are aligned alike. Memory with a file has such pages only where the host's shmem_enabled says so, and it says
+    /// where both addresses are aligned alike. Shared memory (a memfd) has such pages only where the host's shmem_enabled says so, and it says
     /// never by itself (Linux Documentation/admin-guide/mm/transhuge.rst).
     /// </remarks>
     /// <param name="length">Bytes, a multiple of the page size.</param>
@@ -44,13 +44,9 @@ public sealed class MemoryMapping : SafeHandle
         // What is too much, at both ends.
         if ((before > 0 && Libc.munmap(start, before) != 0) || Libc.munmap(address + (nint)size, Alignment - before) != 0)
             LinuxException.Throw("munmap");
-        var mapping = new MemoryMapping(address, length);
-        // A kernel without them says EINVAL, and ordinary pages will do.
-        if (Libc.madvise(address, size, Libc.MADV_HUGEPAGE) == 0 || LinuxException.Last == Errno.EINVAL)
-            return mapping;
-        var failure = new LinuxException("madvise MADV_HUGEPAGE", LinuxException.Last);
-        mapping.Dispose();
-        throw failure;
+        // A wish: a kernel without them refuses it, and ordinary pages will do.
+        _ = Libc.madvise(address, size, Libc.MADV_HUGEPAGE);
+        return new MemoryMapping(address, length);
     }
 
     /// <summary>Maps part of a file.</summary>

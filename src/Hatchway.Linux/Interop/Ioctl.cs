@@ -33,8 +33,8 @@ internal static unsafe partial class Ioctl
     [LibraryImport("libc", SetLastError = true)]
     public static partial int ioctl(int fd, nuint request, void* argument);
 
-    /// <summary>The same for a path where every instruction counts: errno is not kept for <see cref="LinuxException.Last"/>, which takes
-    /// more of them than the call. Whoever wants it asks <see cref="Marshal.GetLastSystemError"/> next.</summary>
+    /// <summary>The same where every instruction counts: errno is not kept for <see cref="LinuxException.Last"/>, which takes 60 of them.
+    /// Who needs it asks <see cref="Marshal.GetLastSystemError"/> next.</summary>
     [LibraryImport("libc", EntryPoint = nameof(ioctl))]
     public static partial int ioctl_bare(int fd, nuint request, nint argument);
 }

@@ -52,7 +52,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
 
-    // As Ioctl.ioctl_bare: a register that did not answer is all that its reader is to know.
+    // As Ioctl.ioctl_bare; callers only see that it failed.
     [LibraryImport("libc", EntryPoint = nameof(pread))]
     public static partial nint pread_bare(int fd, void* buffer, nuint count, long offset);
 

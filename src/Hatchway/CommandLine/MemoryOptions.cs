@@ -6,7 +6,7 @@ namespace Hatchway.CommandLine;
 /// <param name="Bytes">How much.</param>
 /// <param name="Locked">It is never swapped out.</param>
 /// <param name="InCore">It is in a core file of this process's.</param>
-/// <param name="HugePageBytes">The size of the host's huge pages that it is on; 0 for pages of 4 KiB.</param>
+/// <param name="HugePageBytes">The size of the host's huge pages that it is on; 0 when it is on none of the pool's.</param>
 /// <param name="Prefault">All of it is taken from the host before the guest starts.</param>
 internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulong HugePageBytes, bool Prefault)
 {

@@ -27,7 +27,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
             if (!options.InCore)
                 _mapping.LeaveOutOfCore();
             // What pins pages takes them one after the other where they are not there yet.
-            if (options.Prefault || options.Locked || hasDevices)
+            if (options.Prefault || options.Locked || (hasDevices && RamPrefault.IsQuicker(_mapping)))
                 RamPrefault.Run(_mapping);
             // Huge pages are never swapped out, and what VFIO pins need not be locked: it would count twice against the limit.
             if (options.Locked && options.HugePageBytes == 0 && !hasDevices)
@@ -61,7 +61,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
         _mapping.Dispose();
     }
 
-    // Those of the host's pool come with a file, which the mapping keeps.
+    // Huge pages of the host's pool come by a file, which the mapping keeps open.
     private static MemoryMapping Take(ulong bytes, ulong hugePageBytes)
     {
         if (hugePageBytes == 0)

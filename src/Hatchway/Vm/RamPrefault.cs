@@ -10,6 +10,9 @@ internal static class RamPrefault
     private const ulong Chunk = 256 << 20;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether it is worth it where something else takes the pages anyway: when there is a part for more than one CPU.</summary>
+    public static bool IsQuicker(MemoryMapping memory) => memory.Length > Chunk;
+
     /// <summary>Takes all of it. When that lasts longer than a second, a bar on the terminal tells how far it is.</summary>
     /// <exception cref="UserException">The host has no more.</exception>
     public static void Run(MemoryMapping memory)

@@ -81,7 +81,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         if (!width.IsValid())
             AnswerPieces(access);
         else if (access.IsWrite)
-            memory.Write(access.Address, width, vcpu.MmioData & width.AllOnes());
+            memory.Write(access.Address, width, vcpu.MmioData);
         else
             vcpu.MmioData = memory.Read(access.Address, width);
     }
@@ -109,7 +109,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         if (access.Count != 1)
             AnswerString(access, vcpu.PortData);
         else if (access.IsWrite)
-            ports.Write(access.Port, width, vcpu.PortValue & width.AllOnes());
+            ports.Write(access.Port, width, vcpu.PortValue);
         else
             vcpu.PortValue = (uint)ports.Read(access.Port, width);
     }

@@ -73,6 +73,36 @@ public sealed class VcpuLoopTests : IDisposable
     }
 
     [KvmFact]
+    public void A_string_instruction_carries_each_items_value_and_a_byte_goes_out_without_what_was_wider_before()
+    {
+        var words = new Words();
+        _ports.Map(0x600, 4, words);
+
+        Run(static a =>
+        {
+            a.mov(ax, 0x300);
+            a.mov(ds, ax);
+            a.mov(es, ax);
+            a.mov(dx, 0x600);
+            a.xor(di, di);
+            a.mov(cx, 5);
+            a.rep.insw();
+            a.xor(si, si);
+            a.mov(cx, 5);
+            a.rep.outsw();
+            a.mov(eax, 0x1122_3344);
+            a.@out(dx, eax);
+            a.@out(dx, al);
+            a.mov(dx, (short)EndPort.Port);
+            a.@out(dx, eax);
+            a.hlt();
+        });
+
+        Assert.Equal(Enumerable.Range(0xA001, 5).Select(static word => (AccessWidth.Word, (ulong)word)), words.Written[..5]);
+        Assert.Equal([(AccessWidth.Dword, 0x1122_3344ul), (AccessWidth.Byte, 0x44ul)], words.Written[5..]);
+    }
+
+    [KvmFact]
     public void A_triple_fault_ends_the_guest_with_that_reason()
     {
         Run(static a =>
@@ -203,6 +233,18 @@ public sealed class VcpuLoopTests : IDisposable
             Collections = GC.CollectionCount(0) - _collectionsBefore;
             end.Request(EndReason.PowerOff);
         }
+    }
+
+    // Gives A001h and up, and remembers what it is given.
+    private sealed class Words : IAddressTarget
+    {
+        private ulong _next = 0xA000;
+
+        public List<(AccessWidth Width, ulong Value)> Written { get; } = [];
+
+        public ulong Read(ulong offset, AccessWidth width) => ++_next;
+
+        public void Write(ulong offset, AccessWidth width, ulong value) => Written.Add((width, value));
     }
 
     private sealed class EndPort(GuestEnd end) : IAddressTarget
