@@ -25,11 +25,13 @@ switch (args)
 {
     case []:
         return ExitCost.Run();
+    case ["routes"]:
+        return RouteCost.Run();
     case ["process", _, ..]:
         return ProcessCost.Run(args.AsSpan(1));
     case ["pauses", var program]:
         return Pauses.Run(program);
     default:
-        Console.Error.WriteLine("usage: Hatchway.Bench, or Hatchway.Bench process PROGRAM..., or Hatchway.Bench pauses PROGRAM");
+        Console.Error.WriteLine("usage: Hatchway.Bench [routes | process PROGRAM... | pauses PROGRAM]");
         return 4;
 }

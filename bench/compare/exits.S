@@ -5,14 +5,16 @@
  *
  * Started as an uncompressed Linux is, by PVH (Xen, xen/include/public/arch-x86/hvm/start_info.h): protected mode, flat segments. For each kind of access
  * it prints "NAME TICKS" on com1, the time-stamp counter's ticks (hexadecimal) for COUNT of them, and resets the machine in the end. The function
- * at 00:06.0 is a pci-testdev: BAR 0 is memory, BAR 1 ports.
+ * at 00:06.0 is a pci-testdev, and others up to 00:1d.0 may be: BAR 0 is memory, BAR 1 ports. All are given their place, that one the first.
  */
 #define COM1 0x3f8
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA 0xcfc
 #define FUNCTION 0x80003000
+#define LAST 0x8000e800
+#define TESTDEV 0x00051b36      /* device, vendor */
 #define PORTS_AT 0xe000
-#define MEMORY_AT 0xf8000000    /* not RAM, and nothing else that either monitor has there */
+#define MEMORY_AT 0xd0000000    /* where both monitors' bridges lead to devices, and nothing is */
 #define HANDLED 0x40            /* NoWork.cs */
 
     .section .note.Xen, "a", @note
@@ -35,15 +37,27 @@ name_\access:
     .globl start
 start:
     mov $stack_end, %esp
-    mov $FUNCTION | 0x10, %eax
-    mov $MEMORY_AT, %ecx
+    mov $FUNCTION, %ebx
+    mov $MEMORY_AT, %esi
+    mov $PORTS_AT, %edi
+1:  mov %ebx, %eax
+    call read_config
+    cmp $TESTDEV, %eax
+    jne 2f
+    lea 0x10(%ebx), %eax
+    mov %esi, %ecx
     call write_config
-    mov $FUNCTION | 0x14, %eax
-    mov $PORTS_AT, %ecx
+    lea 0x14(%ebx), %eax
+    mov %edi, %ecx
     call write_config
-    mov $FUNCTION | 0x04, %eax
+    lea 0x04(%ebx), %eax
     mov $3, %ecx            /* both are decoded */
     call write_config
+    add $0x1000, %esi
+    add $0x100, %edi
+2:  add $0x800, %ebx        /* the next slot */
+    cmp $LAST, %ebx
+    jbe 1b
     measure empty-port, read_empty
     measure io-bar, read_port
     measure io-handler, read_handled_port
@@ -130,7 +144,7 @@ measured:
     call print
     dec %edi
     jnz 1b
-    mov $'\n', %al           /* and then as print itself */
+    mov $'\n', %al           /* falls through to print */
 /* %al: a character */
 print:
     mov %al, %cl

@@ -25,9 +25,10 @@ put() {
 
 # record FIGURE CONTENDER COMMAND...: what the command says, as nanoseconds for one.
 record() {
-    local value
-    value=$("${@:3}" | each) || { say "$1 of $2 failed: ${*:3}"; exit 1; }
-    put "$1" "$2" "$value"
+    local answer
+    # What reads the answer starts when it is there: on one CPU it would be measured, too.
+    answer=$("${@:3}") && answer=$(each <<< "$answer") || { say "$1 of $2 failed: ${*:3}"; exit 1; }
+    put "$1" "$2" "$answer"
 }
 
 # The answer of a probe, as nanoseconds for one.
@@ -79,15 +80,17 @@ in_turns() {
     done
 }
 
-# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, by a guest that does nothing else, and prints ticks for 200.
+# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, of a guest that prints the ticks of 200 (exits.S).
 trapped() {
-    local name ticks
+    local name ticks answer
+    answer=$("${@:3}" < /dev/null 2> /tmp/trapped.log | grep -E '^[a-z-]+ [0-9a-f]{8}') || true
+    (($(wc -l <<< "$answer") == 7)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
     while read -r name ticks; do
         put "$1-$name" "$2" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick / 200 }")"
-    done < <("${@:3}" < /dev/null 2> /tmp/trapped.log)
+    done <<< "$answer"
 }
 
-# The same without Linux in the guest, so that what is measured is KVM's and the monitor's. The clock counts instructions here.
+# Exits of a guest without a system: KVM's and the monitor's. The clock counts instructions here.
 alone() {
     local round tick kernel=$work/exits.elf ours q35
     tick=$("$probe" ticks | each)
