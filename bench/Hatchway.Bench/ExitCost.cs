@@ -11,7 +11,6 @@ internal static class ExitCost
     // Many short turns: the machine's other work changes its pace within seconds.
     private const int Rounds = 51;
     private const int SideRounds = 11;
-    private const int WarmUpRounds = 3;
     private const int Exits = 20_000;
     private const int LookUps = 1_000_000;
     private const int DirectReads = 200_000;
@@ -32,11 +31,7 @@ internal static class ExitCost
         var mapped = new Series("register read, page in a memory slot", DirectReads, direct.Run);
         Series[] all = [programLoop, rawLoop, rawLoopWithKicks, lookUp, mapped];
 
-        for (var round = 0; round < WarmUpRounds; round++)
-        {
-            foreach (var series in all)
-                series.WarmUp();
-        }
+        Series.WarmUp(all);
         Series.Measure(Rounds, programLoop, rawLoop, rawLoopWithKicks);
         Series.Measure(SideRounds, lookUp, mapped);
 

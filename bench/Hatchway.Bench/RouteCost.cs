@@ -9,7 +9,6 @@ internal static class RouteCost
 {
     private const int Rounds = 15;
     private const int Changes = 20;
-    private const int WarmUpRounds = 3;
     private static readonly int[] s_vectors = [1, 64, 512, 1024, 2048, 4000];
 
     /// <summary>Measures and prints.</summary>
@@ -20,11 +19,7 @@ internal static class RouteCost
         try
         {
             var all = machines.Select((machine, i) => Change(machine, s_vectors[i])).ToArray();
-            for (var round = 0; round < WarmUpRounds; round++)
-            {
-                foreach (var series in all)
-                    series.WarmUp();
-            }
+            Series.WarmUp(all);
             Series.Measure(Rounds, all);
             Console.WriteLine($"{Rounds} rounds in turns, {Changes} changes each; median, and the spread of the rounds");
             foreach (var series in all)

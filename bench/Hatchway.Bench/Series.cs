@@ -10,10 +10,22 @@ namespace Hatchway.Bench;
 /// <param name="Round">Does that many.</param>
 internal sealed record Series(string Name, int Each, Action<int> Round)
 {
+    private const int WarmUpRounds = 3;
+
     private readonly List<double> _nanoseconds = [];
 
     /// <summary>Nanoseconds for one, the middle of all rounds.</summary>
     public double Median => new Spread(_nanoseconds).Median;
+
+    /// <summary>Rounds of each that do not count: code is compiled, caches are filled.</summary>
+    public static void WarmUp(params ReadOnlySpan<Series> all)
+    {
+        for (var round = 0; round < WarmUpRounds; round++)
+        {
+            foreach (var one in all)
+                one.Round(one.Each);
+        }
+    }
 
     /// <summary>Measures each in turn, so that what else the machine does falls on all of them alike.</summary>
     public static void Measure(int rounds, params ReadOnlySpan<Series> all)
@@ -24,9 +36,6 @@ internal sealed record Series(string Name, int Each, Action<int> Round)
                 one._nanoseconds.Add(one.Time());
         }
     }
-
-    /// <summary>One round that does not count.</summary>
-    public void WarmUp() => Round(Each);
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,

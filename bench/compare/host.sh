@@ -130,14 +130,12 @@ exits() {
     local round
     for ((round = 0; round < rounds * 8; round++)); do
         record bare-port bare "$probe" bare port 200
-        record bare-memory bare "$probe" bare memory 200
         record host-read bare "$regread" 0000:00:0a.0 1 0 4 10000
         in_turns empty-port "probe port 0xed0 200"
         in_turns io-bar "regread 0000:00:06.0 1 0 4 200"
         in_turns config-own "probe config 00:06.0 0 100"
         in_turns config-device "probe config 00:06.0 4 100"
         in_turns direct "regread 0000:00:07.0 0 0 4 10000"
-        record host-direct bare "$regread" 0000:00:0a.0 0 0 4 10000
         record handler hatchway ask hatchway "regread 0000:00:06.0 1 0x40 4 200"
     done
 }
