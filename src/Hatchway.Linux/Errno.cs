@@ -55,6 +55,12 @@ public enum Errno
     /// <summary>Read-only file system.</summary>
     EROFS = 30,
 
+    /// <summary>A name is longer than it may be.</summary>
+    ENAMETOOLONG = 36,
+
     /// <summary>The kernel has no such system call.</summary>
     ENOSYS = 38,
+
+    /// <summary>A client has gone before its connection was taken.</summary>
+    ECONNABORTED = 103,
 }

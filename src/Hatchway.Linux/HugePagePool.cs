@@ -27,5 +27,5 @@ public sealed class HugePagePool(ulong bytes, string sysfs = "/sys")
         return number > less ? number - less : 0;
     }
 
-    private ulong Read(string name) => ulong.Parse(File.ReadAllText($"{_folder}/{name}").Trim(), CultureInfo.InvariantCulture);
+    private ulong Read(string name) => ulong.Parse(KernelFile.Read($"{_folder}/{name}").Trim(), CultureInfo.InvariantCulture);
 }

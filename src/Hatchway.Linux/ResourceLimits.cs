@@ -44,7 +44,7 @@ public static class ResourceLimits
 
     private static ulong ReadField(string file, string name, NumberStyles style)
     {
-        foreach (var line in File.ReadLines(file))
+        foreach (var line in KernelFile.Read(file).Split('\n'))
         {
             if (!line.StartsWith(name, StringComparison.Ordinal))
                 continue;

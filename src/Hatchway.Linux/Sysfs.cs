@@ -13,21 +13,7 @@ public sealed class Sysfs(string root = "/sys")
     public bool Exists(string path) => Path.Exists(At(path));
 
     /// <summary>A file's text without the white space around it, or null when it can't be read.</summary>
-    public string? TryReadText(string path)
-    {
-        // Most of what is not there is asked for in hope, and an exception costs more than all files of a function.
-        var file = At(path);
-        if (!File.Exists(file))
-            return null;
-        try
-        {
-            return File.ReadAllText(file).Trim();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    public string? TryReadText(string path) => KernelFile.TryRead(At(path))?.Trim();
 
     /// <summary>A file's number, written in hexadecimal with or without 0x.</summary>
     /// <exception cref="LinuxException">The file is not there, or holds something else.</exception>

@@ -42,7 +42,7 @@ internal static class Program
     }
 
     // argv[0] as the caller gave it: what .NET tells has symbolic links followed.
-    private static string InvokedAs => File.ReadAllText("/proc/self/cmdline").Split('\0')[0];
+    private static string InvokedAs => KernelFile.Read("/proc/self/cmdline").Split('\0')[0];
 
     private static string Version =>
         typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;

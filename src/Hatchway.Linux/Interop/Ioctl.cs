@@ -27,14 +27,14 @@ internal static unsafe partial class Ioctl
         where T : unmanaged => (direction << DirectionShift) | ((uint)Unsafe.SizeOf<T>() << SizeShift) | Io(type, number);
 
     // ioctl's third argument is variadic in C. On x86-64 an integer or a pointer is passed there as in a fixed argument list.
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Libc.Name, SetLastError = true)]
     public static partial int ioctl(int fd, nuint request, nint argument);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Libc.Name, SetLastError = true)]
     public static partial int ioctl(int fd, nuint request, void* argument);
 
     /// <summary>The same where every instruction counts: errno is not kept for <see cref="LinuxException.Last"/>, which takes 60 of them.
     /// Who needs it asks <see cref="Marshal.GetLastSystemError"/> next.</summary>
-    [LibraryImport("libc", EntryPoint = nameof(ioctl))]
+    [LibraryImport(Libc.Name, EntryPoint = nameof(ioctl))]
     public static partial int ioctl_bare(int fd, nuint request, nint argument);
 }

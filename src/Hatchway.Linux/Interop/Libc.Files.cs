@@ -3,9 +3,12 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), readv(2), writev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), getpwnam(3), socket(2).</summary>
+/// pwritev(2), readv(2), writev(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3), socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
 internal static unsafe partial class Libc
 {
+    /// <summary>As the runtime finds it at the first try: "libc" it looks for under three more names, one of them a linker's script.</summary>
+    public const string Name = "libc.so.6";
+
     public const int O_RDONLY = 0;
     public const int O_WRONLY = 1;
     public const int O_RDWR = 2;
@@ -25,95 +28,114 @@ internal static unsafe partial class Libc
     public const int EPOLL_CTL_DEL = 2;
     public const int EPOLL_CTL_MOD = 3;
     public const uint MFD_CLOEXEC = 1;
+    public const int AF_UNIX = 1;
     public const int AF_INET = 2;
+    public const int SOCK_STREAM = 1;
     public const int SOCK_DGRAM = 2;
     public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOMAXCONN = 4096;
+    public const int SHUT_RDWR = 2;
     public const uint MFD_HUGETLB = 4;
     public const int MFD_HUGE_SHIFT = 26;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
     public const short POLLERR = 8;
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int close(int fd);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint read(int fd, void* buffer, nuint count);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint write(int fd, void* buffer, nuint count);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint pread(int fd, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
 
     // As Ioctl.ioctl_bare; callers only see that it failed.
-    [LibraryImport("libc", EntryPoint = nameof(pread))]
+    [LibraryImport(Name, EntryPoint = nameof(pread))]
     public static partial nint pread_bare(int fd, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", EntryPoint = nameof(pwrite))]
+    [LibraryImport(Name, EntryPoint = nameof(pwrite))]
     public static partial nint pwrite_bare(int fd, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int poll(pollfd* fds, nuint count, int timeout);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int epoll_create1(int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int epoll_ctl(int epfd, int operation, int fd, epoll_event* event_);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int epoll_wait(int epfd, epoll_event* events, int maximum, int timeout);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int memfd_create(string name, uint flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int ftruncate(int fd, long length);
 
-    [LibraryImport("libc")]
+    [LibraryImport(Name)]
     public static partial int isatty(int fd);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint preadv(int fd, iovec* parts, int count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint pwritev(int fd, iovec* parts, int count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint readv(int fd, iovec* parts, int count);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint writev(int fd, iovec* parts, int count);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int socket(int domain, int type, int protocol);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int bind(int fd, void* address, uint length);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int listen(int fd, int backlog);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int accept4(int fd, void* address, uint* length, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int shutdown(int fd, int how);
+
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int fdatasync(int fd);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int fallocate(int fd, int mode, long offset, long length);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial long lseek(int fd, long offset, int whence);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chmod(string path, uint mode);
+
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int chown(string path, uint owner, uint group);
 
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial passwd* getpwnam(string name);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint getrandom(void* buffer, nuint length, uint flags);
 }
 

@@ -16,15 +16,15 @@ internal static unsafe partial class Libc
     public const int MADV_POPULATE_WRITE = 23;
     public const nint MAP_FAILED = -1;
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial nint mmap(nint address, nuint length, int protection, int flags, int fd, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int munmap(nint address, nuint length);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int mlock(nint address, nuint length);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int madvise(nint address, nuint length, int advice);
 }

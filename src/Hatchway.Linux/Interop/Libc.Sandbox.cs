@@ -22,19 +22,19 @@ internal static unsafe partial class Libc
     public const uint LANDLOCK_CREATE_RULESET_VERSION = 1;
     public const int LANDLOCK_RULE_PATH_BENEATH = 1;
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int prctl(int option, ulong a, ulong b, ulong c, ulong d);
 
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long seccomp(long number, uint operation, uint flags, sock_fprog* filter);
 
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long landlock_create_ruleset(long number, landlock_ruleset_attr* attributes, nuint size, uint flags);
 
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long landlock_add_rule(long number, int ruleset, int type, landlock_path_beneath_attr* rule, uint flags);
 
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     public static partial long landlock_restrict_self(long number, int ruleset, uint flags);
 }
 

@@ -7,26 +7,26 @@ internal static unsafe partial class Libc
 {
     public const int TCSANOW = 0;
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int tcgetattr(int fd, termios* attributes);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int tcsetattr(int fd, int when, termios* attributes);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int posix_openpt(int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int grantpt(int fd);
 
-    [LibraryImport("libc", SetLastError = true)]
+    [LibraryImport(Name, SetLastError = true)]
     public static partial int unlockpt(int fd);
 
     // Returns the error number itself.
-    [LibraryImport("libc")]
+    [LibraryImport(Name)]
     public static partial int ptsname_r(int fd, byte* name, nuint length);
 
-    [LibraryImport("libc")]
+    [LibraryImport(Name)]
     public static partial void cfmakeraw(termios* attributes);
 }
 

@@ -64,9 +64,9 @@ public sealed class KvmSystem : FileDescriptor
             header->nent = MostCpuidEntries;
             LinuxException.Check(Ioctl.ioctl(use.Fd, KVM_GET_SUPPORTED_CPUID, start), "KVM_GET_SUPPORTED_CPUID");
             var native = MemoryMarshal.Cast<byte, kvm_cpuid_entry2>(bytes.AsSpan(sizeof(kvm_cpuid2)))[..(int)header->nent];
-            var entries = new CpuidEntry[native.Length];
-            for (var i = 0; i < entries.Length; i++)
-                entries[i] = CpuidEntry.From(native[i]);
+            var entries = new List<CpuidEntry>(native.Length);
+            foreach (var entry in native)
+                entries.Add(CpuidEntry.From(entry));
             return entries;
         }
     }

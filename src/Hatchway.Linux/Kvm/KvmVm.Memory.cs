@@ -5,7 +5,9 @@ namespace Hatchway.Linux.Kvm;
 
 public sealed partial class KvmVm
 {
-    private readonly SortedSet<uint> _slots = [];
+    // Those that were used and are free again, and the first that was never used.
+    private readonly Stack<uint> _freeSlots = [];
+    private uint _newSlot;
     private readonly int _slotLimit;
 
     /// <summary>Lets memory of this process be the guest's (KVM_SET_USER_MEMORY_REGION).</summary>
@@ -18,19 +20,16 @@ public sealed partial class KvmVm
     public IDisposable MapMemory(ulong guestPhysical, nint address, ulong length, bool readOnly = false)
     {
         const uint KVM_MEM_READONLY = 2;
-        lock (_slots)
+        lock (_freeSlots)
         {
-            var slot = 0u;
-            foreach (var used in _slots)
-            {
-                if (used != slot)
-                    break;
-                slot++;
-            }
-            if (slot >= _slotLimit)
+            var isUsedAgain = _freeSlots.TryPeek(out var slot);
+            if (!isUsedAgain && (slot = _newSlot) >= _slotLimit)
                 throw new LinuxException($"KVM_SET_USER_MEMORY_REGION: all {_slotLimit} memory slots are in use", Errno.ENOMEM);
             SetSlot(slot, readOnly ? KVM_MEM_READONLY : 0, guestPhysical, address, length);
-            _slots.Add(slot);
+            if (isUsedAgain)
+                _freeSlots.Pop();
+            else
+                _newSlot++;
             return new Slot(this, slot, guestPhysical);
         }
     }
@@ -51,12 +50,12 @@ public sealed partial class KvmVm
 
     private void FreeSlot(uint slot, ulong guestPhysical)
     {
-        lock (_slots)
+        lock (_freeSlots)
         {
             if (IsClosed)
                 return;
             SetSlot(slot, 0, guestPhysical, 0, 0);
-            _slots.Remove(slot);
+            _freeSlots.Push(slot);
         }
     }
 

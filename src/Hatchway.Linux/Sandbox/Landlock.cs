@@ -22,6 +22,11 @@ public enum FileRights
     Control = 8,
 }
 
+/// <summary>A file or folder, and what may be done there.</summary>
+/// <param name="Path">Where it is. What is not there needs no rule.</param>
+/// <param name="Rights">What may be done.</param>
+public sealed record FileRule(string Path, FileRights Rights);
+
 /// <summary>Files that a process may use from now on, and no others (landlock(7)).</summary>
 public static class Landlock
 {
@@ -50,9 +55,9 @@ public static class Landlock
     /// Restricts the calling thread and all threads that it and its children begin from now on. Nothing may be executed, what is open stays
     /// open, and it can't be undone.
     /// </summary>
-    /// <param name="allowed">Files and folders with what may be done there. A path that is not there needs no rule.</param>
+    /// <param name="allowed">Files and folders with what may be done there.</param>
     /// <exception cref="LinuxException">The kernel refuses; nothing is restricted then.</exception>
-    public static unsafe void Restrict(IEnumerable<(string Path, FileRights Rights)> allowed)
+    public static unsafe void Restrict(IEnumerable<FileRule> allowed)
     {
         ArgumentNullException.ThrowIfNull(allowed);
         var handled = s_known[Math.Clamp(Version, 1, s_known.Length) - 1];

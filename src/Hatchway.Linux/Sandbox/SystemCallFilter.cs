@@ -31,9 +31,8 @@ public static class SystemCallFilter
     /// <summary>Restricts all threads of the process. It can't be undone.</summary>
     /// <param name="rules">Calls that may be made, the most frequent first; all others fail with EPERM.</param>
     /// <exception cref="LinuxException">The kernel refuses; nothing is restricted then.</exception>
-    public static unsafe void Restrict(IEnumerable<SystemCallRule> rules)
+    public static unsafe void Restrict(ReadOnlySpan<SystemCallRule> rules)
     {
-        ArgumentNullException.ThrowIfNull(rules);
         var program = Program(rules);
         Landlock.NoNewPrivileges();
         // SAFETY: the program is pinned for the call, which copies it.
@@ -48,7 +47,7 @@ public static class SystemCallFilter
         }
     }
 
-    internal static sock_filter[] Program(IEnumerable<SystemCallRule> rules)
+    internal static sock_filter[] Program(ReadOnlySpan<SystemCallRule> rules)
     {
         var program = new List<sock_filter>
         {

@@ -36,9 +36,10 @@ internal sealed class AcpiImage
             Add(Madt.Build(description.Cpus, description.ApicId)),
             Add(FixedTables.Mcfg(description.Layout.EcamStart)),
         ];
-        var entries = Enumerable.Range(0, listed.Length)
-            .Select(static index => (AcpiTable.HeaderLength + (index * sizeof(ulong)), sizeof(ulong)));
-        var xsdt = Add(FixedTables.Xsdt([.. listed.Select(static offset => (ulong)offset)]), [.. entries]);
+        var addresses = new (int Offset, int Size)[listed.Length];
+        for (var i = 0; i < listed.Length; i++)
+            addresses[i] = (AcpiTable.HeaderLength + (i * sizeof(ulong)), sizeof(ulong));
+        var xsdt = Add(FixedTables.Xsdt(Array.ConvertAll(listed, static offset => (ulong)offset)), addresses);
         Tables = [.. _tables];
         Rsdp = FixedTables.Rsdp((ulong)xsdt);
         _pointers.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpXsdt, sizeof(ulong)));

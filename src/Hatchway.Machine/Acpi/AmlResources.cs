@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hatchway.Machine.Acpi;
 
@@ -75,11 +77,12 @@ internal static class AmlResources
         return new((byte[])[tag, .. LittleEndian((ushort)(3 + numbers.Length)), (byte)kind, FixedProducer, kindFlags, .. numbers]);
     }
 
+    // As this machine has them.
     private static byte[] LittleEndian<T>(T value)
         where T : unmanaged, IBinaryInteger<T>
     {
-        var bytes = new byte[value.GetByteCount()];
-        value.WriteLittleEndian(bytes);
+        var bytes = new byte[Unsafe.SizeOf<T>()];
+        MemoryMarshal.Write(bytes, in value);
         return bytes;
     }
 }

@@ -35,7 +35,7 @@ internal enum ElfSegmentKind : uint
 }
 
 /// <summary>A program header.</summary>
-internal readonly record struct ElfSegment(
+internal sealed record ElfSegment(
     ElfSegmentKind Kind, ulong FileOffset, ulong Physical, ulong FileSize, ulong MemorySize, ulong Alignment);
 
 /// <summary>An ELF64 image for x86-64: its program headers and notes, with every number checked against the file.</summary>

@@ -189,11 +189,11 @@ public sealed class AddressSpace
     // Between two neighbouring edges the owner can't change: it is the first mapping, in order of precedence, that covers them.
     private static Segment[] Flatten(List<Mapping> mappings)
     {
-        var edges = new SortedSet<ulong>();
+        var edges = new List<ulong>(2 * mappings.Count);
         foreach (var mapping in mappings)
         {
-            edges.Add(mapping.Start);
-            edges.Add(mapping.End);
+            AddInOrder(edges, mapping.Start);
+            AddInOrder(edges, mapping.End);
         }
         var segments = new List<Segment>();
         var from = 0ul;
@@ -205,6 +205,15 @@ public sealed class AddressSpace
             from = to;
         }
         return [.. segments];
+    }
+
+    private static void AddInOrder(List<ulong> edges, ulong edge)
+    {
+        var at = edges.Count;
+        while (at > 0 && edges[at - 1] >= edge)
+            at--;
+        if (at == edges.Count || edges[at] != edge)
+            edges.Insert(at, edge);
     }
 
     private static void Append(List<Segment> segments, Segment next)

@@ -100,7 +100,7 @@ public sealed class MemoryLayout
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ramBytes, MaximumRam(physicalAddressBits));
         ArgumentOutOfRangeException.ThrowIfNotEqual(ramBytes % PageSize, 0ul, nameof(ramBytes));
         var low = Math.Min(ramBytes, LowRamEnd);
-        RamRange[] ram = low == ramBytes
+        List<RamRange> ram = low == ramBytes
             ? [new(0, 0, low)]
             : [new(0, 0, low), new(HighRamStart, low, ramBytes - low)];
         return new MemoryLayout(ram, PhysicalEnd(physicalAddressBits), physicalAddressBits <= UsablePhysicalAddressBits

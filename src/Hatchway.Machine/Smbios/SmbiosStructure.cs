@@ -65,7 +65,7 @@ internal sealed class SmbiosStructure
     public byte[] Finish() =>
     [
         .. _fields,
-        .. _texts.SelectMany(static text => Encoding.ASCII.GetBytes(text + '\0')),
+        .. Encoding.ASCII.GetBytes(string.Concat(_texts.Select(static text => text + '\0'))),
         .. _texts.Count == 0 ? "\0\0"u8 : "\0"u8,
     ];
 }

@@ -37,7 +37,7 @@ public static class SmbiosTables
         ArgumentNullException.ThrowIfNull(description);
         ArgumentNullException.ThrowIfNull(memory);
         var structures = Structures(description);
-        byte[] tables = [.. structures.SelectMany(static structure => structure)];
+        var tables = Join(structures);
         if (TablesOffset + tables.Length > AreaLength)
             throw new InvalidOperationException("the SMBIOS tables do not fit into 32 KiB");
         EntryPoint(structures, (uint)(Area + TablesOffset)).CopyTo(memory.Slice(Area, EntryPointLength));
@@ -53,7 +53,15 @@ public static class SmbiosTables
         ArgumentNullException.ThrowIfNull(config);
         var structures = Structures(description);
         config.Add(AnchorFile, EntryPoint(structures, 0));
-        config.Add(TablesFile, [.. structures.SelectMany(static structure => structure)]);
+        config.Add(TablesFile, Join(structures));
+    }
+
+    private static byte[] Join(List<byte[]> structures)
+    {
+        var all = new List<byte>();
+        foreach (var structure in structures)
+            all.AddRange(structure);
+        return [.. all];
     }
 
     // §5.2.1: two checksums, the second over what begins with _DMI_.
@@ -75,19 +83,24 @@ public static class SmbiosTables
         return bytes;
     }
 
-    private static List<byte[]> Structures(SmbiosDescription description) =>
-    [
-        Bios(description.Bios).Finish(),
-        System(description.System, description.Uuid).Finish(),
-        Board(description.Board).Finish(),
-        Chassis(description.Chassis).Finish(),
-        .. Enumerable.Range(0, description.Sockets).Select(socket => Processor(description, socket).Finish()),
-        .. Memory(description.Layout.Ram).Select(static structure => structure.Finish()),
+    private static List<byte[]> Structures(SmbiosDescription description)
+    {
+        List<SmbiosStructure> all =
+        [
+            Bios(description.Bios),
+            System(description.System, description.Uuid),
+            Board(description.Board),
+            Chassis(description.Chassis),
+        ];
+        for (var socket = 0; socket < description.Sockets; socket++)
+            all.Add(Processor(description, socket));
+        all.AddRange(Memory(description.Layout.Ram));
         // System boot information (§7.33): no error. Its status is the last of seven bytes.
-        new SmbiosStructure(32, 0x0B, 0x2000).Finish(),
+        all.Add(new SmbiosStructure(32, 0x0B, 0x2000));
         // The end (§7.45).
-        new SmbiosStructure(127, 0x04, 0x7F00).Finish(),
-    ];
+        all.Add(new SmbiosStructure(127, 0x04, 0x7F00));
+        return all.ConvertAll(static structure => structure.Finish());
+    }
 
     // §7.1. Characteristics: PCI, boot from CD, selectable boot; ACPI; UEFI and a virtual machine. Its own version is not a number.
     private static SmbiosStructure Bios(SmbiosBios bios) => new SmbiosStructure(0, 0x18, 0x0000)
@@ -152,7 +165,7 @@ public static class SmbiosTables
 
     private static IEnumerable<SmbiosStructure> Memory(IReadOnlyList<RamRange> ranges)
     {
-        var bytes = ranges.Aggregate(0ul, static (sum, range) => sum + range.Length);
+        var bytes = ranges[^1].Offset + ranges[^1].Length;
         var megabytes = (uint)(bytes >> 20);
         // The array (§7.17): on the board, for the system, without error correction, for as much as there is.
         yield return new SmbiosStructure(16, 0x17, MemoryArrayHandle)

@@ -20,7 +20,7 @@ public readonly record struct BridgeWindow(ulong Start, ulong Length)
 public sealed record BridgeWindows(BridgeWindow Ports, BridgeWindow Low, BridgeWindow High, string HighLimit);
 
 /// <summary>A function with the name that people know it by.</summary>
-public readonly record struct NamedFunction(string Name, AssignedFunction Function);
+public sealed record NamedFunction(string Name, AssignedFunction Function);
 
 /// <summary>Gives BARs their first addresses, as firmware does before it starts a system.</summary>
 /// <remarks>
@@ -50,27 +50,28 @@ public sealed class BarAllocator
     public IReadOnlyList<string> Assign(IReadOnlyList<NamedFunction> functions)
     {
         ArgumentNullException.ThrowIfNull(functions);
-        var all = new List<(NamedFunction Owner, BarDescription Bar)>();
+        var all = new List<WantedPlace>();
         foreach (var function in functions)
         {
             foreach (var window in function.Function.Windows)
-                all.Add((function, window.Bar));
+                all.Add(new WantedPlace(function, window.Bar, Wanted(window.Bar)));
         }
         // A stable order for equal sizes, so that a guest finds its devices where they were the last time.
-        var sorted = all.OrderByDescending(static entry => entry.Bar.Size).ToList();
+        var sorted = all.OrderByDescending(static place => place.Bar.Size).ToList();
         var shortage = new BarShortage();
-        foreach (var (owner, bar) in sorted)
+        foreach (var place in sorted)
         {
-            if (Place(bar) is not { } address)
+            var (owner, bar, _) = place;
+            if (Take(place) is not { } address)
             {
-                shortage.Add(owner.Name, bar, Wanted(bar));
+                shortage.Add(place);
                 continue;
             }
             owner.Function.WriteConfig(new(bar.Register), AccessWidth.Dword, (uint)address);
             if (bar.Kind == BarKind.Memory64)
                 owner.Function.WriteConfig(new((ushort)(bar.Register + 4)), AccessWidth.Dword, (uint)(address >> 32));
         }
-        return shortage.Explain([.. sorted.Select(entry => new WantedPlace(entry.Owner.Name, entry.Bar, Wanted(entry.Bar)))], _windows);
+        return shortage.Explain(sorted, _windows);
     }
 
     /// <summary>Bytes that a BAR takes, and what they are aligned to.</summary>
@@ -84,10 +85,11 @@ public sealed class BarAllocator
         _ => WindowKind.Low,
     };
 
-    private ulong? Place(BarDescription bar)
+    private ulong? Take(WantedPlace place)
     {
+        var (_, bar, window) = place;
         var size = Footprint(bar);
-        return Wanted(bar) switch
+        return window switch
         {
             WindowKind.Ports => _ports.Take(size, size),
             WindowKind.High => _high.Take(size, size) ?? _low.Take(size, size),

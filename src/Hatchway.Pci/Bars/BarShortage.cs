@@ -11,7 +11,7 @@ internal enum WindowKind : byte
 }
 
 /// <summary>A BAR that is to have room in a window.</summary>
-internal readonly record struct WantedPlace(string Function, BarDescription Bar, WindowKind Window);
+internal sealed record WantedPlace(NamedFunction Function, BarDescription Bar, WindowKind Window);
 
 /// <summary>The BARs that found no room, and the sums that show why.</summary>
 internal sealed class BarShortage
@@ -20,16 +20,18 @@ internal sealed class BarShortage
     private readonly List<WantedPlace> _without = [];
 
     /// <summary>Notes a BAR that found none.</summary>
-    public void Add(string function, BarDescription bar, WindowKind window) => _without.Add(new WantedPlace(function, bar, window));
+    public void Add(WantedPlace place) => _without.Add(place);
 
     /// <summary>A line for each BAR without room, and one for each window that they were to be in.</summary>
     /// <param name="all">All BARs, in the order in which they were placed.</param>
     /// <param name="windows">Where they were placed.</param>
     public IReadOnlyList<string> Explain(IReadOnlyList<WantedPlace> all, BridgeWindows windows)
     {
+        if (_without.Count == 0)
+            return [];
         var lines = new List<string>();
         foreach (var (function, bar, _) in _without)
-            lines.Add($"{function} {bar.Index} of {Format(bar.Size)} finds no room and stays without an address: the guest can't use it");
+            lines.Add($"{function.Name} {bar.Index} of {Format(bar.Size)} finds no room and stays without an address: the guest can't use it");
         foreach (var kind in _without.Select(static bar => bar.Window).Distinct())
             lines.Add(Arithmetic(kind, [.. all.Where(bar => bar.Window == kind)], windows));
         return lines;
@@ -46,7 +48,7 @@ internal sealed class BarShortage
         var sum = bars.Aggregate(0ul, static (sum, bar) => sum + BarAllocator.Footprint(bar.Bar));
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}: {string.Join(" + ", bars.Select(static bar => $"{bar.Function} {bar.Bar.Index} {Format(bar.Bar.Size)}"))} "
+            $"{name}: {string.Join(" + ", bars.Select(static bar => $"{bar.Function.Name} {bar.Bar.Index} {Format(bar.Bar.Size)}"))} "
             + $"= {Format(sum)}, with alignment {Format(Needed(bars, window.Start))} from 0x{window.Start:x} on; "
             + $"there are {Format(window.Length)}, up to {limit}");
     }

@@ -46,7 +46,7 @@ public enum FieldTreatment : byte
 /// <param name="Forwarded">Bits that writes carry to the host function; the others are written there as zero.</param>
 /// <param name="Value">The copy's first value.</param>
 /// <param name="Effects">What a write may lead to.</param>
-public readonly record struct FieldRule(
+public sealed record FieldRule(
     string Name,
     ushort Offset,
     int Length,

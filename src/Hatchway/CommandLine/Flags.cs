@@ -48,7 +48,7 @@ internal static class Flags
     private delegate void Apply(ConfigurationTree tree, string value, string origin);
 
     /// <summary>All options, for the parser and the help.</summary>
-    public static IReadOnlyList<Option> Known { get; } = [.. Table.Select(static entry => entry.Option)];
+    public static IReadOnlyList<Option> Known { get; } = Array.ConvertAll(Table, static entry => entry.Option);
 
     /// <summary>Makes the tree that the options and the guest's name stand for. Later options replace what earlier ones said.</summary>
     /// <exception cref="UserException">An option's argument is none, or the name is missing.</exception>

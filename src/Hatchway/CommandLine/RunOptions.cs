@@ -103,8 +103,11 @@ internal sealed record RunOptions
     {
         foreach (var setting in KnownVariables.Unknown(tree))
             yield return $"{setting.Origin}: unknown variable {setting.Name}, ignored: docs/bhyve.md lists those that there are";
-        foreach (var vcpu in pins.Keys.Where(vcpu => vcpu >= topology.Cpus))
-            yield return $"{tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
+        foreach (var (vcpu, _) in pins)
+        {
+            if (vcpu >= topology.Cpus)
+                yield return $"{tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
+        }
     }
 
     private static bool Restarts(ConfigurationNode root) => root.Text("reboot") switch

@@ -4,7 +4,7 @@ namespace Hatchway.Configuration;
 
 /// <summary>A part of the configuration: the variables below a name. A device reads its own settings from one.</summary>
 /// <example><c>node.Text("path")</c> in the node <c>pci.0.3.0</c> is the value of <c>pci.0.3.0.path</c>.</example>
-internal readonly record struct ConfigurationNode
+internal sealed record ConfigurationNode
 {
     private readonly ConfigurationTree _tree;
     private readonly string _prefix;
@@ -31,19 +31,23 @@ internal readonly record struct ConfigurationNode
     {
         get
         {
-            var names = new SortedSet<(int Number, string Name)>();
+            var names = new List<string>();
             foreach (var setting in All)
             {
                 var end = setting.Name.IndexOf('.', _prefix.Length);
                 if (end < 0)
                     continue;
                 var name = setting.Name[_prefix.Length..end];
-                names.Add((int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue, name));
+                // The tree is sorted, so what is below a node stands together.
+                if (names.Count == 0 || names[^1] != name)
+                    names.Add(name);
             }
-            var (tree, prefix) = (_tree, _prefix);
-            return [.. names.Select(name => tree.Node(prefix + name.Name))];
+            names.Sort(static (one, other) => Rank(one).CompareTo(Rank(other)) is not 0 and var order ? order : string.CompareOrdinal(one, other));
+            return names.ConvertAll(Node);
         }
     }
+
+    private static int Rank(string name) => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue;
 
     /// <summary>A node below it, which may be empty.</summary>
     public ConfigurationNode Node(string name) => _tree.Node(_prefix + name);

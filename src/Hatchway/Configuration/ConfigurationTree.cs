@@ -9,7 +9,7 @@ namespace Hatchway.Configuration;
 /// </remarks>
 internal sealed class ConfigurationTree
 {
-    private readonly SortedDictionary<string, Setting> _settings = new(StringComparer.Ordinal);
+    private readonly SortedList<string, Setting> _settings = new(StringComparer.Ordinal);
 
     /// <summary>A tree with the values that bhyve sets before it reads its command line.</summary>
     public static ConfigurationTree WithDefaults()
@@ -76,9 +76,9 @@ internal sealed class ConfigurationTree
     private Setting? Below(string name)
     {
         var prefix = name + ".";
-        foreach (var (other, setting) in _settings)
+        foreach (var setting in _settings.Values)
         {
-            if (other.StartsWith(prefix, StringComparison.Ordinal))
+            if (setting.Name.StartsWith(prefix, StringComparison.Ordinal))
                 return setting;
         }
         return null;

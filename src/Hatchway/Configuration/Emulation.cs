@@ -20,7 +20,7 @@ internal sealed record Emulation(
         ["backend", "type", "mac", "mtu", "path", "peerhook", "socket", "hook", "hostfwd", "bootindex"];
 
     private static readonly string[] AhciVariables =
-        [.. BlockVariables.Append("type").Append("nmrr").Append("ser").Append("rev").Append("model").Select(static name => $"port.*.{name}")];
+        Array.ConvertAll([.. BlockVariables, "type", "nmrr", "ser", "rev", "model"], static name => $"port.*.{name}");
 
     /// <summary>All that bhyve has, those first that Hatchway has, too.</summary>
     public static IReadOnlyList<Emulation> All { get; } =

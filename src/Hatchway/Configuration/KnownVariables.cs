@@ -124,10 +124,13 @@ internal static class KnownVariables
     /// <summary>Names that mean nothing and that no other value refers to: slips of the pen.</summary>
     public static IEnumerable<Setting> Unknown(ConfigurationTree tree)
     {
-        var used = tree.All.SelectMany(static setting => VariableReferences.In(setting.Value)).ToHashSet(StringComparer.Ordinal);
-        return tree.All.Where(setting => !IsOfSlot(setting.Name)
-            && !Names.Any(pattern => Matches(pattern, setting.Name)) && !used.Contains(setting.Name));
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var setting in tree.All)
+            used.UnionWith(VariableReferences.In(setting.Value));
+        return tree.All.Where(setting => !IsOfSlot(setting.Name) && !IsKnown(setting.Name) && !used.Contains(setting.Name));
     }
+
+    private static bool IsKnown(string name) => Array.Exists(Table, entry => Matches(entry.Pattern, name)) || Array.Exists(RefusedTable, entry => Matches(entry.Name, name));
 
     // What is below a slot is its device's, which knows its own.
     private static bool IsOfSlot(string name) => name.Split('.') is ["pci", _, _, _, _, ..];

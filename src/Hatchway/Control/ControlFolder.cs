@@ -7,8 +7,6 @@ namespace Hatchway.Control;
 /// <param name="path">The folder.</param>
 internal sealed class ControlFolder(string path)
 {
-    // struct sockaddr_un of linux/un.h: 108 bytes, the last of them zero.
-    private const int MaximumSocketPath = 107;
     private const string SocketSuffix = ".sock";
     private const string LockSuffix = ".lock";
 
@@ -47,9 +45,9 @@ internal sealed class ControlFolder(string path)
         if (name.Length == 0 || name[0] == '.' || name.Contains('/', StringComparison.Ordinal) || name.Any(char.IsControl))
             throw new UserException($"the guest's name '{name}' can't be a file's: leave out '/' and a '.' at the beginning");
         var socket = System.IO.Path.Combine(path, name + SocketSuffix);
-        return Encoding.UTF8.GetByteCount(socket) <= MaximumSocketPath
+        return Encoding.UTF8.GetByteCount(socket) <= UnixListener.MaximumPath
             ? socket
-            : throw new UserException($"the guest's name '{name}' is too long: '{socket}' must be {MaximumSocketPath} bytes at most");
+            : throw new UserException($"the guest's name '{name}' is too long: '{socket}' must be {UnixListener.MaximumPath} bytes at most");
     }
 
     /// <summary>Names of guests that have a socket, sorted. One whose process was killed may be among them.</summary>

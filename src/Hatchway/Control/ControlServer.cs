@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Hatchway.Linux;
 using Hatchway.Terminal;
 
 namespace Hatchway.Control;
@@ -19,7 +20,7 @@ internal sealed class ControlServer : IDisposable
     private readonly IDisposable _name;
     private readonly string _path;
     private readonly IGuestControl _guest;
-    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly UnixListener _listener;
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
 
@@ -36,13 +37,11 @@ internal sealed class ControlServer : IDisposable
         {
             // What a killed process of that name has left.
             File.Delete(_path);
-            _listener.Bind(new UnixDomainSocketEndPoint(_path));
-            File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            _listener.Listen();
+            _listener = UnixListener.Listen(_path);
         }
-        catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            Close();
+            _name.Dispose();
             throw new UserException($"{_path}: the guest's control socket can't be made: {failure.Message}");
         }
         _thread = new Thread(Accept) { Name = "control", IsBackground = true };
@@ -54,47 +53,32 @@ internal sealed class ControlServer : IDisposable
     {
         File.Delete(_path);
         _closing.Set();
-        Close();
+        _listener.Stop();
         _thread.Join();
-        _closing.Dispose();
-    }
-
-    private void Close()
-    {
         _listener.Dispose();
         _name.Dispose();
+        _closing.Dispose();
     }
 
     private void Accept()
     {
-        while (true)
+        // A client that is slow to ask keeps nobody else waiting.
+        while (!_closing.WaitOne(0))
         {
-            Socket client;
-            try
-            {
-                client = _listener.Accept();
-            }
-            catch (SocketException failure) when (failure.SocketErrorCode is not (SocketError.OperationAborted or SocketError.Interrupted))
-            {
+            if (_listener.TryAccept() is { } client)
+                ThreadPool.UnsafeQueueUserWorkItem(Serve, client, preferLocal: false);
+            else
                 // Out of descriptors, as a rule: what is waiting is taken when there are some again.
-                if (_closing.WaitOne(AcceptPause))
-                    return;
-                continue;
-            }
-            catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-            // A client that is slow to ask keeps nobody else waiting.
-            ThreadPool.UnsafeQueueUserWorkItem(Serve, client, preferLocal: false);
+                _closing.WaitOne(AcceptPause);
         }
     }
 
-    private void Serve(Socket client)
+    // The library's sockets come with the first client: most guests are never asked anything, and their start would pay for them.
+    private void Serve(FileDescriptor connection)
     {
         try
         {
-            using (client)
+            using (var client = new Socket(new SafeSocketHandle(connection.Release(), ownsHandle: true)))
             {
                 client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
                 var request = ReadRequest(client);

@@ -19,12 +19,12 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     private readonly IReadOnlyList<(SlotOption Slot, HostDevice Host)> _hosts;
     private readonly ILogger _log;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly Timer _powerOffLimit;
 
     // Guards what follows: between two machines there is none, and a request to end must not get lost there. Taken before any lock of the machine's.
     private readonly Lock _gate = new();
     private VirtualMachine? _machine;
     private bool _isPressed;
+    private Timer? _powerOffLimit;
     private bool _isStopped;
 
     /// <param name="options">What the user asked for.</param>
@@ -33,7 +33,6 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     public GuestLife(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
     {
         (_options, _hosts, _log) = (options, hosts, log);
-        _powerOffLimit = new Timer(_ => SwitchOff());
         Console = options.SerialPorts.Any(static port => port.Number == 1) ? new AttachedConsole() : null;
     }
 
@@ -109,7 +108,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             // A guest that stands still can't hear it.
             _machine.Resume();
             _machine.PressPowerButton();
-            _powerOffLimit.Change(PowerOffBound, Timeout.InfiniteTimeSpan);
+            _powerOffLimit = new Timer(_ => SwitchOff(), null, PowerOffBound, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -178,7 +177,11 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _powerOffLimit.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+            _powerOffLimit?.Dispose();
+    }
 
     // Who pressed the button wants an end, and no boot.
     private bool IsEnding

@@ -20,6 +20,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     /// <exception cref="UserException">The host has not so much to give.</exception>
     public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, MemoryOptions options, bool hasDevices)
     {
+        Ranges = ranges;
         _ranges = [.. ranges];
         _mapping = Take(ranges[^1].Offset + ranges[^1].Length, options.HugePageBytes);
         try
@@ -42,7 +43,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
         }
     }
 
-    public IReadOnlyList<RamRange> Ranges => _ranges;
+    public IReadOnlyList<RamRange> Ranges { get; }
 
     /// <summary>The same ranges, as an IOMMU is told of them.</summary>
     public IReadOnlyList<GuestRamRange> ForDma =>

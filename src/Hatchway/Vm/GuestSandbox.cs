@@ -2,6 +2,7 @@ using Hatchway.CommandLine;
 using Hatchway.Configuration;
 using Hatchway.Control;
 using Hatchway.Firmware;
+using Hatchway.Linux;
 using Hatchway.Linux.Sandbox;
 using Hatchway.Passthrough.Host;
 using Microsoft.Extensions.Logging;
@@ -16,20 +17,20 @@ namespace Hatchway.Vm;
 internal static class GuestSandbox
 {
     // What every guest's process uses, and .NET's runtime with it.
-    private static readonly (string Path, FileRights Rights)[] s_always =
+    private static readonly FileRule[] s_always =
     [
-        ("/proc", FileRights.Read),
-        ("/sys", FileRights.Read),
-        ("/usr", FileRights.Read),
-        ("/lib", FileRights.Read),
-        ("/lib64", FileRights.Read),
-        ("/etc/ld.so.cache", FileRights.Read),
-        ("/etc/localtime", FileRights.Read),
-        ("/etc/passwd", FileRights.Read),
-        ("/etc/nsswitch.conf", FileRights.Read),
-        ("/dev/urandom", FileRights.Read),
-        ("/dev/null", FileRights.Read | FileRights.Write),
-        ("/dev/kvm", FileRights.Read | FileRights.Write),
+        new("/proc", FileRights.Read),
+        new("/sys", FileRights.Read),
+        new("/usr", FileRights.Read),
+        new("/lib", FileRights.Read),
+        new("/lib64", FileRights.Read),
+        new("/etc/ld.so.cache", FileRights.Read),
+        new("/etc/localtime", FileRights.Read),
+        new("/etc/passwd", FileRights.Read),
+        new("/etc/nsswitch.conf", FileRights.Read),
+        new("/dev/urandom", FileRights.Read),
+        new("/dev/null", FileRights.Read | FileRights.Write),
+        new("/dev/kvm", FileRights.Read | FileRights.Write),
     ];
 
     // Variables that name files, and the last words of devices' that do.
@@ -50,8 +51,8 @@ internal static class GuestSandbox
             return;
         }
         RemoveDiagnostics();
-        var mounts = HostMount.ParseAll(File.ReadAllText("/proc/self/mountinfo"));
-        IEnumerable<(string, FileRights)> rules = [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
+        var mounts = HostMount.ParseAll(KernelFile.Read("/proc/self/mountinfo"));
+        IEnumerable<FileRule> rules = [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
@@ -63,64 +64,64 @@ internal static class GuestSandbox
     }
 
     // Landlock knows a file by its inode, and 9p makes a new one at each look, but for the mount's root: there all of the mount is allowed.
-    private static (string Path, FileRights Rights) Named((string Path, FileRights Rights) rule, IReadOnlyList<HostMount> mounts)
+    private static FileRule Named(FileRule rule, IReadOnlyList<HostMount> mounts)
     {
         var path = Path.GetFullPath(rule.Path);
         var mount = mounts.Where(mount => path == mount.Place || path.StartsWith(mount.Place.TrimEnd('/') + '/', StringComparison.Ordinal))
             .MaxBy(static mount => mount.Place.Length);
-        return mount is { Kind: "9p" } ? (mount.Place, rule.Rights) : (path, rule.Rights);
+        return rule with { Path = mount is { Kind: "9p" } ? mount.Place : path };
     }
 
-    // Sockets by which a debugger of .NET's asks in; the runtime opens them at its start.
+    // Sockets by which a debugger of .NET's asks in: the runtime opens them at its start, and names them by the process and its own start (proc(5),
+    // stat, the 20th field after the command's name).
     private static void RemoveDiagnostics()
     {
         var folder = Path.GetTempPath();
         if (!Directory.Exists(folder))
             return;
-        foreach (var pattern in (string[])[$"dotnet-diagnostic-{Environment.ProcessId}-*", $"clr-debug-pipe-{Environment.ProcessId}-*"])
-        {
-            foreach (var file in Directory.EnumerateFiles(folder, pattern))
-                File.Delete(file);
-        }
+        var stat = KernelFile.Read("/proc/self/stat");
+        var process = $"{Environment.ProcessId}-{stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19]}";
+        foreach (var name in (ReadOnlySpan<string>)[$"dotnet-diagnostic-{process}-socket", $"clr-debug-pipe-{process}-in", $"clr-debug-pipe-{process}-out"])
+            File.Delete(Path.Combine(folder, name));
     }
 
     // Where the program is not one file, its parts are loaded when they are needed.
-    private static IEnumerable<(string Path, FileRights Rights)> OfProgram()
+    private static IEnumerable<FileRule> OfProgram()
     {
         if (!File.Exists(Path.Combine(AppContext.BaseDirectory, "hatchway.dll")))
         {
-            yield return (Environment.ProcessPath!, FileRights.Read);
+            yield return new(Environment.ProcessPath!, FileRights.Read);
             yield break;
         }
-        yield return (AppContext.BaseDirectory, FileRights.Read);
-        yield return (System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), FileRights.Read);
+        yield return new(AppContext.BaseDirectory, FileRights.Read);
+        yield return new(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), FileRights.Read);
     }
 
     // The folder of groups, not a group's file: a device that is unbound and bound again gets a new one.
-    private static IEnumerable<(string Path, FileRights Rights)> OfDevices(RunOptions options)
+    private static IEnumerable<FileRule> OfDevices(RunOptions options)
     {
         if (options.Slots.Any(static slot => slot.Emulation is PassthruSlot))
-            yield return ("/dev/vfio", FileRights.Read | FileRights.Write);
+            yield return new("/dev/vfio", FileRights.Read | FileRights.Write);
         if (options.Slots.Any(static slot => slot.Emulation is DeviceSlot { Model: "virtio-net" }))
-            yield return ("/dev/net/tun", FileRights.Read | FileRights.Write);
+            yield return new("/dev/net/tun", FileRights.Read | FileRights.Write);
         if (options.SerialPorts.Any(static port => port.Backend is PseudoTerminalBackend))
         {
-            yield return ("/dev/ptmx", FileRights.Read | FileRights.Write);
-            yield return ("/dev/pts", FileRights.Read | FileRights.Write);
+            yield return new("/dev/ptmx", FileRights.Read | FileRights.Write);
+            yield return new("/dev/pts", FileRights.Read | FileRights.Write);
         }
     }
 
-    private static IEnumerable<(string Path, FileRights Rights)> OfState(RunOptions options, ControlFolder? control)
+    private static IEnumerable<FileRule> OfState(RunOptions options, ControlFolder? control)
     {
         if (control is not null)
-            yield return (control.Path, FileRights.Read | FileRights.Create);
+            yield return new(control.Path, FileRights.Read | FileRights.Create);
         if (options.Firmware is { } firmware && FirmwareFiles.MakeOwnFolder(firmware, options.Name) is { } state)
-            yield return (state, FileRights.Read | FileRights.Create);
+            yield return new(state, FileRights.Read | FileRights.Create);
         if (options.Firmware?.Code is { } code && InstalledFirmware.FreshVariables(code) is { } fresh)
-            yield return (fresh, FileRights.Read);
+            yield return new(fresh, FileRights.Read);
     }
 
-    private static IEnumerable<(string Path, FileRights Rights)> OfSettings(ConfigurationTree settings)
+    private static IEnumerable<FileRule> OfSettings(ConfigurationTree settings)
     {
         foreach (var setting in settings.All)
         {
@@ -128,13 +129,13 @@ internal static class GuestSandbox
             var node = setting.Name[..^word.Length];
             var value = settings.Text(setting.Name)!;
             if (word == "path" && node.Contains(".port.", StringComparison.Ordinal))
-                yield return (Folder(value), FileRights.Read | FileRights.Create);
+                yield return new(Folder(value), FileRights.Read | FileRights.Create);
             else if (node.EndsWith(".handler.", StringComparison.Ordinal))
-                yield return (Folder(value), FileRights.Read);
+                yield return new(Folder(value), FileRights.Read);
             else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
-                yield return (value, FileRights.Read);
+                yield return new(value, FileRights.Read);
             else if (s_written.Contains(setting.Name) || s_written.Contains(word))
-                yield return (value, settings.Root.Flag(node + "ro", false) ? FileRights.Read | FileRights.Control : FileRights.Read | FileRights.Write);
+                yield return new(value, settings.Root.Flag(node + "ro", false) ? FileRights.Read | FileRights.Control : FileRights.Read | FileRights.Write);
         }
     }
 

@@ -149,5 +149,5 @@ internal static class GuestSystemCalls
 
     /// <summary>All of them, the most frequent first.</summary>
     /// <param name="restarts">The guest starts again in this process.</param>
-    public static IEnumerable<SystemCallRule> For(bool restarts) => restarts ? [.. s_always, .. s_whenRestarting] : s_always;
+    public static ReadOnlySpan<SystemCallRule> For(bool restarts) => restarts ? (SystemCallRule[])[.. s_always, .. s_whenRestarting] : s_always;
 }

@@ -74,7 +74,7 @@ internal sealed class VirtualMachine : IDisposable
             }
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
-                ClockOffset = options.ClockInLocalTime ? TimeProvider.System.GetLocalNow().Offset : TimeSpan.Zero,
+                ClockOffset = options.ClockInLocalTime ? HostClock.LocalOffset : TimeSpan.Zero,
             });
             // Behind everything that may come.
             if (options.StrictPorts)
@@ -98,8 +98,11 @@ internal sealed class VirtualMachine : IDisposable
             var boot = firmware is null ? Load(options, description, identity, ram) : null;
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
             // Last, and of these this process's terminal, so that an error before leaves it alone.
-            foreach (var port in options.SerialPorts.OrderBy(static port => port.Backend is StandardStreams))
-                AddSerialPort(port, port.Number == 1 ? console : null, stop);
+            foreach (var isTerminal in (ReadOnlySpan<bool>)[false, true])
+            {
+                foreach (var port in options.SerialPorts.Where(port => port.Backend is StandardStreams == isTerminal))
+                    AddSerialPort(port, port.Number == 1 ? console : null, stop);
+            }
         }
         catch
         {
@@ -297,8 +300,10 @@ internal sealed class VirtualMachine : IDisposable
 
     private static AcpiDescription Describe(RunOptions options, MemoryLayout layout)
     {
-        var slots = options.Slots.Select(static slot => slot.Slot).Distinct().Order().ToArray();
-        return new AcpiDescription(options.Cpus, layout, [.. options.SerialPorts.Select(static port => port.Number)], slots)
+        var slots = new SortedSet<int>();
+        foreach (var slot in options.Slots)
+            slots.Add(slot.Slot);
+        return new AcpiDescription(options.Cpus, layout, [.. options.SerialPorts.Select(static port => port.Number)], [.. slots])
         {
             ApicId = options.Topology.ApicId,
             HasFwCfg = options.Firmware is not null,

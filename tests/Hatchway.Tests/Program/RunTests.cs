@@ -151,6 +151,69 @@ public sealed class RunTests : IDisposable
             Assert.Equal((PoweredOff, ""), (status, errors));
     }
 
+    [KvmFact]
+    public void While_a_guest_runs_no_debugger_can_come_in_but_without_the_sandbox()
+    {
+        Assert.Equal(0, Doors(""));
+        Assert.Equal(3, Doors("--no-sandbox"));
+
+        int Doors(string option)
+        {
+            var temporary = _folder.CreateSubdirectory($"tmp{option}").FullName;
+            using var run = RunWith($"TMPDIR={temporary}", $"{option} -s 31,lpc -l com1,stdio", SayHello);
+            ProgramRun.Expect("A", run.Output);
+            return Directory.EnumerateFileSystemEntries(temporary).Count();
+        }
+
+        static void SayHello(Assembler a)
+        {
+            var again = a.CreateLabel();
+            a.mov(dx, 0x3F8);
+            a.mov(al, (byte)'A');
+            a.@out(dx, al);
+            a.Label(ref again);
+            a.hlt();
+            a.jmp(again);
+        }
+    }
+
+    [KvmFact]
+    public void A_folder_for_temporary_files_that_is_not_there_is_no_matter()
+    {
+        using var run = RunWith("TMPDIR=/not/there", "", PowerOff);
+
+        Assert.Equal(PoweredOff, run.Finish().Status);
+    }
+
+    [KvmFact]
+    public void The_guests_clock_is_in_local_time_and_with_u_in_UTC()
+    {
+        const byte Index = 0x70;
+        const byte Hours = 4;
+
+        HourIs(3, "");
+        HourIs(0, "-u");
+
+        void HourIs(int ahead, string option)
+        {
+            int[] hours = [DateTime.UtcNow.AddHours(ahead).Hour, DateTime.UtcNow.AddHours(ahead).AddMinutes(2).Hour];
+            using var run = RunWith("TZ=EAST-3", $"{option} -s 31,lpc -l com1,stdio", SayHour);
+            var hour = run.Output.ReadByte();
+            // Binary-coded decimal, as the register is at the start.
+            Assert.Contains((10 * (hour >> 4)) + (hour & 15), hours);
+        }
+
+        static void SayHour(Assembler a)
+        {
+            a.mov(al, Hours);
+            a.@out(Index, al);
+            a.@in(al, Index + 1);
+            a.mov(dx, 0x3F8);
+            a.@out(dx, al);
+            PowerOff(a);
+        }
+    }
+
     // PM1a control: SLP_TYP 5 and SLP_EN.
     internal static void PowerOff(Assembler a)
     {
@@ -162,11 +225,16 @@ public sealed class RunTests : IDisposable
 
     private (int Status, string Errors) Run(string options, Action<Assembler> code)
     {
-        using var run = new ProgramRun(
-            ["run", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-m", "32M", "--kernel", WriteKernel(code), "guest"]);
+        using var run = new ProgramRun(Words(options, code));
         var (status, _, errors) = run.Finish();
         return (status, errors);
     }
+
+    private ProgramRun RunWith(string variable, string options, Action<Assembler> code) =>
+        new("/usr/bin/env", [variable, ProgramRun.Executable, .. Words(options, code)]);
+
+    private string[] Words(string options, Action<Assembler> code) =>
+        ["run", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-m", "32M", "--kernel", WriteKernel(code), "guest"];
 
     private string WriteKernel(Action<Assembler> code)
     {
