@@ -170,7 +170,7 @@ boots() {
     done
 }
 
-# map CONTENDER SIZE COMMAND...: seconds that a monitor waits for the kernel to give it the guest's memory, to pin it and to map it for a device.
+# map CONTENDER FIGURE COMMAND...: seconds that a monitor waits for the kernel to give it the guest's memory, to pin it and to map it for a device.
 map() {
     rm -rf /tmp/calls
     mkdir /tmp/calls
@@ -184,18 +184,26 @@ map() {
     xargs kill -KILL < "/proc/$!/task/$!/children"
     wait $! 2> /dev/null || true
     # A CPU's own thread maps what its guest's firmware changes, later.
-    put "attach-$2" "$1" "$(grep -L KVM_RUN /tmp/calls/* | xargs cat | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
+    put "$2" "$1" "$(grep -L KVM_RUN /tmp/calls/* | xargs cat | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
 }
 
 attach() {
-    local round size kernel=$work/exits.elf ours q35
+    local round size pool=1024 kernel=$work/exits.elf ours q35
     for ((round = 0; round < rounds; round++)); do
-        for size in 64 256 1024; do
+        for size in 64 256 1024 4096; do
             mapfile -t ours < <(ours $size)
             mapfile -t q35 < <(theirs $size q35)
-            map hatchway $size "${ours[@]}" -s 7:0,passthru,0/7/0 attach
-            map qemu $size "${q35[@]}" -device vfio-pci,host=00:07.0
+            map hatchway attach-$size "${ours[@]}" -s 7:0,passthru,0/7/0 attach
+            map qemu attach-$size "${q35[@]}" -device vfio-pci,host=00:07.0
         done
+        # The pool's pages are taken from it for this alone: those of 4 GiB leave no room for others.
+        echo $((pool / 2)) > /proc/sys/vm/nr_hugepages
+        mapfile -t ours < <(ours $pool)
+        mapfile -t q35 < <(theirs $pool q35)
+        map hatchway attach-pool "${ours[@]}" -o memory.hugepages=2M -s 7:0,passthru,0/7/0 attach
+        map qemu attach-pool "${q35[@]}" -object "memory-backend-memfd,id=ram,size=${pool}M,hugetlb=on,hugetlbsize=2M" -machine memory-backend=ram \
+            -device vfio-pci,host=00:07.0
+        echo 0 > /proc/sys/vm/nr_hugepages
     done
 }
 
@@ -213,8 +221,10 @@ processor_ticks() {
 
 # work FIGURE COUNT COMMAND...: time, the monitor's processor time and user-space exits for one, in both guests. The console's exits are taken off.
 work() {
-    local name ticks exits console
-    for name in hatchway qemu; do
+    local name ticks exits console order=(hatchway qemu)
+    # Who comes second finds the host as the first has left it.
+    ((round % 2 == 0)) || order=(qemu hatchway)
+    for name in "${order[@]}"; do
         exits=$(user_exits $name)
         ask $name "echo count=1000 ns=1000000000" > /dev/null
         console=$(($(user_exits $name) - exits))
@@ -227,7 +237,8 @@ work() {
 
 disks() {
     local round
-    for ((round = 0; round < rounds; round++)); do
+    # Many short turns, here too.
+    for ((round = 0; round < rounds * 4; round++)); do
         work nvme-1 200 'probe disk /dev/nvme0n1 1 200'
         work nvme-32 2000 'probe disk /dev/nvme0n1 32 2000'
         work blk-1 200 'probe disk /dev/vda 1 200'

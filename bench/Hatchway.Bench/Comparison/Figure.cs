@@ -50,6 +50,8 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Against("attach: 64 MiB taken, pinned and mapped", "attach-64", 1.0),
         Against("attach: 256 MiB taken, pinned and mapped", "attach-256", 1.0),
         Against("attach: 1 GiB taken, pinned and mapped", "attach-1024", 1.0),
+        Against("attach: 4 GiB taken, pinned and mapped", "attach-4096", 1.0),
+        Against("attach: 1 GiB of the host's huge pages", "attach-pool", 1.0),
     ];
 
     /// <summary>Exits to the monitor for one operation, shown as they are.</summary>
