@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Hatchway.Lab.Tests;
 
 /// <summary>Many CPUs, on a host that has one.</summary>
@@ -31,5 +33,22 @@ public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWitho
         // No threads: a Linux on an AMD processor reads those from what this lab's does not have (TOPOEXT).
         Assert.Equal(("2", "8", "8"), (run.Result("sockets"), run.Result("cores"), run.Result("siblings")));
         Assert.Equal("x2apic: enabled by BIOS", run.Result("x2apic"));
+    }
+
+    [Theory]
+    [InlineData("", 10)]
+    [InlineData("-H", 10)]
+    [InlineData("-o x86.vmexit_on_hlt=false", 0)]
+    public void A_guest_that_halts_leaves_its_CPU_to_others_unless_it_is_to_keep_it(string option, long least)
+    {
+        var initrd = _host.PathOf("halts.cpio");
+        Repository.MakeInitrd("sleep 1; echo RESULT slept=yes", initrd);
+
+        var run = _host.Run(Guests.Linux(Repository.Vmlinux, initrd, $"-c 1 -m 256M {option} --stats {_host.PathOf("halts.json")}"), Guests.Bound);
+
+        Assert.True(run.Status == 1, run.Output);
+        Assert.Equal("yes", run.Result("slept"));
+        using var statistics = JsonDocument.Parse(File.ReadAllText(_host.PathOf("halts.json")));
+        Assert.InRange(statistics.RootElement.GetProperty("vcpus")[0].GetProperty("halt_exits").GetInt64(), least, least == 0 ? 0 : long.MaxValue);
     }
 }

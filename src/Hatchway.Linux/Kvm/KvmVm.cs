@@ -65,6 +65,23 @@ public sealed partial class KvmVm : FileDescriptor
         Call(KVM_ENABLE_CAP, &enable, "KVM_ENABLE_CAP X86_USER_SPACE_MSR");
     }
 
+    /// <summary>
+    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, gives that CPU to nobody else meanwhile, and has none to wake up when an
+    /// interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
+    /// </summary>
+    /// <returns>False when the host's CPUs can't.</returns>
+    public unsafe bool KeepCpusInHalt()
+    {
+        const ulong KVM_X86_DISABLE_EXITS_HLT = 1 << 1;
+        if (((ulong)CheckExtension(KvmCapability.DisableExits) & KVM_X86_DISABLE_EXITS_HLT) == 0)
+            return false;
+        var enable = new kvm_enable_cap { cap = (uint)KvmCapability.DisableExits };
+        enable.args[0] = KVM_X86_DISABLE_EXITS_HLT;
+        // SAFETY: one structure, on the stack.
+        Call(KVM_ENABLE_CAP, &enable, "KVM_ENABLE_CAP X86_DISABLE_EXITS");
+        return true;
+    }
+
     /// <summary>Makes a vCPU.</summary>
     /// <param name="id">Its number, which is its local APIC's id, too; 0 starts, the others wait to be started.</param>
     public KvmVcpu CreateVcpu(int id)

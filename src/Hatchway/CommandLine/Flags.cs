@@ -16,7 +16,7 @@ internal static class Flags
         (new("e", null, "end when the guest uses a port that nothing answers"), To("x86.strictio", "true")),
         (new("f", "NAME,DATA", "string=TEXT or file=PATH: a file of firmware's configuration"), OtherFlags.FirmwareFile),
         (new("G", "PORT", "debug server: not there"), OtherFlags.Debugger),
-        (new("H", null, "yield the host CPU when the guest halts: always so"), To("x86.vmexit_on_hlt", "true")),
+        (new("H", null, "yield the host CPU when the guest halts: so it is without it, too"), To("x86.vmexit_on_hlt", "true")),
         (new("h", null, "this text"), Nothing),
         (new("I", null, "I/O APIC: always there"), Nothing),
         (new("K", "LAYOUT", "keyboard layout: there is no keyboard"), To("keyboard.layout")),

@@ -26,6 +26,9 @@ internal sealed record RunOptions
     /// <summary>An access to an MSR that KVM does not know is a fault of the guest's; else it passes.</summary>
     public required bool StrictMsrs { get; init; }
 
+    /// <summary>A CPU of the guest that halts leaves its host's CPU to others; else it keeps it, and is there sooner when an interrupt comes.</summary>
+    public required bool ExitsOnHalt { get; init; }
+
     /// <summary>A kernel's file, or null when there is <see cref="Firmware"/>: one of the two is there.</summary>
     public required string? Kernel { get; init; }
 
@@ -84,6 +87,7 @@ internal sealed record RunOptions
             X2Apic = root.Find("x86.x2apic") is null ? null : root.Flag("x86.x2apic", false),
             StrictPorts = root.Flag("x86.strictio", false),
             StrictMsrs = root.Flag("x86.strictmsr", true),
+            ExitsOnHalt = root.Flag("x86.vmexit_on_hlt", true),
             Kernel = kernel,
             Firmware = firmware,
             Initrd = ExistingFile(root, "hatchway.initrd"),
