@@ -6,6 +6,9 @@
  * Started as an uncompressed Linux is, by PVH (Xen, xen/include/public/arch-x86/hvm/start_info.h): protected mode, flat segments. For each kind of access
  * it prints "NAME TICKS" on com1, the time-stamp counter's ticks (hexadecimal) for COUNT of them, and resets the machine in the end. The function
  * at 00:06.0 is a pci-testdev, and others up to 00:1d.0 may be: BAR 0 is memory, BAR 1 ports. All are given their place, that one the first.
+ *
+ * With VECTORS the function at 00:07.0 has MSI-X, its table in BAR 0, a memory BAR of 64 bits. So many of its vectors are switched on first, one after
+ * the other, and "unmask TICKS" is what that takes, in 1024 ticks.
  */
 #define COM1 0x3f8
 #define CONFIG_ADDRESS 0xcf8
@@ -16,6 +19,9 @@
 #define PORTS_AT 0xe000
 #define MEMORY_AT 0xd0000000    /* where both monitors' bridges lead to devices, and nothing is */
 #define HANDLED 0x40            /* NoWork.cs */
+#define CONTROLLER 0x80003800
+#define TABLE_AT 0xd1000000
+#define MSIX 0x11               /* the capability's ID */
 
     .section .note.Xen, "a", @note
     .long 4, 4, 18          /* XEN_ELFNOTE_PHYS32_ENTRY */
@@ -58,6 +64,9 @@ start:
 2:  add $0x800, %ebx        /* the next slot */
     cmp $LAST, %ebx
     jbe 1b
+#if VECTORS
+    call unmask
+#endif
     measure empty-port, read_empty
     measure io-bar, read_port
     measure io-handler, read_handled_port
@@ -130,6 +139,8 @@ measured:
     jnz 1b
     rdtsc
     sub %ebp, %eax
+/* %ebx: a name, %eax: ticks */
+report:
     mov %eax, %ebp
 1:  mov (%ebx), %al
     call print
@@ -156,6 +167,57 @@ print:
     mov $COM1, %dx
     out %al, %dx
     ret
+
+#if VECTORS
+unmask:
+    mov $CONTROLLER | 0x10, %eax
+    mov $TABLE_AT, %ecx
+    call write_config
+    mov $CONTROLLER | 0x14, %eax
+    xor %ecx, %ecx
+    call write_config
+    mov $CONTROLLER | 0x04, %eax
+    mov $2, %ecx            /* memory is decoded */
+    call write_config
+    mov $CONTROLLER | 0x34, %eax
+    call read_config
+1:  movzbl %al, %ebx        /* the next capability */
+    lea CONTROLLER(%ebx), %eax
+    call read_config
+    cmp $MSIX, %al
+    mov %ah, %al
+    jne 1b
+    lea CONTROLLER(%ebx), %eax
+    mov $1 << 31, %ecx      /* on, and the function not masked */
+    call write_config
+    lea CONTROLLER + 4(%ebx), %eax
+    call read_config
+    and $~7, %eax
+    lea TABLE_AT(%eax), %esi
+    call kiloticks
+    mov %eax, %ebp
+    mov $VECTORS, %edi
+1:  movl $0xfee00000, (%esi)
+    movl $0, 4(%esi)
+    movl $0x30, 8(%esi)
+    movl $0, 12(%esi)
+    add $16, %esi
+    dec %edi
+    jnz 1b
+    call kiloticks
+    sub %ebp, %eax
+    mov $name_unmask, %ebx
+    jmp report
+
+kiloticks:
+    rdtsc
+    shrd $10, %edx, %eax
+    ret
+
+    .section .rodata
+name_unmask:
+    .asciz "unmask "
+#endif
 
     .section .rodata
 digits:

@@ -5,8 +5,8 @@
 #
 # usage: host.sh RESULTS WORK PROGRAM NATIVE HANDLERS REGREAD KERNEL ROUNDS GROUP...
 #
-# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a; for
-# scale they are pci-testdevs, from 06 on.
+# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a. For
+# scale they are pci-testdevs, from 06 on; for vectors one pci-testdev and an nvme with 2048 vectors, for each in its turn.
 set -euo pipefail
 
 results=$1 work=$2 hatchway=$3 native=$4 handlers=$5 regread=$6 kernel=$7 rounds=$8 groups=("${@:9}")
@@ -80,19 +80,22 @@ in_turns() {
     done
 }
 
-# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, of a guest that prints the ticks of 200 (exits.S).
+# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, of a guest that prints the ticks of 200 (exits.S). Where it has
+# switched vectors on first, that is how long all of them took.
 trapped() {
-    local name ticks answer
+    local name ticks answer one
     answer=$("${@:3}" < /dev/null 2> /tmp/trapped.log | grep -E '^[a-z-]+ [0-9a-f]{8}') || true
-    (($(wc -l <<< "$answer") == 7)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
+    (($(grep -cv '^unmask' <<< "$answer") == 7)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
     while read -r name ticks; do
-        put "$1-$name" "$2" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick / 200 }")"
+        one="/ 200"
+        [[ $name != unmask ]] || one="* 1024"
+        put "$1-$name" "$2" "$(awk "BEGIN { print $((0x${ticks%$'\r'})) * $tick $one }")"
     done <<< "$answer"
 }
 
 # Exits of a guest without a system: KVM's and the monitor's. The clock counts instructions here.
 alone() {
-    local round tick kernel=$work/exits.elf ours q35
+    local round tick kernel=$work/exits-0.elf ours q35
     tick=$("$probe" ticks | each)
     mapfile -t ours < <(ours 64)
     mapfile -t q35 < <(theirs 64 q35)
@@ -109,7 +112,7 @@ alone() {
 
 # The same with more devices, of two BARs each, and with more CPUs, which wait to be started.
 scale() {
-    local round tick count slot devices kernel=$work/exits.elf ours
+    local round tick count slot devices kernel=$work/exits-0.elf ours
     tick=$("$probe" ticks | each)
     for ((round = 0; round < rounds; round++)); do
         devices=()
@@ -122,6 +125,23 @@ scale() {
         done
         mapfile -t ours < <(ours 64 16)
         trapped scale cpus "$native" "${ours[@]:1}" "${devices[@]}" scale
+    done
+}
+
+# The same beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
+vectors() {
+    local round tick kernel count ours q35
+    tick=$("$probe" ticks | each)
+    for ((round = 0; round < rounds; round++)); do
+        for count in 0 256 2048; do
+            kernel=$work/exits-$count.elf
+            mapfile -t ours < <(ours 64)
+            trapped vectors $count "${ours[@]}" -s 6:0,passthru,0/6/0 -s 7:0,passthru,0/7/0 vectors
+            ! grep 'no interrupt vector' /tmp/trapped.log || exit 1
+        done
+        kernel=$work/exits-256.elf
+        mapfile -t q35 < <(theirs 64 q35)
+        trapped vectors qemu-256 "${q35[@]}" -device vfio-pci,host=00:06.0,addr=6 -device vfio-pci,host=00:07.0,addr=7
     done
 }
 
@@ -188,7 +208,7 @@ map() {
 }
 
 attach() {
-    local round size pool=1024 kernel=$work/exits.elf ours q35
+    local round size pool=1024 kernel=$work/exits-0.elf ours q35
     for ((round = 0; round < rounds; round++)); do
         for size in 64 256 1024 4096; do
             mapfile -t ours < <(ours $size)
@@ -285,7 +305,7 @@ begin_both() {
 mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 for group in "${groups[@]}"; do
     case $group in
-        boots | attach | alone | scale) ;;
+        boots | attach | alone | scale | vectors) ;;
         *) [[ -n ${process[qemu]:-} ]] || begin_both ;;
     esac
     say "$group"

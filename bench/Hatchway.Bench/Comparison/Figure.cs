@@ -18,6 +18,10 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         new("handler's register, memory, bare guest", "alone-memory-handler/hatchway", null, ["alone-memory/bare"], "bare exit, memory", 1.10),
         new("read in a trapped page, bare guest", "alone-memory-bar/hatchway", null, ["alone-memory/bare", "alone-memory-register/bare"], "bare exit, memory + the host's own read", null),
         new("read in a direct page, bare guest, native code", "alone-memory-bar/native", null, ["alone-memory-bar/qemu"], "QEMU", 1.0),
+        Beside2048("read of an empty port", "empty-port"),
+        Beside2048("read of an I/O BAR", "io-bar"),
+        Beside2048("config read", "config-own"),
+        new("256 vectors of MSI-X switched on, one after the other", "vectors-unmask/256", null, ["vectors-unmask/qemu-256"], "QEMU", null),
         new("read of an empty port", "empty-port/hatchway", "empty-port/qemu", ["bare-port/bare"], "bare exit", null),
         new("read of an I/O BAR, 4 bytes", "io-bar/hatchway", "io-bar/qemu", ["bare-port/bare", "host-read/bare"], "bare exit + the host's own read", 1.15),
         new("config read, device and vendor", "config-own/hatchway", "config-own/qemu", ["bare-port/bare"], "bare exit", 3.64),
@@ -93,6 +97,10 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Figure Exit(string title, string name, string[] with, string one, double? goal) =>
             new($"{title}, bare guest{how}", $"alone-{name}/{ours}", theirs is null ? null : $"alone-{name}/{theirs}", with, one, goal);
     }
+
+    // With all vectors of MSI-X in use, to none.
+    private static Figure Beside2048(string title, string name) =>
+        new($"{title}, 2048 vectors in use", $"vectors-{name}/2048", null, [$"vectors-{name}/0"], "none in use", null);
 
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "hatchway", other, goal);
