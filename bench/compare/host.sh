@@ -122,10 +122,17 @@ scale() {
             done
             mapfile -t ours < <(ours 64)
             trapped scale $count "$native" "${ours[@]:1}" "${devices[@]}" scale
+            started $count
         done
         mapfile -t ours < <(ours 64 16)
         trapped scale cpus "$native" "${ours[@]:1}" "${devices[@]}" scale
+        started cpus
     done
+}
+
+# started CONTENDER: until the guest prints how long its first kind of access took.
+started() {
+    record scale-start "$1" "$probe" until empty-port $((64 << 20)) "$native" "${ours[@]:1}" "${devices[@]}" scale
 }
 
 # The same beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
@@ -172,7 +179,11 @@ theirs() {
 # boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
 boot() {
     local answer
-    answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
+    # Of some hundred boots in emulated hosts one of QEMU's stood still.
+    if ! answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}"); then
+        say "$1 did not boot: once more"
+        answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
+    fi
     put boot "$1" "$(each <<< "$answer")"
     put memory "$1" "${answer##*beyond=}"
 }

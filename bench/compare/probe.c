@@ -12,7 +12,8 @@
  *   probe copy ADDRESS PORT in|out BYTES     one TCP connection
  *   probe until TEXT BYTES COMMAND [ARGUMENT...]
  *                                            starts the command; when it prints TEXT, adds up what memory it has beside mappings of that
- *                                            many bytes, as "beyond=BYTES" (proportional, proc(5)), and ends it
+ *                                            many bytes, as "beyond=BYTES" (proportional, proc(5)), and ends it; fails when it prints
+ *                                            nothing for a minute
  *
  * Each but serve prints "count=N ns=TOTAL". As a guest's /init it says that it is there, and no more.
  */
@@ -23,6 +24,7 @@
 #include <inttypes.h>
 #include <linux/aio_abi.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +42,7 @@
 #define BLOCK 4096u
 #define MOST_DEPTH 128u
 #define COPY_BUFFER (64u << 10)
+#define MOST_WAIT_MS 60000
 
 static void check(int ok, const char *what)
 {
@@ -287,7 +290,9 @@ static int until(const char *text, uint64_t guest_bytes, char **command)
     size_t length = 0;
     ssize_t got = 0;
     int found = 0;
-    while (!found && length < sizeof seen - 1 && (got = read(pipes[0], seen + length, sizeof seen - 1 - length)) > 0) {
+    struct pollfd output = { .fd = pipes[0], .events = POLLIN };
+    while (!found && length < sizeof seen - 1 && poll(&output, 1, MOST_WAIT_MS) > 0
+           && (got = read(pipes[0], seen + length, sizeof seen - 1 - length)) > 0) {
         length += (size_t)got;
         seen[length] = 0;
         found = memmem(seen, length, text, strlen(text)) != NULL;

@@ -30,8 +30,11 @@ internal static class Report
         if (scaled.Count > 0)
             text.Append(CultureInfo.InvariantCulture, $"\n| instructions of one, native code | {string.Join(" | ", Figure.Scales.Select(static scale => scale.Title))} |\n")
                 .Append(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", Figure.Scales.Length))}\n");
-        foreach (var (title, name) in scaled)
-            text.Append(CultureInfo.InvariantCulture, $"| {title} | {string.Join(" | ", Figure.Scales.Select(scale => samples.Of($"{name}/{scale.Name}").Median.ToString("F0", CultureInfo.InvariantCulture)))} |\n");
+        foreach (var (title, name, one) in scaled)
+        {
+            var cells = Figure.Scales.Select(scale => (samples.Of($"{name}/{scale.Name}").Median / one).ToString("F0", CultureInfo.InvariantCulture));
+            text.Append(CultureInfo.InvariantCulture, $"| {title} | {string.Join(" | ", cells)} |\n");
+        }
         return text.ToString();
     }
 
