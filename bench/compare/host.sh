@@ -122,17 +122,36 @@ scale() {
             done
             mapfile -t ours < <(ours 64)
             trapped scale $count "$native" "${ours[@]:1}" "${devices[@]}" scale
-            started $count
+            started scale-start $count empty-port 64 "$native" "${ours[@]:1}" "${devices[@]}" scale
         done
         mapfile -t ours < <(ours 64 16)
         trapped scale cpus "$native" "${ours[@]:1}" "${devices[@]}" scale
-        started cpus
+        started scale-start cpus empty-port 64 "$native" "${ours[@]:1}" "${devices[@]}" scale
     done
 }
 
-# started CONTENDER: until the guest prints how long its first kind of access took.
+# started FIGURE CONTENDER TEXT MEGABYTES COMMAND...: what the processor does for a monitor and its guest until it prints that.
 started() {
-    record scale-start "$1" "$probe" until empty-port $((64 << 20)) "$native" "${ours[@]:1}" "${devices[@]}" scale
+    local answer
+    answer=$("$probe" until "$3" $(($4 << 20)) "${@:5}")
+    put "$1" "$2" "$(sed -n 's/^processor=//p' <<< "$answer")"
+}
+
+# Boots, from the host's memory.
+starts() {
+    local round init=/tmp/init.cpio ours q35 microvm
+    cp "$kernel" /tmp/vmlinux
+    cp "$work/init.cpio" $init
+    local kernel=/tmp/vmlinux
+    mapfile -t ours < <(ours $memory)
+    mapfile -t q35 < <(theirs $memory q35)
+    mapfile -t microvm < <(theirs $memory microvm)
+    for ((round = 0; round < rounds; round++)); do
+        started start hatchway 'has an init' $memory "${ours[@]}" --initrd $init --cmdline "$arguments" start
+        started start native 'has an init' $memory "$native" "${ours[@]:1}" --initrd $init --cmdline "$arguments" start
+        started start qemu 'has an init' $memory "${q35[@]}" -initrd $init -append "$arguments"
+        started start microvm 'has an init' $memory "${microvm[@]}" -initrd $init -append "$arguments"
+    done
 }
 
 # The same beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
@@ -179,7 +198,7 @@ theirs() {
 # boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
 boot() {
     local answer
-    # Of some hundred boots in emulated hosts one of QEMU's stood still.
+    # QEMU's has once stood still in an emulated host.
     if ! answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}"); then
         say "$1 did not boot: once more"
         answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
@@ -316,7 +335,7 @@ begin_both() {
 mount -t tracefs none /sys/kernel/tracing 2> /dev/null || true
 for group in "${groups[@]}"; do
     case $group in
-        boots | attach | alone | scale | vectors) ;;
+        boots | attach | alone | scale | starts | vectors) ;;
         *) [[ -n ${process[qemu]:-} ]] || begin_both ;;
     esac
     say "$group"

@@ -11,14 +11,15 @@
  *   probe serve PORT                         the far end of the next, for ever
  *   probe copy ADDRESS PORT in|out BYTES     one TCP connection
  *   probe until TEXT BYTES COMMAND [ARGUMENT...]
- *                                            starts the command; when it prints TEXT, adds up what memory it has beside mappings of that
- *                                            many bytes, as "beyond=BYTES" (proportional, proc(5)), and ends it; fails when it prints
- *                                            nothing for a minute
+ *                                            starts the command; when it prints TEXT, adds up how long its threads have run, as
+ *                                            "processor=NANOSECONDS", and what memory it has beside mappings of that many bytes, as
+ *                                            "beyond=BYTES" (proportional, proc(5)), and ends it; fails when it prints nothing for a minute
  *
  * Each but serve prints "count=N ns=TOTAL". As a guest's /init it says that it is there, and no more.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -271,6 +272,28 @@ static uint64_t memory_beside(pid_t process, uint64_t bytes)
     return sum;
 }
 
+/* Nanoseconds that the threads of a process have run (Documentation/scheduler/sched-stats.rst). */
+static uint64_t processor_time(pid_t process)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", process);
+    DIR *tasks = opendir(path);
+    check(tasks != NULL, path);
+    uint64_t sum = 0;
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        snprintf(path, sizeof path, "/proc/%d/task/%.16s/schedstat", process, task->d_name);
+        FILE *file = task->d_name[0] != '.' ? fopen(path, "r") : NULL;
+        if (file == NULL)
+            continue;
+        uint64_t time;
+        check(fscanf(file, "%" SCNu64, &time) == 1, path);
+        sum += time;
+        fclose(file);
+    }
+    closedir(tasks);
+    return sum;
+}
+
 static int until(const char *text, uint64_t guest_bytes, char **command)
 {
     static char seen[1 << 16];
@@ -299,6 +322,7 @@ static int until(const char *text, uint64_t guest_bytes, char **command)
     }
     if (found) {
         tell(1, start);
+        printf("processor=%" PRIu64 "\n", processor_time(child));
         printf("beyond=%" PRIu64 "\n", memory_beside(child, guest_bytes));
     }
     kill(child, SIGKILL);
