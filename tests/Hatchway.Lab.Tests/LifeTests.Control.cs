@@ -46,6 +46,30 @@ public sealed partial class LifeTests
     }
 
     [Fact]
+    public void A_guest_whose_program_is_replaced_goes_on_answers_and_tells_its_statistics()
+    {
+        const string Program = "/tmp/old/hatchway";
+        const string Told = "/tmp/old/stats.json";
+        var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
+        _host.Check($"mkdir /tmp/old && cp {Repository.Program} {Program}");
+        StartGuest(
+            $"{Program} run --verbose -m 64M -s 1:0,lpc -l com1,console -s 4:0,passthru,0/9/0 --stats {Told} --kernel {kernel} runner");
+        Await($"{Edu} has ");
+        _host.Check($"timeout 60 sh -c 'until grep -qs vcpu /proc/$(pidof hatchway)/task/*/comm; do :; done; echo > {Program}.new; mv {Program}.new {Program}'");
+
+        Assert.Equal("running", Assert.Single(Json("ps --json").EnumerateArray()).GetProperty("state").GetString());
+        Assert.True(Entries() > 0);
+        Hatchway("pause runner");
+        Hatchway("resume runner");
+        Assert.Equal(0, _host.Run($"(sleep 1; printf '\\001x') | script -qec '{Repository.Program} console runner' /dev/null", Guests.Bound).Status);
+        Hatchway("kill runner");
+
+        Assert.Equal("1", _host.Check($"timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null; cat {GuestStatus}"));
+        Assert.Contains("\"exits\"", _host.Check($"cat {Told}; rm -r /tmp/old"), StringComparison.Ordinal);
+        Guests.AssertNothingLeft(_host);
+    }
+
+    [Fact]
     public void The_name_of_a_guest_that_was_killed_is_free_again()
     {
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));

@@ -154,6 +154,7 @@ internal sealed class VirtualMachine : IDisposable
     /// <exception cref="UserException">It could not be run on.</exception>
     public EndReason Run()
     {
+        LateLibraries.Load();
         foreach (var (peer, port) in _serialPorts)
             peer.Start(port);
         var threads = new List<Thread>();
