@@ -162,7 +162,7 @@ vectors() {
         for count in 0 256 2048; do
             kernel=$work/exits-$count.elf
             mapfile -t ours < <(ours 64)
-            trapped vectors $count "${ours[@]}" -s 6:0,passthru,0/6/0 -s 7:0,passthru,0/7/0 vectors
+            trapped vectors $count "$native" "${ours[@]:1}" -s 6:0,passthru,0/6/0 -s 7:0,passthru,0/7/0 vectors
             ! grep 'no interrupt vector' /tmp/trapped.log || exit 1
         done
         kernel=$work/exits-256.elf

@@ -21,7 +21,7 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Beside2048("read of an empty port", "empty-port"),
         Beside2048("read of an I/O BAR", "io-bar"),
         Beside2048("config read", "config-own"),
-        new("256 vectors of MSI-X switched on, one after the other", "vectors-unmask/256", null, ["vectors-unmask/qemu-256"], "QEMU", null),
+        new("256 vectors switched on, one after the other, native code", "vectors-unmask/256", null, ["vectors-unmask/qemu-256"], "QEMU", null),
         new("read of an empty port", "empty-port/hatchway", "empty-port/qemu", ["bare-port/bare"], "bare exit", null),
         new("read of an I/O BAR, 4 bytes", "io-bar/hatchway", "io-bar/qemu", ["bare-port/bare", "host-read/bare"], "bare exit + the host's own read", 1.15),
         new("config read, device and vendor", "config-own/hatchway", "config-own/qemu", ["bare-port/bare"], "bare exit", 3.64),
@@ -105,7 +105,7 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
 
     // With all vectors of MSI-X in use, to none.
     private static Figure Beside2048(string title, string name) =>
-        new($"{title}, 2048 vectors in use", $"vectors-{name}/2048", null, [$"vectors-{name}/0"], "none in use", null);
+        new($"{title}, bare guest, 2048 vectors in use, native code", $"vectors-{name}/2048", null, [$"vectors-{name}/0"], "none in use", null);
 
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "hatchway", other, goal);
