@@ -16,7 +16,7 @@ internal static class Report
         foreach (var figure in Measured(samples))
         {
             var ours = samples.Ratio(figure.Ours, figure.With);
-            var theirs = figure.Theirs is { } name ? Show(samples.Ratio(name, figure.With)) : figure.One.StartsWith("QEMU", StringComparison.Ordinal) ? "1" : "";
+            var theirs = figure.Theirs is { } name ? Show(samples.Ratio(name, figure.With)) : figure.IsBesideQemu ? "1" : "";
             var goal = figure.Goal is { } most ? string.Create(CultureInfo.InvariantCulture, $"≤ {most:0.##}") : "";
             var met = figure.Goal is null ? "" : ours.UpperQuartile <= figure.Goal ? "met" : ours.LowerQuartile > figure.Goal ? "**not met**" : "open";
             text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} | {ours.Count} |\n");
@@ -38,14 +38,15 @@ internal static class Report
         return text.ToString();
     }
 
-    /// <summary>What has one ratio, for gnuplot: title, median and quartiles.</summary>
+    /// <summary>What is compared with QEMU, for gnuplot: title, median and quartiles.</summary>
     public static string PlotTable(Samples samples)
     {
         var text = new StringBuilder();
-        foreach (var figure in Measured(samples).Where(static figure => figure.Theirs is null))
+        foreach (var figure in Measured(samples).Where(static figure => figure.IsBesideQemu))
         {
-            var ratio = samples.Ratio(figure.Ours, figure.With);
-            text.Append(CultureInfo.InvariantCulture, $"\"{figure.Title} / {figure.One}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
+            var ratio = samples.Ratio(figure.Ours, figure.Theirs is { } theirs ? [theirs] : figure.With);
+            var other = figure.Theirs is null && figure.One != "QEMU" ? $" / {figure.One}" : "";
+            text.Append(CultureInfo.InvariantCulture, $"\"{figure.Title}{other}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
         }
         return text.ToString();
     }
