@@ -57,7 +57,7 @@ public sealed class RunTests : IDisposable
     {
         var (status, errors) = Run("-AHIPD -Y -o memory.sise=1G --verbose", PowerOff);
         Assert.Equal(PoweredOff, status);
-        foreach (var flag in (ReadOnlySpan<string>)["-A", "-H", "-I", "-P", "-D", "-Y"])
+        foreach (var flag in (ReadOnlySpan<string>)["-A", "-I", "-P", "-D", "-Y"])
             Assert.Contains($"hatchway: {flag}: without effect, ", errors, StringComparison.Ordinal);
         Assert.Contains("warning: -o memory.sise=1G: unknown variable memory.sise, ignored", errors, StringComparison.Ordinal);
 
