@@ -191,7 +191,7 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
         _host.Bind(address, driver);
         _host.Check(
             $"""
-            busybox={Path.GetDirectoryName(Repository.Kernel)}/../bin/busybox
+            busybox={Repository.BusyBox}
             interface=$(ls /sys/bus/pci/devices/{address}/net)
             $busybox ip link set $interface up
             # The link comes up some time after the interface.

@@ -16,6 +16,9 @@ internal static class Repository
     /// <summary>A bzImage.</summary>
     public static string Kernel { get; } = Ask("lab/guest", "kernel");
 
+    /// <summary>The lab's own busybox: a machine need not have one.</summary>
+    public static string BusyBox { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Kernel)!, "../bin/busybox"));
+
     /// <summary>The same kernel as an ELF file with a PVH entry.</summary>
     public static string Vmlinux { get; } = Ask("lab/guest", "vmlinux");
 

@@ -125,11 +125,11 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
             CultureInfo.InvariantCulture, $"pptdevs=\"0/9/0 0/7/0\"\nhatchway_pptdevs=\"{SecondRealtek}={vendor}:8139 {Nic}=8086:ffff\"\n"));
 
         _host.Check(
-            $"echo {SecondRealtek} > /sys/bus/pci/devices/{SecondRealtek}/driver/unbind; busybox sh {script} {file} {SecondRealtek}; "
+            $"echo {SecondRealtek} > /sys/bus/pci/devices/{SecondRealtek}/driver/unbind; {Repository.BusyBox} sh {script} {file} {SecondRealtek}; "
             + $"echo {SecondRealtek} > /sys/bus/pci/drivers_probe");
 
         Assert.Equal("vfio-pci", Driver(SecondRealtek));
-        Assert.Equal(1, _host.Run($"busybox sh {script} {file} {Nic}").Status);
+        Assert.Equal(1, _host.Run($"{Repository.BusyBox} sh {script} {file} {Nic}").Status);
         Assert.Equal("(null)", _host.Check($"cat /sys/bus/pci/devices/{Nic}/driver_override"));
         Ask($"host release {SecondRealtek}", 0);
     }
