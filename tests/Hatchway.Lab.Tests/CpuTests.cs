@@ -37,7 +37,6 @@ public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWitho
 
     [Theory]
     [InlineData("", 10)]
-    [InlineData("-H", 10)]
     [InlineData("-o x86.vmexit_on_hlt=false", 0)]
     public void A_guest_that_halts_leaves_its_CPU_to_others_unless_it_is_to_keep_it(string option, long least)
     {
