@@ -182,6 +182,8 @@ unmask:
     mov $CONTROLLER | 0x34, %eax
     call read_config
 1:  movzbl %al, %ebx        /* the next capability */
+    test %ebx, %ebx
+    jz 2f                   /* no MSI-X: nothing is said */
     lea CONTROLLER(%ebx), %eax
     call read_config
     cmp $MSIX, %al
@@ -208,6 +210,7 @@ unmask:
     sub %ebp, %eax
     mov $name_unmask, %ebx
     jmp report
+2:  ret
 
 kiloticks:
     rdtsc

@@ -83,9 +83,11 @@ in_turns() {
 # trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, of a guest that prints the ticks of 200 (exits.S). Where it has
 # switched vectors on first, that is how long all of them took.
 trapped() {
-    local name ticks answer one
+    local name ticks answer one kinds=7
+    # What has vectors says one thing more.
+    [[ $kernel == */exits-0.elf ]] || kinds=8
     answer=$("${@:3}" < /dev/null 2> /tmp/trapped.log | grep -E '^[a-z-]+ [0-9a-f]{8}') || true
-    (($(grep -cv '^unmask' <<< "$answer") == 7)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
+    (($(wc -l <<< "$answer") == kinds)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
     while read -r name ticks; do
         one="/ 200"
         [[ $name != unmask ]] || one="* 1024"
@@ -154,7 +156,7 @@ starts() {
     done
 }
 
-# The same beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
+# Exits of the same guest beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
 vectors() {
     local round tick kernel count ours q35
     tick=$("$probe" ticks | each)
@@ -163,7 +165,7 @@ vectors() {
             kernel=$work/exits-$count.elf
             mapfile -t ours < <(ours 64)
             trapped vectors $count "$native" "${ours[@]:1}" -s 6:0,passthru,0/6/0 -s 7:0,passthru,0/7/0 vectors
-            ! grep 'no interrupt vector' /tmp/trapped.log || exit 1
+            ! grep silent /tmp/trapped.log || exit 1
         done
         kernel=$work/exits-256.elf
         mapfile -t q35 < <(theirs 64 q35)
@@ -198,9 +200,10 @@ theirs() {
 # boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
 boot() {
     local answer
-    # QEMU's has once stood still in an emulated host.
+    # One of QEMU's has stood still in an emulated host.
     if ! answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}"); then
-        say "$1 did not boot: once more"
+        say "$1 did not boot"
+        [[ $1 == qemu || $1 == microvm ]] || exit 1
         answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
     fi
     put boot "$1" "$(each <<< "$answer")"

@@ -272,7 +272,7 @@ static uint64_t memory_beside(pid_t process, uint64_t bytes)
     return sum;
 }
 
-/* Nanoseconds that the threads of a process have run (Documentation/scheduler/sched-stats.rst). */
+/* Nanoseconds that the threads which a process has now have run (Documentation/scheduler/sched-stats.rst). */
 static uint64_t processor_time(pid_t process)
 {
     char path[64];
@@ -286,8 +286,8 @@ static uint64_t processor_time(pid_t process)
         if (file == NULL)
             continue;
         uint64_t time;
-        check(fscanf(file, "%" SCNu64, &time) == 1, path);
-        sum += time;
+        if (fscanf(file, "%" SCNu64, &time) == 1) /* it has not ended just now */
+            sum += time;
         fclose(file);
     }
     closedir(tasks);

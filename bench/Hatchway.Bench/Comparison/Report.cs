@@ -64,7 +64,7 @@ internal static class Report
     private static string Show(Spread spread) =>
         string.Create(CultureInfo.InvariantCulture, $"{spread.Median:F2} ({spread.LowerQuartile:F2} to {spread.UpperQuartile:F2})");
 
-    // Zero has a sign of its own, which nobody wants to read.
+    // The console's exits, which are taken off, are an estimate.
     private static string Count(Samples samples, string name) =>
-        (Math.Round(samples.Of(name).Median, 1) + 0.0).ToString("F1", CultureInfo.InvariantCulture);
+        Math.Max(samples.Of(name).Median, 0).ToString("F1", CultureInfo.InvariantCulture);
 }

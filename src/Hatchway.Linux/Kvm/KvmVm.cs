@@ -66,10 +66,10 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>
-    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, gives that CPU to nobody else meanwhile, and has none to wake up when an
+    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, so the thread counts as running, and need not be woken up when an
     /// interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
     /// </summary>
-    /// <returns>False when the host's CPUs can't.</returns>
+    /// <returns>False when KVM does not allow it on this host.</returns>
     public unsafe bool KeepCpusInHalt()
     {
         const ulong KVM_X86_DISABLE_EXITS_HLT = 1 << 1;

@@ -73,7 +73,7 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    // The library's sockets come with the first client: most guests are never asked anything, and their start would pay for them.
+    // The library's sockets are first used here, and only loaded before: most guests are never asked anything.
     private void Serve(FileDescriptor connection)
     {
         try
