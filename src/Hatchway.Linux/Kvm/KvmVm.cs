@@ -55,14 +55,11 @@ public sealed partial class KvmVm : FileDescriptor
     /// guest would get a fault.
     /// </summary>
     /// <exception cref="LinuxException">KVM is older than Linux 5.10.</exception>
-    public unsafe void HandOverUnknownMsrs()
+    public void HandOverUnknownMsrs()
     {
         const uint KVM_CAP_X86_USER_SPACE_MSR = 188;
         const ulong KVM_MSR_EXIT_REASON_UNKNOWN = 1 << 1;
-        var enable = new kvm_enable_cap { cap = KVM_CAP_X86_USER_SPACE_MSR };
-        enable.args[0] = KVM_MSR_EXIT_REASON_UNKNOWN;
-        // SAFETY: one structure, on the stack.
-        Call(KVM_ENABLE_CAP, &enable, "KVM_ENABLE_CAP X86_USER_SPACE_MSR");
+        Enable(KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_UNKNOWN, "KVM_ENABLE_CAP X86_USER_SPACE_MSR");
     }
 
     /// <summary>
@@ -70,15 +67,12 @@ public sealed partial class KvmVm : FileDescriptor
     /// interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
     /// </summary>
     /// <returns>False when KVM does not allow it on this host.</returns>
-    public unsafe bool KeepCpusInHalt()
+    public bool KeepCpusInHalt()
     {
         const ulong KVM_X86_DISABLE_EXITS_HLT = 1 << 1;
         if (((ulong)CheckExtension(KvmCapability.DisableExits) & KVM_X86_DISABLE_EXITS_HLT) == 0)
             return false;
-        var enable = new kvm_enable_cap { cap = (uint)KvmCapability.DisableExits };
-        enable.args[0] = KVM_X86_DISABLE_EXITS_HLT;
-        // SAFETY: one structure, on the stack.
-        Call(KVM_ENABLE_CAP, &enable, "KVM_ENABLE_CAP X86_DISABLE_EXITS");
+        Enable((uint)KvmCapability.DisableExits, KVM_X86_DISABLE_EXITS_HLT, "KVM_ENABLE_CAP X86_DISABLE_EXITS");
         return true;
     }
 
@@ -103,6 +97,14 @@ public sealed partial class KvmVm : FileDescriptor
     /// <summary>The VM's statistics (KVM_GET_STATS_FD).</summary>
     /// <exception cref="LinuxException">KVM is older than Linux 5.14.</exception>
     public KvmStatistics OpenStatistics() => KvmStatistics.Open(Call(KVM_GET_STATS_FD, 0, "KVM_GET_STATS_FD"));
+
+    private unsafe void Enable(uint capability, ulong argument, string name)
+    {
+        var enable = new kvm_enable_cap { cap = capability };
+        enable.args[0] = argument;
+        // SAFETY: one structure, on the stack.
+        Call(KVM_ENABLE_CAP, &enable, name);
+    }
 
     private int Call(uint request, nint argument, string name)
     {

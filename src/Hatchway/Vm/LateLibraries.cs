@@ -15,8 +15,8 @@ internal static class LateLibraries
     ];
 
     /// <summary>
-    /// Loads these libraries, without running their code. The runtime takes each from the program's file when it is needed first: by then an upgrade may have put another in
-    /// its place, and the guest would end with its process. Any thread.
+    /// Loads these libraries, without running their code. The runtime takes each from the program's file when it is needed first: by then an
+    /// upgrade may have put another in its place, and the guest would end with its process. Any thread.
     /// </summary>
     public static void Load()
     {
