@@ -55,16 +55,6 @@ public class FileDescriptor : SafeHandle
         return new FileDescriptor((int)file.DangerousGetHandle(), owned: false);
     }
 
-    /// <summary>Gives the descriptor away, once: the caller closes it.</summary>
-    /// <exception cref="ObjectDisposedException">It has been given away or closed.</exception>
-    public nint Release()
-    {
-        ObjectDisposedException.ThrowIf(IsInvalid || IsClosed, this);
-        var given = handle;
-        SetHandleAsInvalid();
-        return given;
-    }
-
     /// <summary>Opens a file, not to be inherited by other programs.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     internal static int OpenPath(string path, int flags)

@@ -50,7 +50,7 @@ public sealed class UnixListener : FileDescriptor
 
     /// <summary>Waits for a client.</summary>
     /// <returns>The connection; null when there can't be one now, and after <see cref="Stop"/> when all that wait have been taken.</returns>
-    public unsafe FileDescriptor? TryAccept()
+    public unsafe UnixConnection? TryAccept()
     {
         using var use = Use();
         while (true)
@@ -58,7 +58,7 @@ public sealed class UnixListener : FileDescriptor
             // SAFETY: nobody asks who it is.
             var fd = Libc.accept4(use.Fd, null, null, Libc.SOCK_CLOEXEC);
             if (fd >= 0)
-                return new FileDescriptor(fd);
+                return new UnixConnection(fd);
             if (LinuxException.Last is not (Errno.EINTR or Errno.ECONNABORTED))
                 return null;
         }

@@ -53,7 +53,7 @@ public sealed partial class LifeTests
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
         _host.Check($"mkdir /tmp/old && cp {Repository.Program} {Program}");
         StartGuest(
-            $"{Program} run -m 64M -s 1:0,lpc -l com1,console -s 4:0,passthru,0/9/0 --stats {Told} --kernel {kernel} runner");
+            $"{Program} run -m 64M -s 1:0,lpc -l com1,console -l com2,tcp=127.0.0.1:4002 -s 4:0,passthru,0/9/0 --stats {Told} --kernel {kernel} runner");
         // Its libraries are there before its CPU.
         _host.Check($"timeout 60 sh -c 'until grep -qs vcpu /proc/$(pidof hatchway)/task/*/comm; do :; done; echo > {Program}.new; mv {Program}.new {Program}'");
 
@@ -62,6 +62,8 @@ public sealed partial class LifeTests
         Hatchway("pause runner");
         Hatchway("resume runner");
         Assert.Equal(0, _host.Run($"(sleep 1; printf '\\001x') | script -qec '{Repository.Program} console runner' /dev/null", Guests.Bound).Status);
+        // The second is sent away, and the first leaves.
+        _host.Check("ip link set lo up; timeout 60 bash -c 'exec 3<> /dev/tcp/127.0.0.1/4002; cat < /dev/tcp/127.0.0.1/4002; exec 3>&-'");
         Hatchway("kill runner");
 
         Assert.Equal("1", _host.Check($"timeout 60 tail --pid=$(cat {GuestProcess}) -f /dev/null; cat {GuestStatus}"));

@@ -35,6 +35,11 @@ internal static unsafe partial class Libc
     public const int SOCK_CLOEXEC = 0x80000;
     public const int SOMAXCONN = 4096;
     public const int SHUT_RDWR = 2;
+    public const int SOL_SOCKET = 1;
+    public const int SO_RCVTIMEO = 20;
+    public const int SO_SNDTIMEO = 21;
+    public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_NOSIGNAL = 0x4000;
     public const uint MFD_HUGETLB = 4;
     public const int MFD_HUGE_SHIFT = 26;
     public const short POLLIN = 1;
@@ -116,6 +121,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int shutdown(int fd, int how);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial int setsockopt(int fd, int level, int option, void* value, uint length);
+
+    [LibraryImport(Name, SetLastError = true)]
+    public static partial nint send(int fd, void* data, nuint length, int flags);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int fdatasync(int fd);

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Hatchway.Linux;
@@ -73,14 +72,13 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    // The library's sockets are first used here, and only loaded before: most guests are never asked anything.
-    private void Serve(FileDescriptor connection)
+    private void Serve(UnixConnection client)
     {
         try
         {
-            using (var client = new Socket(new SafeSocketHandle(connection.Release(), ownsHandle: true)))
+            using (client)
             {
-                client.ReceiveTimeout = client.SendTimeout = (int)RequestBound.TotalMilliseconds;
+                client.WaitAtMost(RequestBound);
                 var request = ReadRequest(client);
                 var answer = TryAnswer(request, out var console);
                 if (console is not null)
@@ -91,29 +89,29 @@ internal sealed class ControlServer : IDisposable
                     WaitForTheEnd(client);
             }
         }
-        catch (SocketException)
+        catch (LinuxException)
         {
             // The client has gone, or does not read: nobody is there to be told.
         }
     }
 
     // The process's end closes the connection; the client's, too.
-    private static void WaitForTheEnd(Socket client)
+    private static void WaitForTheEnd(UnixConnection client)
     {
-        client.ReceiveTimeout = 0;
+        client.WaitAtMost(TimeSpan.Zero);
         Span<byte> nothing = stackalloc byte[1];
-        while (client.Receive(nothing) > 0)
+        while (client.Read(nothing) > 0)
         {
         }
     }
 
-    private static string ReadRequest(Socket client)
+    private static string ReadRequest(UnixConnection client)
     {
         Span<byte> request = stackalloc byte[MaximumRequest];
         var length = 0;
         while (length < request.Length)
         {
-            var count = client.Receive(request[length..]);
+            var count = client.Read(request[length..]);
             if (count == 0)
                 break;
             length += count;

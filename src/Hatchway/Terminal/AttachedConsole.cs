@@ -1,4 +1,4 @@
-using System.Net.Sockets;
+using Hatchway.Linux;
 using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
@@ -20,7 +20,7 @@ internal sealed class AttachedConsole : ICharacterSink
     private readonly byte[] _history = new byte[HistoryBytes];
     private long _said;
     private ICharacterInput? _port;
-    private Socket? _client;
+    private UnixConnection? _client;
     private bool _isTaken;
     private bool _hasRoom;
 
@@ -59,7 +59,7 @@ internal sealed class AttachedConsole : ICharacterSink
             foreach (var value in bytes)
                 _history[_said++ % HistoryBytes] = value;
             // What there is no room for is dropped: the guest does not wait for a reader.
-            _client?.Send(bytes, SocketFlags.None, out _);
+            _client?.SendWithoutWaiting(bytes);
         }
     }
 
@@ -78,30 +78,21 @@ internal sealed class AttachedConsole : ICharacterSink
     /// <summary>Serves the client that the console was taken for, until it leaves.</summary>
     /// <param name="client">The client.</param>
     /// <param name="answer">What it is told first: that it has the console.</param>
-    public void Serve(Socket client, ReadOnlySpan<byte> answer)
+    /// <exception cref="LinuxException">The client has gone without leaving.</exception>
+    public void Serve(UnixConnection client, ReadOnlySpan<byte> answer)
     {
         try
         {
             client.Send(answer);
-            client.ReceiveTimeout = 0;
+            client.WaitAtMost(TimeSpan.Zero);
             lock (_gate)
             {
                 SendHistory(client);
-                client.Blocking = false;
                 _client = client;
             }
             Span<byte> typed = stackalloc byte[64];
-            while (true)
-            {
-                // Not blocking is for what is sent.
-                client.Poll(Timeout.InfiniteTimeSpan, SelectMode.SelectRead);
-                var count = client.Receive(typed, SocketFlags.None, out var error);
-                if (error == SocketError.WouldBlock)
-                    continue;
-                if (error != SocketError.Success || count == 0)
-                    return;
+            while (client.Read(typed) is var count and > 0)
                 Feed(typed[..count]);
-            }
         }
         finally
         {
@@ -111,14 +102,13 @@ internal sealed class AttachedConsole : ICharacterSink
     }
 
     // The oldest first. A client that has just come has room for it.
-    private void SendHistory(Socket client)
+    private void SendHistory(UnixConnection client)
     {
         var length = (int)Math.Min(_said, HistoryBytes);
         var start = (int)((_said - length) % HistoryBytes);
         var first = Math.Min(length, HistoryBytes - start);
-        client.Send(_history.AsSpan(start, first));
-        if (length > first)
-            client.Send(_history.AsSpan(0, length - first));
+        client.SendWithoutWaiting(_history.AsSpan(start, first));
+        client.SendWithoutWaiting(_history.AsSpan(0, length - first));
     }
 
     private bool WaitForRoom()

@@ -95,6 +95,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
 
     private static Socket Listen(Socket socket, EndPoint address, string origin)
     {
+        LateLibraries.LoadForSockets();
         try
         {
             socket.Blocking = false;
