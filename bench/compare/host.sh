@@ -200,12 +200,7 @@ theirs() {
 # boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
 boot() {
     local answer
-    # One of QEMU's has stood still in an emulated host.
-    if ! answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}"); then
-        say "$1 did not boot"
-        [[ $1 == qemu || $1 == microvm ]] || exit 1
-        answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}")
-    fi
+    answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}") || { say "$1 did not boot"; exit 1; }
     put boot "$1" "$(each <<< "$answer")"
     put memory "$1" "${answer##*beyond=}"
 }
