@@ -4,8 +4,8 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Bench;
 
 /// <summary>What an exit costs in the program's loop, beside the least that it can cost.</summary>
-/// <remarks>No BenchmarkDotNet: it measures methods, and chooses for itself how often to call them. What is measured here is a thread that stays in
-/// KVM, whose cost is the machine's more than the program's; only turns in one process compare two of them.</remarks>
+/// <remarks>No BenchmarkDotNet: it measures methods, and chooses for itself how often to call them. What is measured here is a thread that
+/// stays in KVM, whose cost is the machine's more than the program's; only turns in one process compare two of them.</remarks>
 internal static class ExitCost
 {
     // Many short turns: the machine's other work changes its pace within seconds.

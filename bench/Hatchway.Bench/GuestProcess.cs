@@ -4,7 +4,8 @@ using Iced.Intel;
 
 namespace Hatchway.Bench;
 
-/// <summary>The program in a process of its own, with a guest of a few instructions whose com1 is read here. Disposed, it is killed.</summary>
+/// <summary>The program in a process of its own, with a guest of a few instructions whose com1 is read here.
+/// Disposed, it is killed.</summary>
 internal sealed class GuestProcess : IDisposable
 {
     /// <summary>com1's data register, and the one that holds whatever is written to it (16550D, table 2).</summary>
@@ -38,7 +39,8 @@ internal sealed class GuestProcess : IDisposable
         return _byte[0];
     }
 
-    /// <summary>Bytes of memory that are this process's, its part of shared pages with them, without the guest's RAM (proc(5), smaps).</summary>
+    /// <summary>Bytes of memory that are this process's, its part of shared pages with them, without the guest's RAM
+    /// (proc(5), smaps).</summary>
     public long Memory()
     {
         var (kilobytes, isRam) = (0L, false);

@@ -6,8 +6,8 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Bench;
 
-/// <summary>The slowest exit of a million as the guest sees it by its time stamp counter: in a raw loop, in the program, and in the program while
-/// its counters are asked for ten times a second.</summary>
+/// <summary>The slowest exit of a million as the guest sees it by its time stamp counter: in a raw loop, in the program, and in the program
+/// while its counters are asked for ten times a second.</summary>
 internal static class Pauses
 {
     private const int Rounds = 5;
@@ -34,7 +34,8 @@ internal static class Pauses
             foreach (var (name, measure) in all)
             {
                 var (slowest, slow) = measure();
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-24} {slowest * 1000.0 / kilohertz,10:F0} us {slow,6}"));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"{name,-24} {slowest * 1000.0 / kilohertz,10:F0} us {slow,6}"));
             }
         }
         return 0;

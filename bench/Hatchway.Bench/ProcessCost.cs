@@ -14,7 +14,10 @@ internal static class ProcessCost
     private const int Exits = 50_000;
 
     private static readonly string[] s_figures =
-        ["--version, ms", "host list, ms", "to the guest's first byte, ms", "an exit for com1's scratch register, us", "memory beyond guest RAM, MiB"];
+    [
+        "--version, ms", "host list, ms", "to the guest's first byte, ms", "an exit for com1's scratch register, us",
+        "memory beyond guest RAM, MiB",
+    ];
 
     /// <summary>Measures and prints.</summary>
     /// <returns>0.</returns>
@@ -33,7 +36,8 @@ internal static class ProcessCost
                     series[program, figure].Add(figures[figure]);
             }
         }
-        Console.WriteLine($"{Rounds} rounds in turns; median (lowest to highest), and the median of the rounds' ratios to the first program");
+        Console.WriteLine(
+            $"{Rounds} rounds in turns; median (lowest to highest), and the median of the rounds' ratios to the first program");
         for (var figure = 0; figure < s_figures.Length; figure++)
         {
             Console.WriteLine(s_figures[figure]);
@@ -43,9 +47,14 @@ internal static class ProcessCost
         return 0;
     }
 
-    private static void Print(string program, List<double> values, List<double> first) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture,
-        $"  {program,-32} {new Spread(values).Median,8:F1} ({values.Min():F1} to {values.Max():F1})   {new Spread(values.Zip(first, static (a, b) => a / b)).Median:F2}"));
+    private static void Print(string program, List<double> values, List<double> first)
+    {
+        var median = new Spread(values).Median;
+        var ratio = new Spread(values.Zip(first, static (a, b) => a / b)).Median;
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"  {program,-32} {median,8:F1} ({values.Min():F1} to {values.Max():F1})   {ratio:F2}"));
+    }
 
     private static double[] Measure(string program)
     {

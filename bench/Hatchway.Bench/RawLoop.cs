@@ -17,7 +17,8 @@ internal sealed unsafe partial class RawLoop : IDisposable
 
     /// <summary>Makes the VM.</summary>
     /// <param name="code">What its guest does.</param>
-    /// <param name="kicks">The kernel changes the thread's signal mask at each run, without which a guest can't be called back reliably.</param>
+    /// <param name="kicks">The kernel changes the thread's signal mask at each run,
+    /// without which a guest can't be called back reliably.</param>
     public RawLoop(ReadOnlySpan<byte> code, bool kicks)
     {
         _kvm = Check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "open /dev/kvm");

@@ -4,7 +4,8 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Bench;
 
-/// <summary>What it costs to lead one vector elsewhere, as a guest does that gives an interrupt to another CPU, by the number of vectors in use.</summary>
+/// <summary>What it costs to lead one vector elsewhere, as a guest does that gives an interrupt to another CPU,
+/// by the number of vectors in use.</summary>
 internal static class RouteCost
 {
     private const int Rounds = 15;

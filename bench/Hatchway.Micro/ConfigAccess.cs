@@ -5,7 +5,8 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Micro;
 
-/// <summary>Accesses to config space, from the bus to a mediated function whose host answers at once, by the number of functions and of rules.</summary>
+/// <summary>Accesses to config space, from the bus to a mediated function whose host answers at once,
+/// by the number of functions and of rules.</summary>
 public class ConfigAccess
 {
     private readonly PciBus _bus = new();
@@ -51,11 +52,13 @@ public class ConfigAccess
         public int Size => 4096;
 
         private ConfigMediator Mediator => _mediator ??= new ConfigMediator(
-            this, [.. Enumerable.Range(0, rules).Select(static i => FieldRule.VirtualField("register", 0x40 + (i * 8 % 0xF00), 4, 0, 0xFF))]);
+            this,
+            [.. Enumerable.Range(0, rules).Select(static i => FieldRule.VirtualField("register", 0x40 + (i * 8 % 0xF00), 4, 0, 0xFF))]);
 
         public uint ReadConfig(ConfigOffset offset, AccessWidth width) => Mediator.Read(offset, width);
 
-        public void WriteConfig(ConfigOffset offset, AccessWidth width, uint value) => Mediator.Forward(Mediator.Write(offset, width, value));
+        public void WriteConfig(ConfigOffset offset, AccessWidth width, uint value) =>
+            Mediator.Forward(Mediator.Write(offset, width, value));
 
         public uint Read(ConfigOffset offset, AccessWidth width) => 0x1234_5678;
 

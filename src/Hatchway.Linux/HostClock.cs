@@ -6,7 +6,8 @@ namespace Hatchway.Linux;
 public static class HostClock
 {
     /// <summary>How far local time is ahead of UTC now, as the C library sees it (localtime_r(3): TZ, else /etc/localtime).</summary>
-    /// <remarks><see cref="TimeZoneInfo"/> says the same, and calls 29 of its methods for the first time, which a guest's start would wait for.</remarks>
+    /// <remarks><see cref="TimeZoneInfo"/> says the same, and calls 29 of its methods for the first time,
+    /// which a guest's start would wait for.</remarks>
     public static unsafe TimeSpan LocalOffset
     {
         get

@@ -25,9 +25,9 @@ public sealed class MemoryMapping : SafeHandle
 
     /// <summary>Makes a block of zeroes of this process's own. Pages are taken when they are first touched.</summary>
     /// <remarks>
-    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map as much at once
-    /// where both addresses are aligned alike. Shared memory (a memfd) has such pages only where the host's shmem_enabled says so, and it says
-    /// never by itself (Linux Documentation/admin-guide/mm/transhuge.rst).
+    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map as much at
+    /// once where both addresses are aligned alike. Shared memory (a memfd) has such pages only where the host's shmem_enabled says so, and
+    /// it says never by itself (Linux Documentation/admin-guide/mm/transhuge.rst).
     /// </remarks>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <exception cref="LinuxException">Addresses are short, or a limit is reached.</exception>
@@ -36,7 +36,8 @@ public sealed class MemoryMapping : SafeHandle
         const nuint Alignment = 2 << 20;
         var size = checked((nuint)length);
         var start = Libc.mmap(
-            0, checked(size + Alignment), Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
+            0, checked(size + Alignment), Libc.PROT_READ | Libc.PROT_WRITE,
+            Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
         if (start == Libc.MAP_FAILED)
             LinuxException.Throw($"mmap of {length} bytes");
         var before = (Alignment - ((nuint)start % Alignment)) % Alignment;

@@ -2,7 +2,8 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed, or an exception ends the process.</summary>
+/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed,
+/// or an exception ends the process.</summary>
 public sealed class RawTerminal : IDisposable
 {
     private readonly FileDescriptor _terminal;

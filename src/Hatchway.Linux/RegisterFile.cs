@@ -21,7 +21,8 @@ public sealed class RegisterFile : FileDescriptor
     /// <param name="width">1, 2 or 4 bytes.</param>
     /// <param name="value">Little-endian; 0 when it failed.</param>
     /// <returns>False when the device did not answer.</returns>
-    /// <exception cref="LinuxException">The kernel does not let it be accessed: EPERM where it is locked down (kernel_lockdown(7)).</exception>
+    /// <exception cref="LinuxException">The kernel does not let it be accessed: EPERM where it is locked down
+    /// (kernel_lockdown(7)).</exception>
     public unsafe bool TryRead(ulong offset, int width, out ulong value)
     {
         using var use = Use();

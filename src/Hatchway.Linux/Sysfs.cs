@@ -84,7 +84,10 @@ public sealed class Sysfs(string root = "/sys")
     {
         try
         {
-            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0) { Position = from };
+            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0)
+            {
+                Position = from,
+            };
             var bytes = new byte[most];
             return bytes[..file.ReadAtLeast(bytes, most, throwOnEndOfStream: false)];
         }

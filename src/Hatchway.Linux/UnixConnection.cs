@@ -11,7 +11,8 @@ public sealed class UnixConnection : FileDescriptor
     {
     }
 
-    /// <summary>Bounds the waits of later calls that read or send, which fail with EAGAIN after it (socket(7), SO_RCVTIMEO and SO_SNDTIMEO).</summary>
+    /// <summary>Bounds the waits of later calls that read or send, which fail with EAGAIN after it
+    /// (socket(7), SO_RCVTIMEO and SO_SNDTIMEO).</summary>
     /// <param name="bound">At most so long, in microseconds; zero for ever.</param>
     /// <exception cref="LinuxException">The kernel refuses it.</exception>
     public unsafe void WaitAtMost(TimeSpan bound)

@@ -49,7 +49,8 @@ public sealed class UnixListener : FileDescriptor
     }
 
     /// <summary>Waits for a client.</summary>
-    /// <returns>The connection; null when there can't be one now, and after <see cref="Stop"/> when all that wait have been taken.</returns>
+    /// <returns>The connection; null when there can't be one now, and after <see cref="Stop"/>
+    /// when all that wait have been taken.</returns>
     public unsafe UnixConnection? TryAccept()
     {
         using var use = Use();

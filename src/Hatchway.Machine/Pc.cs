@@ -65,7 +65,8 @@ public sealed class Pc
     public RealTimeClock Clock { get; }
 
     /// <summary>One more device's end of the wire to a global system interrupt. While the machine is made.</summary>
-    /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from there on PCI's and level-triggered, as ACPI's tables say.</param>
+    /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from there on PCI's and level-triggered,
+    /// as ACPI's tables say.</param>
     public IInterruptLine Connect(uint gsi)
     {
         if (!_lines.TryGetValue(gsi, out var line))

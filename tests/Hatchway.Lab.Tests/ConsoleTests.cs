@@ -67,10 +67,12 @@ public sealed class ConsoleTests
             Repository.MakeInitrd(PortScript, initrd);
             var client = Path.Combine(folder.FullName, "client.py");
             File.WriteAllText(client, Client);
-            var guest = $"{Repository.Program} run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,console -s 2:0,virtio-console,agent=/tmp/agent.sock "
+            var guest = $"{Repository.Program} run -c 1 -m 256M -s 0:0,hostbridge -s 1:0,lpc -l com1,console "
+                + "-s 2:0,virtio-console,agent=/tmp/agent.sock "
                 + $"--kernel {Repository.Kernel} --initrd {initrd} --cmdline '{Guests.KernelArguments}' linuxguest";
             var commands = $"{guest} & until [ -S /tmp/agent.sock ]; do sleep 0.1; done; python3 {client}; "
-                + $"for i in 1 2; do script -qec '{Repository.Program} console linuxguest' /dev/null; echo LEFT=$?; done; wait $!; echo STATUS=$?";
+                + $"for i in 1 2; do script -qec '{Repository.Program} console linuxguest' /dev/null; echo LEFT=$?; done; "
+                + "wait $!; echo STATUS=$?";
             using var host = new Conversation(Path.Combine(Repository.Root, "lab/run"), "--", "sh", "-c", commands);
 
             host.Expect("client had ", Guests.Bound);
@@ -99,12 +101,13 @@ public sealed class ConsoleTests
     public void SIGTERM_presses_the_power_button()
     {
         var guest = Guests.Linux(Repository.Kernel, Repository.Initrd, "-c 2 -m 256M");
-        using var pipe = new Conversation(
-            Path.Combine(Repository.Root, "lab/run"), "--", "sh", "-c", $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill $!; wait $!; echo STATUS=$?");
+        var commands = $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill $!; wait $!; echo STATUS=$?";
+        using var pipe = new Conversation(Path.Combine(Repository.Root, "lab/run"), "--", "sh", "-c", commands);
 
         pipe.Expect(Prompt, Guests.Bound);
         // One input event is 24 bytes: the press.
-        pipe.Send("modprobe -a button evdev; echo cpus: $(grep -c ^processor /proc/cpuinfo); head -c 24 /dev/input/event0 | wc -c && poweroff -f\n");
+        pipe.Send("modprobe -a button evdev; echo cpus: $(grep -c ^processor /proc/cpuinfo); "
+            + "head -c 24 /dev/input/event0 | wc -c && poweroff -f\n");
         pipe.Expect("cpus: 2", Guests.Bound);
         pipe.CloseInput();
 

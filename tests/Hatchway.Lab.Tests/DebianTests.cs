@@ -16,7 +16,8 @@ public sealed class DebianTests : IDisposable
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(12);
 
     // Random writes that are verified: by default as long as all other tests can wait, and longer when asked for.
-    private static readonly int s_writing = int.Parse(Environment.GetEnvironmentVariable("HATCHWAY_FIO_SECONDS") ?? "30", CultureInfo.InvariantCulture);
+    private static readonly int s_writing =
+        int.Parse(Environment.GetEnvironmentVariable("HATCHWAY_FIO_SECONDS") ?? "30", CultureInfo.InvariantCulture);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hatchway-debian-");
 
@@ -32,10 +33,12 @@ public sealed class DebianTests : IDisposable
         var commands = "ip tuntap add dev tap0 mode tap; ip addr add 10.0.100.1/24 dev tap0; ip link set tap0 up; "
             + $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill -KILL $!; wait $!; echo STATUS=$?";
         using (var host = new Conversation(
-            Path.Combine(Repository.Root, "lab/run"), "-d", "nvme", "--bind", "all", "--writable", _folder.FullName, "--", "sh", "-c", commands))
+            Path.Combine(Repository.Root, "lab/run"), "-d", "nvme", "--bind", "all", "--writable", _folder.FullName,
+            "--", "sh", "-c", commands))
         {
             LogIn(host);
-            host.Send("echo cpus: $(nproc), memory: $(($(grep -oE -m 1 '[0-9]+' /proc/meminfo) >> 10 >= 1900)), state: $(systemctl is-system-running --wait)\n");
+            host.Send("echo cpus: $(nproc), memory: $(($(grep -oE -m 1 '[0-9]+' /proc/meminfo) >> 10 >= 1900)), "
+                + "state: $(systemctl is-system-running --wait)\n");
             host.Expect("cpus: 2, memory: 1, state: running", s_bound);
             host.Send("echo disk: $(sha256sum /dev/nvme0n1)\n");
             var digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.Disk)));
@@ -73,8 +76,10 @@ public sealed class DebianTests : IDisposable
         Run(host, "journalctl --no-pager -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
 
-        // Its driver is in the initramfs, which loads it before there is any unit. What is to be in it is said first, so that it is made once.
-        Run(host, "mkdir -p /etc/initramfs-tools/conf.d /usr/share/initramfs-tools/modules.d; echo MODULES=list > /etc/initramfs-tools/conf.d/list; "
+        // Its driver is in the initramfs, which loads it before there is any unit. What is to be in it is said first,
+        // so that it is made once.
+        Run(host, "mkdir -p /etc/initramfs-tools/conf.d /usr/share/initramfs-tools/modules.d; "
+            + "echo MODULES=list > /etc/initramfs-tools/conf.d/list; "
             + "printf '%s\\n' nvme virtio_pci virtio_blk ext4 > /usr/share/initramfs-tools/modules.d/test; "
             + "dpkg -r --force-depends tiny-initramfs; dpkg -i later/*.deb && lsinitramfs /initrd.img", "nvme.ko");
         Boot(host);
@@ -133,7 +138,8 @@ public sealed class DebianTests : IDisposable
     private static string Ask(string program, params string[] arguments)
     {
         // They live where a user's PATH may not look.
-        using var process = Process.Start(new ProcessStartInfo("/usr/bin/env", [$"PATH={Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin", program, .. arguments])
+        var path = $"PATH={Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin";
+        using var process = Process.Start(new ProcessStartInfo("/usr/bin/env", [path, program, .. arguments])
         {
             RedirectStandardOutput = true,
         })!;

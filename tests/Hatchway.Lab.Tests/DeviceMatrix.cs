@@ -37,7 +37,8 @@ public sealed class DeviceMatrix : IDisposable
             "-d", "pcie-root-port,id=rp1,chassis=1,addr=13", "-d", "e1000,bus=rp1",
             "-d", "pcie-root-port,id=rp2,chassis=2,addr=14", "-d", "pcie-pci-bridge,id=pci1,bus=rp2", "-d", "ne2k_pci,bus=pci1,addr=1",
             "-d", "pcie-root-port,id=rp3,chassis=3,addr=15", "-d", "nvme-subsys,id=subsys0",
-            "-d", "nvme,bus=rp3,id=pf,size=0,subsys=subsys0,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=6,msix_qsize=8",
+            "-d", "nvme,bus=rp3,id=pf,size=0,subsys=subsys0,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,"
+            + "max_ioqpairs=6,msix_qsize=8",
             "-d", "nvme-ns,bus=pf,seed=6",
             "--bind", "all");
         MakeVirtualFunction();

@@ -30,7 +30,8 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
     public void A_disk_is_read_whole_and_takes_what_is_written(string slot, string driver, string size, int seed)
     {
         Assert.Equal(driver, Run.Result($"driver.{slot}"));
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.DiskOf(size, seed)))), Run.Result($"disk.{slot}"));
+        var digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Repository.DiskOf(size, seed))));
+        Assert.Equal(digest, Run.Result($"disk.{slot}"));
         Assert.Equal("same", Run.Result($"written.{slot}"));
     }
 
@@ -127,8 +128,8 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
                 edges++;
             last = Math.Sign(sample);
         }
-        // A busy emulator plays late and leaves gaps, and a device whose driver is late plays its ring again; but what was played is the tone: an
-        // edge every 48 frames.
+        // A busy emulator plays late and leaves gaps, and a device whose driver is late plays its ring again; but what was played is the
+        // tone: an edge every 48 frames.
         Assert.InRange(heard, 12_000, 48_000);
         Assert.InRange(heard / (double)edges, 40, 56);
     }
@@ -170,6 +171,7 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
         }
         Assert.DoesNotContain(
             run.Section("kernel warnings"),
-            static line => line.Contains("irq", StringComparison.OrdinalIgnoreCase) || line.Contains("timed out", StringComparison.Ordinal));
+            static line => line.Contains("irq", StringComparison.OrdinalIgnoreCase)
+                || line.Contains("timed out", StringComparison.Ordinal));
     }
 }

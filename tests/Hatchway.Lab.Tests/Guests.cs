@@ -9,14 +9,15 @@ internal static class Guests
     public const string Bridges = "-s 0:0,hostbridge -s 1:0,lpc -l com1,stdio";
 
     /// <summary>
-    /// What a Linux guest is told. noxsave: QEMU's software emulation of SVM runs XSETBV in the guest without telling its host, so the sizes
-    /// that KVM computes for CPUID 0Dh can't fit and Linux would warn of that, under any monitor.
+    /// What a Linux guest is told. noxsave: QEMU's software emulation of SVM runs XSETBV in the guest without telling its host, so the
+    /// sizes that KVM computes for CPUID 0Dh can't fit and Linux would warn of that, under any monitor.
     /// </summary>
     public const string KernelArguments = "console=ttyS0 quiet panic=-1 noxsave";
 
     /// <summary>hatchway run for a Linux guest.</summary>
     public static string Linux(string kernel, string initrd, string options, string arguments = "") =>
-        $"{Repository.Program} run {Bridges} {options} --kernel {kernel} --initrd {initrd} --cmdline '{KernelArguments} {arguments}' linuxguest";
+        $"{Repository.Program} run {Bridges} {options} --kernel {kernel} --initrd {initrd} "
+        + $"--cmdline '{KernelArguments} {arguments}' linuxguest";
 
     /// <summary>No process has a file of VFIO or KVM open.</summary>
     public static void AssertNothingOpen(LabHost host) =>
@@ -27,7 +28,9 @@ internal static class Guests
     {
         AssertNothingOpen(host);
         // Each CPU counts by itself; stat_refresh adds the counts up (Linux Documentation/admin-guide/sysctl/vm.rst).
-        var pins = host.Check("cat /proc/sys/vm/stat_refresh; grep nr_foll_pin /proc/vmstat").Split('\n').Select(static line => line.Split(' ')[1]).ToArray();
+        var pins = host.Check("cat /proc/sys/vm/stat_refresh; grep nr_foll_pin /proc/vmstat").Split('\n')
+            .Select(static line => line.Split(' ')[1])
+            .ToArray();
         Assert.Equal(pins[0], pins[1]);
         Assert.NotEqual("0", pins[0]);
     }

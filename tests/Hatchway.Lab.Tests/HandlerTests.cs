@@ -64,7 +64,8 @@ public sealed class HandlerTests(EduDevice edu) : IClassFixture<EduDevice>
         // A thousand failures are one warning, or a few when the thousand take long.
         Assert.InRange(thrown.Count(), 1, 10);
         Assert.Contains(
-            "warning: 0000:00:06.0: the handler 'thrower' (BAR0 2000h) threw InvalidOperationException: out of order; the guest reads all ones",
+            "warning: 0000:00:06.0: the handler 'thrower' (BAR0 2000h) threw InvalidOperationException: out of order; "
+            + "the guest reads all ones",
             run.Output, StringComparison.Ordinal);
         Assert.Contains(
             "warning: 0000:00:06.0: the handler 'sleeper' (BAR0 3000h) has kept a CPU of the guest for more than 1 s; the others go on",
@@ -77,10 +78,11 @@ public sealed class HandlerTests(EduDevice edu) : IClassFixture<EduDevice>
     {
         File.WriteAllBytes(_host.PathOf("hanging.elf"), TinyGuest.ReadingBar0(4, 1, 0, offset: 0x4000));
 
+        var options = $"-s 0:0,hostbridge {Device},handler={Broken} --kernel {_host.PathOf("hanging.elf")}";
         var run = _host.Run(
             $$"""
             rm -f pipe && mkfifo pipe
-            {{Repository.Program}} run -s 0:0,hostbridge {{Device}},handler={{Broken}} --kernel {{_host.PathOf("hanging.elf")}} tiny > pipe 2>&1 &
+            {{Repository.Program}} run {{options}} tiny > pipe 2>&1 &
             while read -r line; do
                 case $line in *"'hanger' (BAR0 4000h) has kept a CPU of the guest"*) kill -HUP $! ;; esac
             done < pipe

@@ -7,7 +7,8 @@ namespace Hatchway.Lab.Tests;
 public sealed class HardCaseHost : IDisposable
 {
     public LabHost Host { get; } = new(
-        "-d", "nvme", "-d", "rtl8139", "-d", "sdhci-pci,id=sd0", "-d", "sd-card,size=4M,seed=5", "-d", "sdhci-pci,id=sd1", "--bind", "06,07");
+        "-d", "nvme", "-d", "rtl8139", "-d", "sdhci-pci,id=sd0", "-d", "sd-card,size=4M,seed=5", "-d", "sdhci-pci,id=sd1",
+        "--bind", "06,07");
 
     public void Dispose() => Host.Dispose();
 }
@@ -32,7 +33,8 @@ public sealed class HardCaseTests(HardCaseHost hard) : IClassFixture<HardCaseHos
 
         File.WriteAllBytes(_host.PathOf("beyond.elf"), TinyGuest.ReachingBeyondBar0(4, 256));
         var beyond = _host.Run(
-            $"{Repository.Program} run --stats {_host.PathOf("beyond.json")} -s 0:0,hostbridge -s 4:0,passthru,{Sharing} --kernel {_host.PathOf("beyond.elf")} tiny",
+            $"{Repository.Program} run --stats {_host.PathOf("beyond.json")} -s 0:0,hostbridge -s 4:0,passthru,{Sharing} "
+            + $"--kernel {_host.PathOf("beyond.elf")} tiny",
             Guests.Bound);
 
         Assert.True(beyond.Status == 1, beyond.Output);
@@ -53,7 +55,8 @@ public sealed class HardCaseTests(HardCaseHost hard) : IClassFixture<HardCaseHos
         const uint Writes = 10_000;
         File.WriteAllBytes(_host.PathOf("random.elf"), TinyGuest.WritingConfigAtRandom(4, Writes, seed));
         var random = _host.Run(
-            $"{Repository.Program} run -s 0:0,hostbridge -s 4:0,passthru,{device} --kernel {_host.PathOf("random.elf")} tiny", Guests.Bound);
+            $"{Repository.Program} run -s 0:0,hostbridge -s 4:0,passthru,{device} --kernel {_host.PathOf("random.elf")} tiny",
+            Guests.Bound);
 
         Assert.True(random.Status == 0, random.Output);
         var run = RunMatrixScript($"-s 4:0,passthru,{device}", device == "0/6/0" ? "disks=1" : "disks=0 net.04.0=10.0.17");

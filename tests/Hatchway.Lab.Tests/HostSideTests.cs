@@ -135,7 +135,9 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     [Fact]
     public void Watching_registers_ends_with_its_reader() => Assert.Equal(
         "00000000: 010000ed",
-        _host.Check($"bash -c 'set -o pipefail; timeout 200 {Repository.Program} bar dump {Edu} 0 0 4 --watch --interval 0.1 | head -n 1'", Bound));
+        _host.Check(
+            $"bash -c 'set -o pipefail; timeout 200 {Repository.Program} bar dump {Edu} 0 0 4 --watch --interval 0.1 | head -n 1'",
+            Bound));
 
     [Fact]
     public void A_program_of_ones_own_does_the_same_by_the_library() =>

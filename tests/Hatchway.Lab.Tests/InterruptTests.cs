@@ -22,7 +22,8 @@ public sealed class InterruptHost : IDisposable
     {
         File.WriteAllBytes(Host.PathOf("tiny.elf"), guest);
         return Host.Run(
-            $"{Repository.Program} run --stats {Host.PathOf("stats.json")} {Guests.Bridges} {options} --kernel {Host.PathOf("tiny.elf")} tiny",
+            $"{Repository.Program} run --stats {Host.PathOf("stats.json")} {Guests.Bridges} {options} "
+            + $"--kernel {Host.PathOf("tiny.elf")} tiny",
             Guests.Bound);
     }
 }
@@ -113,5 +114,7 @@ public sealed class InterruptTests(InterruptHost interrupting) : IClassFixture<I
     }
 
     private static uint Rounds(uint usual) =>
-        Environment.GetEnvironmentVariable("HATCHWAY_LAB_ROUNDS") is { Length: > 0 } asked ? uint.Parse(asked, CultureInfo.InvariantCulture) : usual;
+        Environment.GetEnvironmentVariable("HATCHWAY_LAB_ROUNDS") is { Length: > 0 } asked
+            ? uint.Parse(asked, CultureInfo.InvariantCulture)
+            : usual;
 }

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>BARs as large as GPUs have them, with memory behind; one is larger than all that the host's IOMMU can address, 39 bits.</summary>
+/// <summary>BARs as large as GPUs have them, with memory behind;
+/// one is larger than all that the host's IOMMU can address, 39 bits.</summary>
 public sealed class LargeBarTests
 {
     [Fact]
@@ -53,7 +54,9 @@ public sealed class LargeBarTests
         }
         var told = run.Output.Split('\n').Where(static line => line.Contains("GiB", StringComparison.Ordinal)).ToArray();
         Assert.Equal(2, told.Length);
-        Assert.Contains("0000:00:09.0 BAR2 of 512 GiB finds no room and stays without an address: the guest can't use it", told[0], StringComparison.Ordinal);
+        Assert.Contains(
+            "0000:00:09.0 BAR2 of 512 GiB finds no room and stays without an address: the guest can't use it",
+            told[0], StringComparison.Ordinal);
         Assert.Contains("BAR2 64 GiB = 704 GiB, with alignment ", told[1], StringComparison.Ordinal);
         Assert.EndsWith("up to the IOMMU's last address, 0x7fffffffff", told[1].TrimEnd('\r'), StringComparison.Ordinal);
     }

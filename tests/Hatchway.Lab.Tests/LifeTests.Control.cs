@@ -53,15 +53,18 @@ public sealed partial class LifeTests
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
         _host.Check($"mkdir /tmp/old && cp {Repository.Program} {Program}");
         StartGuest(
-            $"{Program} run -m 64M -s 1:0,lpc -l com1,console -l com2,tcp=127.0.0.1:4002 -s 4:0,passthru,0/9/0 --stats {Told} --kernel {kernel} runner");
+            $"{Program} run -m 64M -s 1:0,lpc -l com1,console -l com2,tcp=127.0.0.1:4002 -s 4:0,passthru,0/9/0 --stats {Told} "
+            + $"--kernel {kernel} runner");
         // Its libraries are there before its CPU.
-        _host.Check($"timeout 60 sh -c 'until grep -qs vcpu /proc/$(pidof hatchway)/task/*/comm; do :; done; echo > {Program}.new; mv {Program}.new {Program}'");
+        _host.Check("timeout 60 sh -c 'until grep -qs vcpu /proc/$(pidof hatchway)/task/*/comm; do :; done; "
+            + $"echo > {Program}.new; mv {Program}.new {Program}'");
 
         Assert.Equal("running", Assert.Single(Json("ps --json").EnumerateArray()).GetProperty("state").GetString());
         Assert.True(Entries() > 0);
         Hatchway("pause runner");
         Hatchway("resume runner");
-        Assert.Equal(0, _host.Run($"(sleep 1; printf '\\001x') | script -qec '{Repository.Program} console runner' /dev/null", Guests.Bound).Status);
+        var console = _host.Run($"(sleep 1; printf '\\001x') | script -qec '{Repository.Program} console runner' /dev/null", Guests.Bound);
+        Assert.Equal(0, console.Status);
         // The second is sent away, and the first leaves.
         _host.Check("ip link set lo up; timeout 60 bash -c 'exec 3<> /dev/tcp/127.0.0.1/4002; cat < /dev/tcp/127.0.0.1/4002; exec 3>&-'");
         Hatchway("kill runner");
@@ -129,20 +132,23 @@ public sealed partial class LifeTests
             "restart.elf",
             TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, TinyGuest.NvmeReady), (5, Liveness, 0, [(Liveness, 5)])));
         StartGuest(
-            $"{Repository.Program} run --verbose -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 "
-            + $"-s 6:0,passthru,0/7/0 --kernel {kernel} runner");
+            $"{Repository.Program} run --verbose -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio "
+            + $"-s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 -s 6:0,passthru,0/7/0 --kernel {kernel} runner");
         for (var turn = 0; turn < 10; turn++)
             AwaitLine("0", "+1");
 
         Hatchway("kill runner");
 
-        var slept = _host.Run($"grep -c asks=0 {Tracing}/trace; echo 0 > {Tracing}/events/kprobes/sleep/enable; umount {Tracing}").Output.Trim();
+        var slept = _host.Run($"grep -c asks=0 {Tracing}/trace; echo 0 > {Tracing}/events/kprobes/sleep/enable; umount {Tracing}")
+            .Output.Trim();
         var output = _host.Check($"cat {GuestOutput}").Split('\n').Select(static line => line.TrimEnd('\r')).ToArray();
         var reports = output.Where(static line => line.Length == 2).ToArray();
         Assert.True(reports.Length >= 3, string.Join('\n', reports));
         Assert.All(reports, static report => Assert.Equal('0', report[0]));
         Assert.All(reports.Skip(1), static report => Assert.Equal('1', report[1]));
-        Assert.True(output.Count(static line => line.Contains($"{Nic} has been reset (the host's reset methods: pm)", StringComparison.Ordinal)) >= 3);
+        var resets = output.Count(static line =>
+            line.Contains($"{Nic} has been reset (the host's reset methods: pm)", StringComparison.Ordinal));
+        Assert.True(resets >= 3);
         Assert.InRange(int.Parse(slept, CultureInfo.InvariantCulture), reports.Length, int.MaxValue);
         Guests.AssertNothingLeft(_host);
     }
@@ -152,7 +158,8 @@ public sealed partial class LifeTests
     {
         var kernel = Save("restart.elf", TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, []), (5, 0, EduIdentification, [])));
         StartGuest(
-            $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 --kernel {kernel} runner");
+            $"{Repository.Program} run -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 "
+            + $"--kernel {kernel} runner");
         try
         {
             Await("00");

@@ -1,6 +1,7 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host whose devices come and go: a disk, NICs, edu, one device that can be pulled, and two that share a group.</summary>
+/// <summary>An emulated host whose devices come and go: a disk, NICs, edu, one device that can be pulled,
+/// and two that share a group.</summary>
 public sealed class RestlessHost : IDisposable
 {
     public const string Pluggable = "plug";
@@ -154,7 +155,8 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
             Assert.Equal(1, _host.Run($"{Repository.Program} run -s 5:0,passthru,3/1/0 --kernel {off} tiny").Status);
             _host.Bind(Second, "vfio-pci");
 
-            StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,3/1/0 -s 6:0,passthru,3/2/0 --kernel {loop} tiny");
+            StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,3/1/0 -s 6:0,passthru,3/2/0 "
+                + $"--kernel {loop} tiny");
             Await($"{Second} has ");
             WithinTenSeconds($"echo {First} > /sys/bus/pci/drivers/vfio-pci/unbind");
             AssertNoHandle(Second, isOpen: true);
@@ -192,7 +194,8 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     {
         var kernel = Save("peer.elf", TinyGuest.CopyingIntoPeer(4, 5));
 
-        var run = _host.Run($"{Repository.Program} run -m 64M -s 4:0,passthru,0/9/0 -s 5:0,passthru,0/13/0 --kernel {kernel} tiny", Guests.Bound);
+        var run = _host.Run(
+            $"{Repository.Program} run -m 64M -s 4:0,passthru,0/9/0 -s 5:0,passthru,0/13/0 --kernel {kernel} tiny", Guests.Bound);
 
         Assert.True(run.Status == 1, run.Output);
     }
@@ -248,7 +251,8 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     }
 
     private void StartGuest(string command) =>
-        _host.Check($"rm -f {GuestStatus}; : > {GuestOutput}; ( {command} > {GuestOutput} 2>&1; echo $? > {GuestStatus} ) > /dev/null 2>&1 & echo $! > {GuestProcess}");
+        _host.Check($"rm -f {GuestStatus}; : > {GuestOutput}; "
+            + $"( {command} > {GuestOutput} 2>&1; echo $? > {GuestStatus} ) > /dev/null 2>&1 & echo $! > {GuestProcess}");
 
     private void Await(string text) => AwaitLine(text, "+1");
 
@@ -263,8 +267,11 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     {
         // The process whose output it is ends the wait, too.
         var found = _host.Run(
-            $"timeout 240 bash -c \"grep -m 1 -F '{text}' < <(tail -n {from} --pid=$(cat {GuestProcess}) -f {GuestOutput})\"", Guests.Bound);
-        Assert.True(found.Status == 0, $"'{text}' did not come:\n{_host.Run($"cat {GuestOutput} {GuestStatus}; dmesg | tail -n 30").Output}");
+            $"timeout 240 bash -c \"grep -m 1 -F '{text}' < <(tail -n {from} --pid=$(cat {GuestProcess}) -f {GuestOutput})\"",
+            Guests.Bound);
+        Assert.True(
+            found.Status == 0,
+            $"'{text}' did not come:\n{_host.Run($"cat {GuestOutput} {GuestStatus}; dmesg | tail -n 30").Output}");
     }
 
     private void WithinTenSeconds(string command) => _host.Check($"timeout 10 sh -c '{command}'");
@@ -278,8 +285,8 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     // A device's group in the process that has the guest.
     private void AssertNoHandle(string address, bool isOpen = false)
     {
-        var open = _host.Run(
-            $"ls -l /proc/$(pidof hatchway)/fd | grep \"/dev/vfio/$(basename $(readlink /sys/bus/pci/devices/{address}/iommu_group))$\"").Status == 0;
+        var group = $"$(basename $(readlink /sys/bus/pci/devices/{address}/iommu_group))";
+        var open = _host.Run($"ls -l /proc/$(pidof hatchway)/fd | grep \"/dev/vfio/{group}$\"").Status == 0;
         Assert.Equal(isOpen, open);
     }
 }

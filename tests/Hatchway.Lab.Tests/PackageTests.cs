@@ -15,7 +15,9 @@ public sealed class PackageTests
         host.Check($"dpkg -i --no-triggers {host.Shared}/*.deb", Bound);
 
         Assert.Equal("/usr/bin/hatchway", host.Check("command -v hatchway"));
-        Assert.StartsWith("0000:00:06.0 is reserved, taken from nvme", host.Check("hatchway host reserve --persist 0/6/0", Bound), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "0000:00:06.0 is reserved, taken from nvme",
+            host.Check("hatchway host reserve --persist 0/6/0", Bound), StringComparison.Ordinal);
         Assert.Contains("has 0000:00:06.0 no more", host.Check("hatchway host release --persist 0/6/0", Bound), StringComparison.Ordinal);
         Assert.Contains("--own-page", host.Check(
             """
@@ -25,10 +27,12 @@ public sealed class PackageTests
             """), StringComparison.Ordinal);
         Assert.Equal(
             "/usr/lib/hatchway/override /usr/lib/systemd/system/hatchway-reserve.service /usr/lib/udev/rules.d/60-hatchway.rules",
-            host.Check("ls /usr/lib/udev/rules.d/60-hatchway.rules /usr/lib/systemd/system/sysinit.target.wants/../hatchway-reserve.service "
+            host.Check("ls /usr/lib/udev/rules.d/60-hatchway.rules "
+                + "/usr/lib/systemd/system/sysinit.target.wants/../hatchway-reserve.service "
                 + "/usr/lib/hatchway/override | sed 's#sysinit.target.wants/../##' | sort | xargs echo"));
         // Every name that a manual page says it has.
-        host.Check("for name in run host config bar ps stop kill pause resume stats; do zcat /usr/share/man/man1/hatchway-$name.1.gz > /dev/null || exit 1; done");
+        host.Check("for name in run host config bar ps stop kill pause resume stats; "
+            + "do zcat /usr/share/man/man1/hatchway-$name.1.gz > /dev/null || exit 1; done");
         host.Check("dpkg -r --no-triggers hatchway; ! command -v hatchway", Bound);
     }
 }

@@ -151,7 +151,8 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
     {
         File.WriteAllBytes(_host.PathOf("tiny.elf"), guest);
         return _host.Run(
-            $"{Repository.Program} run --stats {_host.PathOf("stats.json")} -s 0:0,hostbridge {devices} --kernel {_host.PathOf("tiny.elf")} tiny",
+            $"{Repository.Program} run --stats {_host.PathOf("stats.json")} -s 0:0,hostbridge {devices} "
+            + $"--kernel {_host.PathOf("tiny.elf")} tiny",
             bound ?? Guests.Bound);
     }
 

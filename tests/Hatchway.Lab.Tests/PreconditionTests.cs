@@ -57,10 +57,13 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         _host.Bind(Nvme, "nvme");
         try
         {
-            var message = AssertRefused("-s 4:0,passthru,0/6/0", $"{Nvme} is bound to the driver 'nvme', not to vfio-pci", $"'hatchway host reserve {Nvme}'");
+            var message = AssertRefused(
+                "-s 4:0,passthru,0/6/0",
+                $"{Nvme} is bound to the driver 'nvme', not to vfio-pci", $"'hatchway host reserve {Nvme}'");
 
             // The command in the message does what it says.
-            _host.Check($"PATH={Path.GetDirectoryName(Repository.Program)}:$PATH; {message[(message.IndexOf("vfio-pci: '", StringComparison.Ordinal) + 11)..].TrimEnd('\'')}");
+            var command = message[(message.IndexOf("vfio-pci: '", StringComparison.Ordinal) + 11)..].TrimEnd('\'');
+            _host.Check($"PATH={Path.GetDirectoryName(Repository.Program)}:$PATH; {command}");
             Assert.Equal("vfio-pci", _host.Check($"basename $(readlink /sys/bus/pci/devices/{Nvme}/driver)"));
         }
         finally
@@ -102,7 +105,8 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
         const string Pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
         File.WriteAllBytes(_host.PathOf("off.elf"), TinyGuest.PoweringOff());
         // With the sum of both, one of the two would have to fail.
-        var run = $"ulimit -l 100000; setpriv --bounding-set=-ipc_lock {Repository.Program} run -S -s 4:0,passthru,0/6/0 --kernel {_host.PathOf("off.elf")}";
+        var run = $"ulimit -l 100000; setpriv --bounding-set=-ipc_lock {Repository.Program} run -S -s 4:0,passthru,0/6/0 "
+            + $"--kernel {_host.PathOf("off.elf")}";
         _host.Check($"echo 40 > {Pool}");
         try
         {
@@ -110,7 +114,8 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
             Assert.Equal(1, _host.Run($"{run} -m 64M tiny").Status);
             var refusal = _host.Run($"{run} -o memory.hugepages=2M -m 96M tiny");
             Assert.True(refusal.Status == 4, refusal.Output);
-            Assert.Contains($"96 MiB take 48 huge pages of 2 MiB, and 40 are free: 'echo 48 > {Pool}'", refusal.Output, StringComparison.Ordinal);
+            Assert.Contains(
+                $"96 MiB take 48 huge pages of 2 MiB, and 40 are free: 'echo 48 > {Pool}'", refusal.Output, StringComparison.Ordinal);
         }
         finally
         {
@@ -128,7 +133,8 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
     [InlineData("-s 4:0,passthru,0/6/0 -s 4:0,lpc", "slot 4:0 is given twice", "another slot")]
     [InlineData("-s 4:0,warpdrive", "unknown emulation 'warpdrive'", "-s help")]
     [InlineData("-m 0 -s 4:0,passthru,0/6/0", "a guest without memory can't start", "32M")]
-    public void Wrong_arguments_are_told_in_one_line(string options, string says, string alsoSays) => AssertRefused(options, says, alsoSays);
+    public void Wrong_arguments_are_told_in_one_line(string options, string says, string alsoSays) =>
+        AssertRefused(options, says, alsoSays);
 
     [Fact]
     public void Without_an_iommu_the_way_to_switch_it_on_is_named()

@@ -75,7 +75,8 @@ internal static class Repository
                 continue;
             return File.Exists(Path.Combine(folder.FullName, "out/hatchway"))
                 ? folder.FullName
-                : throw new InvalidOperationException("out/hatchway is not there: run ./test, or 'dotnet publish src/Hatchway -c Release -o out'");
+                : throw new InvalidOperationException(
+                    "out/hatchway is not there: run ./test, or 'dotnet publish src/Hatchway -c Release -o out'");
         }
         throw new InvalidOperationException("the tests run inside the working tree only");
     }

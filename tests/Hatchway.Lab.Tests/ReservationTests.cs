@@ -63,7 +63,9 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
 
         const string User = "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all";
         Assert.Equal("0x813910ec", _host.Check($"{User} {_host.PathOf("hatchway")} config read {Realtek} 0.l", Bound));
-        Assert.Contains("only root may", _host.Run($"{User} {_host.PathOf("hatchway")} host release {Realtek}", Bound).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "only root may",
+            _host.Run($"{User} {_host.PathOf("hatchway")} host release {Realtek}", Bound).Output, StringComparison.Ordinal);
         Ask($"host release {Realtek}", 0);
     }
 
@@ -79,11 +81,15 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
             done
             echo 1 > /sys/bus/pci/rescan
             """);
-        Assert.Contains($"hatchway host reserve --own-page {SecondRealtek}", Ask($"host check {SecondRealtek}", 1), StringComparison.Ordinal);
+        Assert.Contains(
+            $"hatchway host reserve --own-page {SecondRealtek}", Ask($"host check {SecondRealtek}", 1), StringComparison.Ordinal);
 
         var moved = Ask($"host reserve --own-page {SecondRealtek}", 0);
 
-        Assert.Matches($"{SecondRealtek} BAR1 is moved from [0-9a-f]{{8}}-[0-9a-f]{{8}} to [0-9a-f]{{5}}000-[0-9a-f]{{5}}fff\n{SecondRealtek} is reserved, taken from 8139", moved);
+        Assert.Matches(
+            $"{SecondRealtek} BAR1 is moved from [0-9a-f]{{8}}-[0-9a-f]{{8}} to [0-9a-f]{{5}}000-[0-9a-f]{{5}}fff\n"
+            + $"{SecondRealtek} is reserved, taken from 8139",
+            moved);
         Assert.Contains("0-fff direct", Ask($"host show {SecondRealtek}", 0), StringComparison.Ordinal);
         Assert.Contains("has no BAR to be moved", Ask($"host reserve --own-page {SecondRealtek}", 0), StringComparison.Ordinal);
         Ask($"host release {SecondRealtek}", 0);
@@ -112,7 +118,8 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
         Assert.Contains($"{Nvme} is left alone: it is 1b36:0010 now, and was 1b36:0011", told, StringComparison.Ordinal);
         Assert.Equal("nobody", second.Check($"stat -c %U /dev/vfio/$(basename $(readlink /sys/bus/pci/devices/{Realtek}/iommu_group))"));
 
-        Assert.Contains("has 0000:00:06.0, 0000:00:08.0 no more", Ask($"host release --persist {Nvme} {Realtek}", 0), StringComparison.Ordinal);
+        Assert.Contains(
+            "has 0000:00:06.0, 0000:00:08.0 no more", Ask($"host release --persist {Nvme} {Realtek}", 0), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -122,11 +129,12 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
         var file = _host.PathOf("shell.conf");
         var vendor = _host.Check($"cat /sys/bus/pci/devices/{SecondRealtek}/vendor")[2..];
         System.IO.File.WriteAllText(file, string.Create(
-            CultureInfo.InvariantCulture, $"pptdevs=\"0/9/0 0/7/0\"\nhatchway_pptdevs=\"{SecondRealtek}={vendor}:8139 {Nic}=8086:ffff\"\n"));
+            CultureInfo.InvariantCulture,
+            $"pptdevs=\"0/9/0 0/7/0\"\nhatchway_pptdevs=\"{SecondRealtek}={vendor}:8139 {Nic}=8086:ffff\"\n"));
 
         _host.Check(
-            $"echo {SecondRealtek} > /sys/bus/pci/devices/{SecondRealtek}/driver/unbind; {Repository.BusyBox} sh {script} {file} {SecondRealtek}; "
-            + $"echo {SecondRealtek} > /sys/bus/pci/drivers_probe");
+            $"echo {SecondRealtek} > /sys/bus/pci/devices/{SecondRealtek}/driver/unbind; "
+            + $"{Repository.BusyBox} sh {script} {file} {SecondRealtek}; echo {SecondRealtek} > /sys/bus/pci/drivers_probe");
 
         Assert.Equal("vfio-pci", Driver(SecondRealtek));
         Assert.Equal(1, _host.Run($"{Repository.BusyBox} sh {script} {file} {Nic}").Status);
@@ -136,7 +144,8 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
 
     private string Driver(string address) => DriverOf(_host, address);
 
-    private static string DriverOf(LabHost host, string address) => host.Check($"basename $(readlink /sys/bus/pci/devices/{address}/driver)");
+    private static string DriverOf(LabHost host, string address) =>
+        host.Check($"basename $(readlink /sys/bus/pci/devices/{address}/driver)");
 
     private string Ask(string command, int status)
     {

@@ -17,7 +17,12 @@ public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
 
         // So that it is the sandbox that stops them.
         var open = Attempts(_host.Run($"{Run(kernel)} --no-sandbox tiny", Guests.Bound));
-        foreach (var attempt in (ReadOnlySpan<string>)["read a file", "write a file", "list a folder", "run a program", "open a connection", "make a namespace", "write kernel settings"])
+        ReadOnlySpan<string> attempts =
+        [
+            "read a file", "write a file", "list a folder", "run a program", "open a connection", "make a namespace",
+            "write kernel settings",
+        ];
+        foreach (var attempt in attempts)
             Assert.Contains($"could {attempt}", open);
         Guests.AssertNothingLeft(_host);
     }

@@ -27,7 +27,8 @@ internal static partial class TinyGuest
     private const uint Bar0At = 0xD000_0000;
     private const uint BarStride = 0x0100_0000;
 
-    /// <summary>A guest that counts interrupts. It is done when <paramref name="main"/> powers off; at <c>wrong</c> it says what it has counted, and resets.</summary>
+    /// <summary>A guest that counts interrupts. It is done when <paramref name="main"/> powers off;
+    /// at <c>wrong</c> it says what it has counted, and resets.</summary>
     /// <param name="main">What it does, with interrupts off at first.</param>
     /// <param name="quiet">What its handler does to the device; ebx is the guest's own.</param>
     private static byte[] Counting(Action<Assembler, Label> main, Action<Assembler> quiet) => BuildWithHandler((a, handlerAt) =>

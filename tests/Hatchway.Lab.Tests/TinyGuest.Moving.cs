@@ -17,8 +17,8 @@ internal static partial class TinyGuest
     private const int PerCpuAt = 0x20_5030;
 
     /// <summary>
-    /// Gives an xHCI's MSI-X vector another message again and again: unmasked, masked with an interrupt pending, and with one that the CPU has
-    /// not taken yet. Each interrupt must come once, by the vector that was in force when it was delivered.
+    /// Gives an xHCI's MSI-X vector another message again and again: unmasked, masked with an interrupt pending, and with one that the CPU
+    /// has not taken yet. Each interrupt must come once, by the vector that was in force when it was delivered.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
     /// <param name="rounds">How often, times three.</param>
@@ -54,8 +54,9 @@ internal static partial class TinyGuest
         QuietXhci);
 
     /// <summary>
-    /// One CPU has an xHCI interrupt as often as asked, each time after the interrupt before was taken; the other gives the MSI-X vector another CPU
-    /// and another vector all the while, every second time masked. None may be lost or come twice, and both CPUs must have had some.
+    /// One CPU has an xHCI interrupt as often as asked, each time after the interrupt before was taken; the other gives the MSI-X vector
+    /// another CPU and another vector all the while, every second time masked. None may be lost or come twice, and both CPUs must have had
+    /// some.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
     /// <param name="count">How many interrupts.</param>

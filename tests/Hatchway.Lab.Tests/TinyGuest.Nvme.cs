@@ -29,8 +29,8 @@ internal static partial class TinyGuest
     private const byte Flush = 0x00;
 
     /// <summary>
-    /// Unmasks vectors of two controllers by turns. The controllers must interrupt by the first vector of each, and by a later one of the first
-    /// controller.
+    /// Unmasks vectors of two controllers by turns. The controllers must interrupt by the first vector of each, and by a later one of the
+    /// first controller.
     /// </summary>
     /// <param name="slots">Device numbers on bus 0.</param>
     /// <param name="vectors">How many of each.</param>
@@ -88,8 +88,8 @@ internal static partial class TinyGuest
     ];
 
     /// <summary>
-    /// Uses a controller, resets it by its FLR bit, waits 100 ms, and finds its registers as after power-on; then uses it again. Then it sends it to D3hot
-    /// and back, where it keeps all, and uses it once more.
+    /// Uses a controller, resets it by its FLR bit, waits 100 ms, and finds its registers as after power-on; then uses it again. Then it
+    /// sends it to D3hot and back, where it keeps all, and uses it once more.
     /// </summary>
     public static byte[] ResettingNvme(int slot) => Counting(
         (a, wrong) =>
@@ -237,7 +237,8 @@ internal static partial class TinyGuest
         a.je(starting);
     }
 
-    private static void Admin(Assembler a, int memory, int vector, int entry, byte opcode, uint buffer, uint ten, uint eleven, Label wrong) =>
+    private static void Admin(
+        Assembler a, int memory, int vector, int entry, byte opcode, uint buffer, uint ten, uint eleven, Label wrong) =>
         Submit(a, memory, 0, vector, entry, opcode, buffer, ten, eleven, wrong);
 
     // A command at its place in a submission queue, and its completion: an interrupt, and success.

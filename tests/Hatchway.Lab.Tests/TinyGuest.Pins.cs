@@ -14,8 +14,8 @@ internal static partial class TinyGuest
     private const int EhciStatus = 0x24;
 
     /// <summary>
-    /// Starts three UHCI controllers and an EHCI, functions 0, 1, 2 and 7 of a slot, one after the other: each must interrupt by the input that its pin
-    /// leads to, and be quiet when it is stopped.
+    /// Starts three UHCI controllers and an EHCI, functions 0, 1, 2 and 7 of a slot, one after the other: each must interrupt by the input
+    /// that its pin leads to, and be quiet when it is stopped.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
     /// <param name="times">How often each.</param>

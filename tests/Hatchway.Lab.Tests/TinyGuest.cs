@@ -4,7 +4,8 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A guest of a few instructions as an ELF file with a PVH entry, in 32-bit protected mode (xen/include/public/arch-x86/hvm/start_info.h).</summary>
+/// <summary>A guest of a few instructions as an ELF file with a PVH entry, in 32-bit protected mode
+/// (xen/include/public/arch-x86/hvm/start_info.h).</summary>
 internal static partial class TinyGuest
 {
     /// <summary>
@@ -77,32 +78,33 @@ internal static partial class TinyGuest
     });
 
     /// <summary>
-    /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed; then writes
-    /// registers and resets the machine.
+    /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed;
+    /// then writes registers and resets the machine.
     /// </summary>
     /// <param name="registers">Device number on bus 0, offset in BAR0, the first value, and what to write where in BAR0.</param>
-    public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, (int Offset, uint Value)[] Writes)[] registers) => Build(a =>
-    {
-        foreach (var (slot, offset, first, writes) in registers)
+    public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, (int Offset, uint Value)[] Writes)[] registers) =>
+        Build(a =>
         {
-            var known = a.CreateLabel();
-            WriteConfig(a, slot, 4, 2);
-            ReadConfig(a, slot, 0x10);
-            a.and(eax, -16);
-            a.mov(ebx, eax);
-            a.mov(ecx, '0');
-            a.cmp(__dword_ptr[ebx + offset], first);
-            a.je(known);
-            a.mov(ecx, '1');
-            a.Label(ref known);
-            foreach (var (at, value) in writes)
-                a.mov(__dword_ptr[ebx + at], value);
+            foreach (var (slot, offset, first, writes) in registers)
+            {
+                var known = a.CreateLabel();
+                WriteConfig(a, slot, 4, 2);
+                ReadConfig(a, slot, 0x10);
+                a.and(eax, -16);
+                a.mov(ebx, eax);
+                a.mov(ecx, '0');
+                a.cmp(__dword_ptr[ebx + offset], first);
+                a.je(known);
+                a.mov(ecx, '1');
+                a.Label(ref known);
+                foreach (var (at, value) in writes)
+                    a.mov(__dword_ptr[ebx + at], value);
+                Say(a, cl);
+            }
+            a.mov(ecx, '\n');
             Say(a, cl);
-        }
-        a.mov(ecx, '\n');
-        Say(a, cl);
-        Reset(a);
-    });
+            Reset(a);
+        });
 
     private static void Say(Assembler a, AssemblerRegister8 character)
     {

@@ -79,30 +79,33 @@ public sealed class BarAllocatorTests
     }
 
     [Fact]
-    public void Any_BARs_are_placed_apart_aligned_in_windows_and_the_same_way_each_time() => Properties.Hold(Properties.Seeds, static seed =>
-    {
-        var random = new Random(seed);
-        RecordedFunction[] functions = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => AnyBars(random))];
-        var low = new BridgeWindow(Low.Start + (ulong)(random.Next(16) * 0x1234), (ulong)random.Next(0x1_0000, 0x1000_0000));
-        var (places, failures) = Assign(functions, low);
-        var placed = places.Where(static place => place.Start != 0).ToList();
-        Assert.Equal(places.Count - placed.Count, failures.Count(static line => line.Contains(" finds no room ", StringComparison.Ordinal)));
-        AssertApart(placed);
-        Assert.All(placed, place =>
+    public void Any_BARs_are_placed_apart_aligned_in_windows_and_the_same_way_each_time() =>
+        Properties.Hold(Properties.Seeds, static seed =>
         {
-            Assert.Equal(0ul, place.Start & (place.Bar.Size - 1));
-            BridgeWindow[] windows = place.Bar.Kind switch
+            var random = new Random(seed);
+            RecordedFunction[] functions = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => AnyBars(random))];
+            var low = new BridgeWindow(Low.Start + (ulong)(random.Next(16) * 0x1234), (ulong)random.Next(0x1_0000, 0x1000_0000));
+            var (places, failures) = Assign(functions, low);
+            var placed = places.Where(static place => place.Start != 0).ToList();
+            Assert.Equal(
+                places.Count - placed.Count,
+                failures.Count(static line => line.Contains(" finds no room ", StringComparison.Ordinal)));
+            AssertApart(placed);
+            Assert.All(placed, place =>
             {
-                BarKind.Io => [Ports],
-                BarKind.Memory64 => [low, High],
-                _ => [low],
-            };
-            Assert.Contains(windows, window => window.Start <= place.Start && place.Start + place.Bar.Size <= window.End);
+                Assert.Equal(0ul, place.Start & (place.Bar.Size - 1));
+                BridgeWindow[] windows = place.Bar.Kind switch
+                {
+                    BarKind.Io => [Ports],
+                    BarKind.Memory64 => [low, High],
+                    _ => [low],
+                };
+                Assert.Contains(windows, window => window.Start <= place.Start && place.Start + place.Bar.Size <= window.End);
+            });
+            var again = Assign(functions, low);
+            Assert.Equal(places, again.Places);
+            Assert.Equal(failures, again.Failures);
         });
-        var again = Assign(functions, low);
-        Assert.Equal(places, again.Places);
-        Assert.Equal(failures, again.Failures);
-    });
 
     private static RecordedFunction AnyBars(Random random)
     {

@@ -10,7 +10,10 @@ public sealed class FirmwareTests : IDisposable
 
     [Fact]
     public void Without_firmware_the_message_names_the_package() =>
-        Assert.Contains("package ovmf", Assert.Throws<UserException>(() => InstalledFirmware.Find(_folder.FullName)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "package ovmf",
+            Assert.Throws<UserException>(() => InstalledFirmware.Find(_folder.FullName)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Debians_firmware_is_found_with_its_variables()
@@ -83,7 +86,8 @@ public sealed class FirmwareTests : IDisposable
         var fresh = Write("OVMF_VARS.fd", 4096);
         var missing = Path.Combine(_folder.FullName, "mine.fd");
 
-        var failure = Assert.Throws<UserException>(() => FirmwareFiles.Open(new FirmwareOptions { Code = code, Variables = missing }, "guest"));
+        var failure = Assert.Throws<UserException>(() =>
+            FirmwareFiles.Open(new FirmwareOptions { Code = code, Variables = missing }, "guest"));
 
         Assert.Contains($"copy {fresh}", failure.Message, StringComparison.Ordinal);
     }

@@ -21,7 +21,8 @@ internal sealed class InterruptedGuest : IDisposable
 
     public const int MessageVectors = 4;
 
-    /// <summary>Where a message to the first vCPU's local APIC is written (Intel SDM volume 3, "Message Address Register Format").</summary>
+    /// <summary>Where a message to the first vCPU's local APIC is written (Intel SDM volume 3,
+    /// "Message Address Register Format").</summary>
     public const ulong MessageAddress = 0xFEE0_0000;
 
     private const ushort NumberPort = 0x80;

@@ -3,7 +3,8 @@ using Iced.Intel;
 
 namespace Hatchway.SmallGuests;
 
-/// <summary>A few instructions as an ELF file with a PVH entry, in 32-bit protected mode (xen/include/public/arch-x86/hvm/start_info.h).</summary>
+/// <summary>A few instructions as an ELF file with a PVH entry, in 32-bit protected mode
+/// (xen/include/public/arch-x86/hvm/start_info.h).</summary>
 internal static class PvhKernel
 {
     /// <summary>Where its first instruction is.</summary>

@@ -15,15 +15,23 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         .. Alone("hatchway", "qemu", ""),
         .. Alone("native", null, ", native code"),
         new("handler's register, port, bare guest", "alone-io-handler/hatchway", null, ["alone-port/bare"], "bare exit", 1.10),
-        new("handler's register, memory, bare guest", "alone-memory-handler/hatchway", null, ["alone-memory/bare"], "bare exit, memory", 1.10),
-        new("read in a trapped page, bare guest", "alone-memory-bar/hatchway", null, ["alone-memory/bare", "alone-memory-register/bare"], "bare exit, memory + the host's own read", null),
+        new(
+            "handler's register, memory, bare guest", "alone-memory-handler/hatchway", null,
+            ["alone-memory/bare"], "bare exit, memory", 1.10),
+        new(
+            "read in a trapped page, bare guest", "alone-memory-bar/hatchway", null,
+            ["alone-memory/bare", "alone-memory-register/bare"], "bare exit, memory + the host's own read", null),
         new("read in a direct page, bare guest, native code", "alone-memory-bar/native", null, ["alone-memory-bar/qemu"], "QEMU", 1.0),
         Beside2048("read of an empty port", "empty-port"),
         Beside2048("read of an I/O BAR", "io-bar"),
         Beside2048("config read", "config-own"),
-        new("256 vectors switched on, one after the other, native code", "vectors-unmask/256", null, ["vectors-unmask/qemu-256"], "QEMU", null),
+        new(
+            "256 vectors switched on, one after the other, native code", "vectors-unmask/256", null,
+            ["vectors-unmask/qemu-256"], "QEMU", null),
         new("read of an empty port", "empty-port/hatchway", "empty-port/qemu", ["bare-port/bare"], "bare exit", null),
-        new("read of an I/O BAR, 4 bytes", "io-bar/hatchway", "io-bar/qemu", ["bare-port/bare", "host-read/bare"], "bare exit + the host's own read", 1.15),
+        new(
+            "read of an I/O BAR, 4 bytes", "io-bar/hatchway", "io-bar/qemu",
+            ["bare-port/bare", "host-read/bare"], "bare exit + the host's own read", 1.15),
         new("config read, device and vendor", "config-own/hatchway", "config-own/qemu", ["bare-port/bare"], "bare exit", 3.64),
         new("config read, status and command", "config-device/hatchway", "config-device/qemu", ["bare-port/bare"], "bare exit", 3.64),
         new("read of a handler's register", "handler/hatchway", null, ["bare-port/bare"], "bare exit", 1.10),
@@ -79,7 +87,8 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
     ];
 
     /// <summary>Of how many.</summary>
-    public static readonly (string Title, string Name)[] Scales = [("1 device", "1"), ("8", "8"), ("24", "24"), ("24, and 16 CPUs", "cpus")];
+    public static readonly (string Title, string Name)[] Scales =
+        [("1 device", "1"), ("8", "8"), ("24", "24"), ("24, and 16 CPUs", "cpus")];
 
     /// <summary>QEMU has a series for it, or is what it is compared with.</summary>
     public bool IsBesideQemu => Theirs is not null || One.StartsWith("QEMU", StringComparison.Ordinal);
@@ -93,7 +102,9 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         return
         [
             Exit("read of an empty port", "empty-port", ["alone-port/bare"], "bare exit", null),
-            Exit("read of an I/O BAR, 4 bytes", "io-bar", ["alone-port/bare", "alone-port-register/bare"], "bare exit + the host's own read", 1.15),
+            Exit(
+                "read of an I/O BAR, 4 bytes", "io-bar", ["alone-port/bare", "alone-port-register/bare"],
+                "bare exit + the host's own read", 1.15),
             Exit("config read, device and vendor", "config-own", ["alone-port/bare"], "bare exit", 3.64),
             Exit("config read, status and command", "config-device", ["alone-port/bare"], "bare exit", 3.64),
         ];
@@ -104,7 +115,9 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
 
     // With all vectors of MSI-X in use, to none.
     private static Figure Beside2048(string title, string name) =>
-        new($"{title}, bare guest, 2048 vectors in use, native code", $"vectors-{name}/2048", null, [$"vectors-{name}/0"], "none in use", null);
+        new(
+            $"{title}, bare guest, 2048 vectors in use, native code", $"vectors-{name}/2048", null,
+            [$"vectors-{name}/0"], "none in use", null);
 
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "hatchway", other, goal);

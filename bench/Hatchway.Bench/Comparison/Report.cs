@@ -18,21 +18,34 @@ internal static class Report
             var ours = samples.Ratio(figure.Ours, figure.With);
             var theirs = figure.Theirs is { } name ? Show(samples.Ratio(name, figure.With)) : figure.IsBesideQemu ? "1" : "";
             var goal = figure.Goal is { } most ? string.Create(CultureInfo.InvariantCulture, $"≤ {most:0.##}") : "";
-            var met = figure.Goal is null ? "" : ours.UpperQuartile <= figure.Goal ? "met" : ours.LowerQuartile > figure.Goal ? "**not met**" : "open";
-            text.Append(CultureInfo.InvariantCulture, $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} | {ours.Count} |\n");
+            var met = figure.Goal is null ? ""
+                : ours.UpperQuartile <= figure.Goal ? "met"
+                : ours.LowerQuartile > figure.Goal ? "**not met**"
+                : "open";
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {figure.Title} | {figure.One} | {Show(ours)} | {theirs} | {goal} | {met} | {ours.Count} |\n");
         }
         var counted = Figure.Exits.Where(one => samples.Has([$"{one.Name}/hatchway", $"{one.Name}/qemu"])).ToList();
         if (counted.Count > 0)
             text.Append("\n| exits to the monitor, for one | Hatchway | QEMU |\n|---|---|---|\n");
         foreach (var (title, name) in counted)
-            text.Append(CultureInfo.InvariantCulture, $"| {title} | {Count(samples, $"{name}/hatchway")} | {Count(samples, $"{name}/qemu")} |\n");
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {title} | {Count(samples, $"{name}/hatchway")} | {Count(samples, $"{name}/qemu")} |\n");
+        }
         var scaled = Figure.Scaled.Where(one => samples.Has(Figure.Scales.Select(scale => $"{one.Name}/{scale.Name}"))).ToList();
         if (scaled.Count > 0)
-            text.Append(CultureInfo.InvariantCulture, $"\n| instructions of one, native code | {string.Join(" | ", Figure.Scales.Select(static scale => scale.Title))} |\n")
+        {
+            var titles = string.Join(" | ", Figure.Scales.Select(static scale => scale.Title));
+            text.Append(CultureInfo.InvariantCulture, $"\n| instructions of one, native code | {titles} |\n")
                 .Append(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", Figure.Scales.Length))}\n");
+        }
         foreach (var (title, name, one) in scaled)
         {
-            var cells = Figure.Scales.Select(scale => (samples.Of($"{name}/{scale.Name}").Median / one).ToString("F0", CultureInfo.InvariantCulture));
+            var cells = Figure.Scales
+                .Select(scale => (samples.Of($"{name}/{scale.Name}").Median / one).ToString("F0", CultureInfo.InvariantCulture));
             text.Append(CultureInfo.InvariantCulture, $"| {title} | {string.Join(" | ", cells)} |\n");
         }
         return text.ToString();
@@ -46,7 +59,9 @@ internal static class Report
         {
             var ratio = samples.Ratio(figure.Ours, figure.Theirs is { } theirs ? [theirs] : figure.With);
             var other = figure.Theirs is null && figure.One != "QEMU" ? $" / {figure.One}" : "";
-            text.Append(CultureInfo.InvariantCulture, $"\"{figure.Title}{other}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"\"{figure.Title}{other}\"\t{ratio.Median:F4}\t{ratio.LowerQuartile:F4}\t{ratio.UpperQuartile:F4}\n");
         }
         return text.ToString();
     }

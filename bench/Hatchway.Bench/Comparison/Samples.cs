@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Hatchway.Bench.Comparison;
 
-/// <summary>What bench/compare/host.sh has written: for each figure and contender its values, one a round, in the order of the rounds.</summary>
+/// <summary>What bench/compare/host.sh has written: for each figure and contender its values, one a round,
+/// in the order of the rounds.</summary>
 internal sealed class Samples
 {
     private readonly Dictionary<string, List<double>> _series = [];

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2), sched_setaffinity(2), localtime(3).</summary>
+/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2),
+/// sched_setaffinity(2), localtime(3).</summary>
 internal static unsafe partial class Libc
 {
     public const int SIG_BLOCK = 0;

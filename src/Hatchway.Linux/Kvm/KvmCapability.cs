@@ -12,6 +12,7 @@ public enum KvmCapability
     /// <summary>KVM_CAP_TSC_DEADLINE_TIMER: the local APIC's timer can follow the TSC.</summary>
     TscDeadlineTimer = 72,
 
-    /// <summary>KVM_CAP_X86_DISABLE_EXITS: which of KVM_X86_DISABLE_EXITS_MWAIT, _HLT, _PAUSE and _CSTATE a guest may do without an exit.</summary>
+    /// <summary>KVM_CAP_X86_DISABLE_EXITS: which of KVM_X86_DISABLE_EXITS_MWAIT, _HLT, _PAUSE and _CSTATE a guest may do
+    /// without an exit.</summary>
     DisableExits = 143,
 }

@@ -64,7 +64,8 @@ public sealed unsafe partial class KvmVcpu
     /// Enters KVM once without entering the guest, so that an access whose answer was put in place is completed: before a vCPU's state is
     /// read, or its machine stands still (Documentation/virt/kvm/api.rst, the note on KVM_EXIT_IO and KVM_EXIT_MMIO).
     /// </summary>
-    /// <returns><see cref="KvmExit.Interrupted"/>; or the next exit of an instruction that makes several, to be answered as any other.</returns>
+    /// <returns><see cref="KvmExit.Interrupted"/>; or the next exit of an instruction that makes several,
+    /// to be answered as any other.</returns>
     public KvmExit CompleteAccess()
     {
         Volatile.Write(ref _run->immediate_exit, 1);
@@ -72,8 +73,8 @@ public sealed unsafe partial class KvmVcpu
     }
 
     /// <summary>
-    /// Tells the guest's clock that the vCPU stood still, so that the guest's watchdogs do not take the pause for a hang (KVM_KVMCLOCK_CTRL,
-    /// Documentation/virt/kvm/api.rst). After a pause, by the thread that runs it.
+    /// Tells the guest's clock that the vCPU stood still, so that the guest's watchdogs do not take the pause for a hang
+    /// (KVM_KVMCLOCK_CTRL, Documentation/virt/kvm/api.rst). After a pause, by the thread that runs it.
     /// </summary>
     public void NotePause()
     {

@@ -49,8 +49,8 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
     // SAFETY: KVM puts the data into the pages it shares, at the offset it names, and never more than a page of them.
     public Span<byte> PortData => new((byte*)_run + _run->io__data_offset, (int)(_run->io__size * _run->io__count));
 
-    /// <summary>The value of that access when its count is 1, little-endian: what the guest writes, with anything above its width, or what it is to
-    /// read.</summary>
+    /// <summary>The value of that access when its count is 1, little-endian: what the guest writes, with anything above its width, or what
+    /// it is to read.</summary>
     public uint PortValue
     {
         // SAFETY: the data has room for more, the pages' rest, and KVM takes no more than the width.

@@ -63,8 +63,8 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>
-    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, so the thread counts as running, and need not be woken up when an
-    /// interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
+    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, so the thread counts as running, and need not be woken up when
+    /// an interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
     /// </summary>
     /// <returns>False when KVM does not allow it on this host.</returns>
     public bool KeepCpusInHalt()

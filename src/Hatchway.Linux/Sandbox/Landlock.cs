@@ -74,7 +74,8 @@ public static class Landlock
         LinuxException.Check((int)Libc.landlock_restrict_self(Libc.SYS_landlock_restrict_self, use.Fd, 0), "landlock_restrict_self");
     }
 
-    /// <summary>Programs that are executed get no more rights than this one, whatever their files say. The kernel asks for it first.</summary>
+    /// <summary>Programs that are executed get no more rights than this one, whatever their files say.
+    /// The kernel asks for it first.</summary>
     internal static void NoNewPrivileges() =>
         LinuxException.Check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl PR_SET_NO_NEW_PRIVS");
 
@@ -93,7 +94,8 @@ public static class Landlock
         if (rule.allowed_access == 0)
             return;
         LinuxException.Check(
-            (int)Libc.landlock_add_rule(Libc.SYS_landlock_add_rule, ruleset, Libc.LANDLOCK_RULE_PATH_BENEATH, &rule, 0), $"landlock_add_rule {path}");
+            (int)Libc.landlock_add_rule(Libc.SYS_landlock_add_rule, ruleset, Libc.LANDLOCK_RULE_PATH_BENEATH, &rule, 0),
+            $"landlock_add_rule {path}");
     }
 
     private static ulong Bits(FileRights rights) =>

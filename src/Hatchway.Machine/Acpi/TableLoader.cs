@@ -96,5 +96,6 @@ internal static class TableLoader
 
     private static void Name(byte[] entry, int offset, string name) => Encoding.ASCII.GetBytes(name, entry.AsSpan(offset, NameLength - 1));
 
-    private static void Number(byte[] entry, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(offset), value);
+    private static void Number(byte[] entry, int offset, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(offset), value);
 }

@@ -4,8 +4,9 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>The clock and CMOS RAM of a PC at ports 0x70 and 0x71: Motorola MC146818 with the century at 0x32.</summary>
 /// <remarks>
-/// <para>It tells the time provider's UTC, or local time, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may set it; the
-/// difference to the provider's time is kept, for this machine's life. What is no date (the 31st of February) is ignored.</para>
+/// <para>It tells the time provider's UTC, or local time, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may
+/// set it; the difference to the provider's time is kept, for this machine's life. What is no date (the 31st of February) is
+/// ignored.</para>
 /// <para>It raises no interrupt and sets no interrupt flag: the enable bits of register B stay zero and register C reads as
 /// zero, so no driver believes in an alarm that will not come. The alarm registers are plain RAM.</para>
 /// <para>Any thread; index and data are two accesses, which the guest has to serialise.</para>

@@ -118,8 +118,8 @@ public sealed class MemoryLayout
     /// <summary>Makes the layout of a guest that firmware starts, which places the BARs itself.</summary>
     /// <remarks>
     /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from
-    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does not
-    /// know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
+    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does
+    /// not know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
     /// forwarded.
     /// </remarks>
     /// <inheritdoc cref="For"/>

@@ -31,7 +31,8 @@ public sealed class KeptBuffers
     /// <summary>Bytes that can be written to them.</summary>
     public ulong Bytes { get; private set; }
 
-    /// <summary>Keeps buffers until there is room enough or there are no more; of those to be read, all. With true begins what <see cref="End"/> ends.</summary>
+    /// <summary>Keeps buffers until there is room enough or there are no more; of those to be read, all.
+    /// With true begins what <see cref="End"/> ends.</summary>
     /// <param name="wanted">Bytes to have room for.</param>
     /// <returns>False when there are none; the driver notifies when there are.</returns>
     public bool TryBegin(ulong wanted)

@@ -161,7 +161,8 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Ends what <see cref="TryEnter"/> began, or lets a buffer go that could not be handled: the driver does not get it back.</summary>
+    /// <summary>Ends what <see cref="TryEnter"/> began, or lets a buffer go that could not be handled:
+    /// the driver does not get it back.</summary>
     internal void Leave()
     {
         lock (_gate)

@@ -62,7 +62,8 @@ public static class DeviceChecks
     {
         // Without an IOMMU, VFIO can be told to make groups of its own, which fence nothing: they are no use to a guest
         // (drivers/vfio/group.c, vfio_noiommu_group_alloc).
-        if (subject.Device!.IommuGroup is { } group && subject.View.Sysfs.TryReadText($"kernel/iommu_groups/{group}/name") != "vfio-noiommu")
+        if (subject.Device!.IommuGroup is { } group
+            && subject.View.Sysfs.TryReadText($"kernel/iommu_groups/{group}/name") != "vfio-noiommu")
             return Finding.Ok($"group {group}");
         return HostChecks.HasIommu(subject.View)
             ? Finding.Problem($"{subject.Address} has no IOMMU group: the IOMMU that this host has does not cover it", remedy: null)
@@ -80,8 +81,9 @@ public static class DeviceChecks
     }
 
     /// <summary>Members of a function's group that the host uses; the function itself is none of them.</summary>
-    internal static IReadOnlyList<HostDevice> HostMembers(DeviceSubject subject, int group) => [.. subject.View.InGroup(group).Where(member =>
-        member.Address != subject.Address && !member.IsBoundToVfio && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))];
+    internal static IReadOnlyList<HostDevice> HostMembers(DeviceSubject subject, int group) =>
+        [.. subject.View.InGroup(group).Where(member => member.Address != subject.Address && !member.IsBoundToVfio
+            && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))];
 
     private static Finding? GroupMembers(DeviceSubject subject)
     {
@@ -98,7 +100,9 @@ public static class DeviceChecks
         // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
         var bridges = inTheWay.Any(static member => member.IsBridge) ? "a bridge is to have no driver, or pcieport" : null;
         var functions = inTheWay.Where(static member => !member.IsBridge).Select(static member => member.Address).ToList();
-        var reserve = functions.Count > 0 ? $"'hatchway host reserve {string.Join(' ', functions)}', since all of a group go to one guest" : null;
+        var reserve = functions.Count > 0
+            ? $"'hatchway host reserve {string.Join(' ', functions)}', since all of a group go to one guest"
+            : null;
         return Finding.Problem(
             $"{subject.Address} shares IOMMU group {group} with {Names(inTheWay)}, which the host uses",
             string.Join("; ", ((string?[])[reserve, bridges]).OfType<string>()));
@@ -120,9 +124,9 @@ public static class DeviceChecks
             $"if the host can do without it, '{string.Join("; ", unbind)}'");
     }
 
-    // Firmware that goes on using a device asks for memory that is to stay where it is for it (RMRR of VT-d §8.4, unity mappings of AMD-Vi),
-    // and the kernel lets no guest take such a device (drivers/iommu/iommu.c, require_direct). Those of USB controllers and graphics
-    // are 'direct-relaxable' and do no harm.
+    // Firmware that goes on using a device asks for memory that is to stay where it is for it (RMRR of VT-d §8.4, unity mappings of
+    // AMD-Vi), and the kernel lets no guest take such a device (drivers/iommu/iommu.c, require_direct). Those of USB controllers and
+    // graphics are 'direct-relaxable' and do no harm.
     private static Finding? ReservedRegions(DeviceSubject subject)
     {
         if (subject.Device!.IommuGroup is not { } group)

@@ -34,14 +34,20 @@ internal static class DeviceStateChecks
         "D0" or "unknown" => Finding.Ok("on"),
         "error" => Finding.Problem("its power state can't be read", "a power cycle of the machine may bring it back"),
         var state when subject.Device!.IsBoundToVfio => Finding.Ok($"{state}: VFIO lets it sleep, and wakes it when it is opened"),
-        var state => Finding.Note($"{state}: it wakes when it is opened", $"should it not, 'echo on > /sys/bus/pci/devices/{subject.Address}/power/control'"),
+        var state => Finding.Note(
+            $"{state}: it wakes when it is opened",
+            $"should it not, 'echo on > /sys/bus/pci/devices/{subject.Address}/power/control'"),
     };
 
     private static Finding? BarAddresses(DeviceSubject subject)
     {
         var bars = subject.Inspected.Bars;
         if (bars.FirstOrDefault(static bar => bar.Address is null) is { } nowhere)
-            return Finding.Problem($"the host has no address for {Name(nowhere)}", "boot with pci=realloc, or give the firmware more room (above 4G decoding)");
+        {
+            return Finding.Problem(
+                $"the host has no address for {Name(nowhere)}",
+                "boot with pci=realloc, or give the firmware more room (above 4G decoding)");
+        }
         if (AddressBits(subject.View) is not { } bits)
             return null;
         // A BAR is aligned to its size, and the lower half of all addresses has RAM in it.
@@ -51,12 +57,16 @@ internal static class DeviceStateChecks
                 $"{Name(large)} does not fit the processor's {bits} bits of address",
                 $"make it smaller by /sys/bus/pci/devices/{subject.Address}/resource{large.Index.Value}_resize, where that is there");
         }
-        return Finding.Ok(bars.Count == 0 ? "it has no BARs" : $"{bars.Count} BAR{(bars.Count == 1 ? "" : "s")}, all with addresses within {bits} bits");
+        return Finding.Ok(bars.Count == 0
+            ? "it has no BARs"
+            : $"{bars.Count} BAR{(bars.Count == 1 ? "" : "s")}, all with addresses within {bits} bits");
     }
 
     private static Finding SmallBars(DeviceSubject subject)
     {
-        var small = subject.Inspected.Bars.Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < PageSize).ToList();
+        var small = subject.Inspected.Bars
+            .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < PageSize)
+            .ToList();
         if (small.Count == 0)
             return Finding.Ok("none");
         var words = string.Join("; ", small.Select(static bar => $"{Name(bar)}: {bar.Parts[0].Reason}"));
@@ -72,7 +82,9 @@ internal static class DeviceStateChecks
         if (subject.Inspected.Bars.FirstOrDefault(static bar => bar.Kind == BarKind.Rom) is not { } rom)
             return Finding.Ok("none");
         return subject.View.Resources(subject.Address)[rom.Index.Value].IsRomShadow
-            ? Finding.Note("the firmware's copy, which may have been changed when the machine booted", "'rom=FILE' gives a good one, 'rom=off' none")
+            ? Finding.Note(
+                "the firmware's copy, which may have been changed when the machine booted",
+                "'rom=FILE' gives a good one, 'rom=off' none")
             : Finding.Ok($"{Sizes.Format(rom.Size!.Value)}, which a guest can read ('rom=off' hides it)");
     }
 
@@ -87,9 +99,10 @@ internal static class DeviceStateChecks
             if (!line.StartsWith(Name, StringComparison.Ordinal))
                 continue;
             var words = line[Name.Length..].Split([' ', ':', '\t'], StringSplitOptions.RemoveEmptyEntries);
-            return words.Length > 0 && int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var bits) && bits is > 0 and <= 64
-                ? bits
-                : null;
+            return words.Length > 0
+                && int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var bits) && bits is > 0 and <= 64
+                    ? bits
+                    : null;
         }
         return null;
     }

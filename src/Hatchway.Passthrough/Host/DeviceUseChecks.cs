@@ -32,7 +32,8 @@ internal static class DeviceUseChecks
     }
 
     // Documentation/ABI/testing/sysfs-bus-pci, "boot_vga".
-    private static bool? IsBootDisplay(DeviceSubject subject) => subject.View.Text(subject.Address, "boot_vga") is { } text ? text == "1" : null;
+    private static bool? IsBootDisplay(DeviceSubject subject) =>
+        subject.View.Text(subject.Address, "boot_vga") is { } text ? text == "1" : null;
 
     private static Finding? Display(DeviceSubject subject) => IsBootDisplay(subject) switch
     {

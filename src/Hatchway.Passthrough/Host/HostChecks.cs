@@ -18,7 +18,8 @@ public sealed record HostSubject(HostView View, ulong MemoryBytes, ulong LockLim
 /// <summary>The checks of the host as a whole.</summary>
 public static class HostChecks
 {
-    internal const string SwitchIommuOn = "switch it on in the firmware (VT-d, AMD-Vi) and boot with intel_iommu=on (AMD's is on by itself)";
+    internal const string SwitchIommuOn =
+        "switch it on in the firmware (VT-d, AMD-Vi) and boot with intel_iommu=on (AMD's is on by itself)";
     internal const string NoIommu = "no IOMMU is in use";
 
     private static readonly (string Module, string Parameter, string Name)[] NestedPagingParameters =
@@ -66,7 +67,8 @@ public static class HostChecks
         if (DeviceFile.CanOpen(host.View.DeviceFilePath("kvm"), out _))
             return Finding.Ok("KVM works without vmx and svm");
         return Finding.Problem(
-            "the processor offers no virtualisation (neither vmx nor svm)", "switch VT-x or SVM on in the firmware; in a guest, nested virtualisation on its host");
+            "the processor offers no virtualisation (neither vmx nor svm)",
+            "switch VT-x or SVM on in the firmware; in a guest, nested virtualisation on its host");
     }
 
     private static Finding Kvm(HostSubject host)
@@ -75,7 +77,8 @@ public static class HostChecks
         if (!File.Exists(kvm))
         {
             return Finding.Problem(
-                $"{kvm} is not there", "load KVM with 'modprobe kvm_intel' or 'modprobe kvm_amd', and switch virtualisation on in the firmware");
+                $"{kvm} is not there",
+                "load KVM with 'modprobe kvm_intel' or 'modprobe kvm_amd', and switch virtualisation on in the firmware");
         }
         return DeviceFile.CanOpen(kvm, out var errno)
             ? Finding.Ok($"{kvm} opens")
@@ -90,7 +93,8 @@ public static class HostChecks
             {
                 case "N" or "0":
                     return Finding.Problem(
-                        $"{name} is off, and without it every page of a guest is shadowed", $"'modprobe -r {module} && modprobe {module} {parameter}=1'");
+                        $"{name} is off, and without it every page of a guest is shadowed",
+                        $"'modprobe -r {module} && modprobe {module} {parameter}=1'");
                 case "Y" or "1":
                     return Finding.Ok($"{name} is on");
                 default:
@@ -110,7 +114,8 @@ public static class HostChecks
         }
         return HasIommu(host.View)
             ? Finding.Ok("the kernel has found one")
-            : Finding.Problem("the firmware describes none (no ACPI table DMAR or IVRS)", "switch VT-d or AMD-Vi (IOMMU) on in the firmware");
+            : Finding.Problem(
+                "the firmware describes none (no ACPI table DMAR or IVRS)", "switch VT-d or AMD-Vi (IOMMU) on in the firmware");
     }
 
     private static Finding Iommu(HostSubject host)
@@ -130,8 +135,8 @@ public static class HostChecks
             : Finding.Problem("there are none: no function can be isolated", SwitchIommuOn);
     }
 
-    // The kernel names the interrupt chips that remap with IR- (/proc/interrupts). Without remapping a device could write any interrupt, and
-    // VFIO refuses (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group).
+    // The kernel names the interrupt chips that remap with IR- (/proc/interrupts). Without remapping a device could write any interrupt,
+    // and VFIO refuses (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group).
     private static Finding? InterruptRemapping(HostSubject host)
     {
         if (host.View.Proc("interrupts") is not { } interrupts)
@@ -144,7 +149,8 @@ public static class HostChecks
             ? Finding.Problem($"off, since the kernel was booted with {off}", "boot without it")
             : Finding.Problem(
                 "off, and VFIO gives no device away without it",
-                "switch it on in the firmware (x2APIC, interrupt remapping); where the guest is trusted, 'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
+                "switch it on in the firmware (x2APIC, interrupt remapping); "
+                + "where the guest is trusted, 'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
     }
 
     private static Finding Vfio(HostSubject host)
@@ -154,7 +160,8 @@ public static class HostChecks
         if (missing.Length > 0)
         {
             return Finding.Problem(
-                $"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} not loaded", $"'modprobe -a {string.Join(' ', missing)}'");
+                $"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} not loaded",
+                $"'modprobe -a {string.Join(' ', missing)}'");
         }
         if (!File.Exists(container))
             return Finding.Problem($"{container} is not there", "'modprobe vfio'");
@@ -169,11 +176,13 @@ public static class HostChecks
         if (host.LocksFreely || host.LockLimit == ulong.MaxValue)
             return Finding.Ok("no limit");
         return host.LockLimit >= host.MemoryBytes
-            ? Finding.Ok(string.Create(CultureInfo.InvariantCulture, $"{host.LockLimit >> 10} KiB may be locked, a guest's RAM is {need} KiB"))
+            ? Finding.Ok(string.Create(
+                CultureInfo.InvariantCulture, $"{host.LockLimit >> 10} KiB may be locked, a guest's RAM is {need} KiB"))
             : Finding.Problem(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"for a device's DMA, or by -S, all of the guest's RAM is locked, {need} KiB, but this process may lock {host.LockLimit >> 10} KiB"),
+                    $"for a device's DMA, or by -S, all of the guest's RAM is locked, {need} KiB, "
+                    + $"but this process may lock {host.LockLimit >> 10} KiB"),
                 string.Create(CultureInfo.InvariantCulture, $"'ulimit -l {need}', or 'memlock' in /etc/security/limits.conf"));
     }
 

@@ -66,5 +66,7 @@ public sealed record HostDevice(
 
     // The first 64 bytes of config space are readable by everyone. One is read: each register may take an exit, when this host is a guest.
     private static byte ReadHeaderLayout(Sysfs sysfs, string path) =>
-        sysfs.ReadBytes($"{path}/config", 1, Pci.Spec.Header.HeaderType) is [var type] ? (byte)(type & Pci.Spec.Header.LayoutMask) : (byte)0;
+        sysfs.ReadBytes($"{path}/config", 1, Pci.Spec.Header.HeaderType) is [var type]
+            ? (byte)(type & Pci.Spec.Header.LayoutMask)
+            : (byte)0;
 }

@@ -172,7 +172,9 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
     }
 
     private static IEnumerable<string> Below(Dictionary<string, string> links, string folder) =>
-        links.Where(link => link.Value.Contains($"/{folder}/", StringComparison.Ordinal)).Select(static link => link.Key).Order(StringComparer.Ordinal);
+        links.Where(link => link.Value.Contains($"/{folder}/", StringComparison.Ordinal))
+            .Select(static link => link.Key)
+            .Order(StringComparer.Ordinal);
 
     private Dictionary<int, List<HoldingProcess>> FindHolders()
     {

@@ -42,9 +42,10 @@ public sealed record InspectedFunction(
     public byte Revision => (byte)Config.Read(new(Header.RevisionId), AccessWidth.Byte);
 
     /// <summary>The interrupt pin: 0 none, 1 to 4 INTA to INTD; what is neither is 0.</summary>
-    public int InterruptPin => Config.Size >= Header.End && Config.Read(new(Header.InterruptPin), AccessWidth.Byte) is >= 1 and <= 4 and var pin
-        ? (int)pin
-        : 0;
+    public int InterruptPin =>
+        Config.Size >= Header.End && Config.Read(new(Header.InterruptPin), AccessWidth.Byte) is >= 1 and <= 4 and var pin
+            ? (int)pin
+            : 0;
 
     /// <summary>Looks at a function of the host.</summary>
     public static InspectedFunction Of(HostView view, HostDevice device)
@@ -115,7 +116,8 @@ public sealed record InspectedFunction(
         IReadOnlyList<MappableArea> areas = mappable ? [new MappableArea(0, resource.Size)] : [];
         return BarLayout.Divide(resource.Size, areas, handlers, PageSize).Select(segment => new InspectedPart(segment, segment.Kind switch
         {
-            SegmentKind.Handled => $"{string.Join(", ", handlers.Where(range => Touches(segment, range)).Select(static range => range.Name))} in these pages",
+            SegmentKind.Handled =>
+                $"{string.Join(", ", handlers.Where(range => Touches(segment, range)).Select(static range => range.Name))} in these pages",
             _ => reason,
         })).ToList();
     }

@@ -17,7 +17,11 @@ internal static class Isolation
         foreach (var bridge in subject.View.BridgesAbove(subject.Address))
         {
             if (Cause(subject.View, bridge) is { } cause)
-                return Finding.Note($"{shared}, {cause}", "all of them go to one guest, or none; a slot behind another port may have a group of its own");
+            {
+                return Finding.Note(
+                    $"{shared}, {cause}",
+                    "all of them go to one guest, or none; a slot behind another port may have a group of its own");
+            }
         }
         return Finding.Note(
             others.TrueForAll(other => other.Address.RoutingId >> 3 == subject.Address.RoutingId >> 3)

@@ -20,7 +20,9 @@ internal static class NetworkUses
 
     /// <summary>True when no other interface that is a device's is up.</summary>
     public static bool AreAllThereIs(HostView view, IReadOnlyList<string> interfaces) => !view.Sysfs.List("class/net").Any(name =>
-        !interfaces.Contains(name) && view.Sysfs.Exists($"class/net/{name}/device") && (Flags(view, name) & (IFF_UP | IFF_LOOPBACK)) == IFF_UP);
+        !interfaces.Contains(name)
+        && view.Sysfs.Exists($"class/net/{name}/device")
+        && (Flags(view, name) & (IFF_UP | IFF_LOOPBACK)) == IFF_UP);
 
     // net/core/dev.c, netdev_adjacent_sysfs_add: a link for each interface that is made of one.
     private static List<string> WithUppers(HostView view, string name)
@@ -44,7 +46,8 @@ internal static class NetworkUses
     // the destination, and the interface is last (net/ipv6/route.c, rt6_info_route).
     private static bool HasDefaultRoute(HostView view, string name) =>
         Lines(view, "net/route").Any(words => words is [var device, "00000000", ..] && device == name)
-        || Lines(view, "net/ipv6_route").Any(words => words is ["00000000000000000000000000000000", "00", .., var device] && device == name);
+        || Lines(view, "net/ipv6_route")
+            .Any(words => words is ["00000000000000000000000000000000", "00", .., var device] && device == name);
 
     private static IEnumerable<string[]> Lines(HostView view, string file) =>
         (view.Proc(file) ?? "").Split('\n').Select(static line => line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries));

@@ -26,7 +26,8 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
     /// <param name="address">A function.</param>
     /// <param name="force">Even when the host goes down with it.</param>
     /// <returns>What was moved; nothing where each BAR has its pages already.</returns>
-    /// <exception cref="PassthroughException">It is in use, or a BAR can't be moved; it is where it was, or the message says otherwise.</exception>
+    /// <exception cref="PassthroughException">It is in use, or a BAR can't be moved;
+    /// it is where it was, or the message says otherwise.</exception>
     public IReadOnlyList<MovedBar> Give(PciAddress address, bool force)
     {
         var view = look();
@@ -39,7 +40,8 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
         var former = view.Sysfs.TryReadText(Alignments) ?? "";
         try
         {
-            controls.Write(Alignments, string.Join(';', ((string[])[former, $"{PageOrder}@{address}"]).Where(static part => part.Length > 0)));
+            var alignments = ((string[])[former, $"{PageOrder}@{address}"]).Where(static part => part.Length > 0);
+            controls.Write(Alignments, string.Join(';', alignments));
             FindAgain(address);
         }
         catch (LinuxException failure)
@@ -48,13 +50,17 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
         }
         var now = look();
         if (now.Find(address) is null)
-            throw new PassthroughException($"{address} was removed to be found again, and was not: 'echo 1 > /sys/bus/pci/rescan' may bring it back");
+        {
+            throw new PassthroughException(
+                $"{address} was removed to be found again, and was not: 'echo 1 > /sys/bus/pci/rescan' may bring it back");
+        }
         var still = DeviceSubject.At(now, address);
         if (Shared(still).Concat(Homeless(still)).Distinct().ToList() is { Count: > 0 } stuck)
         {
             PutBack(address, former);
             throw new PassthroughException(
-                $"{address}: the kernel did not move {string.Join(", ", stuck)}, since there is no room below the bridge above it, or it is fixed: 'dmesg' says why");
+                $"{address}: the kernel did not move {string.Join(", ", stuck)}, "
+                + "since there is no room below the bridge above it, or it is fixed: 'dmesg' says why");
         }
         var after = now.Resources(address);
         return [.. shared.Select(bar => new MovedBar(bar, before[bar.Value], after[bar.Value]))];
@@ -73,7 +79,10 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
     {
         // Its BARs are within those that its physical function has for all of them (PCIe 6.0 §9.3.3.14).
         if (subject.View.Sysfs.Exists($"{HostView.PathOf(subject.Address)}/physfn"))
-            throw new PassthroughException($"{subject.Address}: {string.Join(", ", bars)} can't be moved, since it is a virtual function's");
+        {
+            throw new PassthroughException(
+                $"{subject.Address}: {string.Join(", ", bars)} can't be moved, since it is a virtual function's");
+        }
         if (subject.Device!.IommuGroup is { } group && subject.View.Holders(group) is { Count: > 0 } holders)
             throw new PassthroughException($"{subject.Address} is in use by {string.Join(", ", holders)}: end that first");
         Reservation.CheckLosses(subject, force);
@@ -94,7 +103,10 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
         }
         catch (LinuxException failure)
         {
-            throw new PassthroughException($"{address}: its BARs could not be moved, nor could it be found again: {failure.Message}; 'echo 1 > /sys/bus/pci/rescan'", failure);
+            throw new PassthroughException(
+                $"{address}: its BARs could not be moved, nor could it be found again: {failure.Message}; "
+                + "'echo 1 > /sys/bus/pci/rescan'",
+                failure);
         }
     }
 }

@@ -55,7 +55,10 @@ public sealed class PciDevice : IDisposable
         }
         var host = subject.Device!;
         if (host.HeaderLayout != 0)
-            throw new PassthroughException($"{address} has a header of type {host.HeaderLayout}: only functions with one of type 0 are accessed");
+        {
+            throw new PassthroughException(
+                $"{address} has a header of type {host.HeaderLayout}: only functions with one of type 0 are accessed");
+        }
         IDeviceRegisters registers = host.IsBoundToVfio ? VfioRegisters.Open(host) : SysfsRegisters.Open(view, host);
         return new PciDevice(host, view.Resources(address), view.Sysfs.Exists($"{HostView.PathOf(address)}/physfn"), registers);
     }
@@ -66,7 +69,8 @@ public sealed class PciDevice : IDisposable
 
     /// <summary>What a BAR decodes.</summary>
     /// <param name="bar">0 to 5; one that the function has.</param>
-    public AddressSpaceKind BarSpace(BarIndex bar) => BarSize(bar) > 0 && _resources[bar.Value].IsPorts ? AddressSpaceKind.Port : AddressSpaceKind.Memory;
+    public AddressSpaceKind BarSpace(BarIndex bar) =>
+        BarSize(bar) > 0 && _resources[bar.Value].IsPorts ? AddressSpaceKind.Port : AddressSpaceKind.Memory;
 
     /// <summary>Makes one access.</summary>
     /// <returns>What was read, in the low bytes; what was written.</returns>

@@ -101,6 +101,7 @@ public sealed class PciIds
     private static bool TryNumber(ReadOnlySpan<byte> line, int digits, out int number)
     {
         number = 0;
-        return line.Length >= digits && int.TryParse(line[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number);
+        return line.Length >= digits
+            && int.TryParse(line[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number);
     }
 }

@@ -11,9 +11,9 @@ namespace Hatchway.Passthrough.Host;
 /// <param name="OwnPage">Its BARs get pages of their own.</param>
 /// <remarks>
 /// <para>
-/// The file has the syntax of FreeBSD's loader.conf(5), and bhyve's variable: <c>pptdevs="6/0/0 2/1/0"</c>. What that can't say is in a second
-/// variable, which bhyve's reader keeps and nobody asks for: <c>hatchway_pptdevs="0000:06:00.0=1b36:0010,user=alice,own-page"</c>. What is not
-/// in the first is not taken.
+/// The file has the syntax of FreeBSD's loader.conf(5), and bhyve's variable: <c>pptdevs="6/0/0 2/1/0"</c>. What that can't say is in a
+/// second variable, which bhyve's reader keeps and nobody asks for: <c>hatchway_pptdevs="0000:06:00.0=1b36:0010,user=alice,own-page"</c>.
+/// What is not in the first is not taken.
 /// </para>
 /// </remarks>
 public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort? Device, string? User, bool OwnPage)
@@ -77,7 +77,8 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
             return $"{Address} is left alone, since {file} does not say which device it was: 'hatchway host reserve --persist {Address}'";
         return (found.Vendor, found.Device) == (Vendor, Device)
             ? null
-            : $"{Address} is left alone: it is {found.Vendor:x4}:{found.Device:x4} now, and was {Vendor:x4}:{Device:x4} when it was reserved; "
+            : $"{Address} is left alone: it is {found.Vendor:x4}:{found.Device:x4} now, "
+                + $"and was {Vendor:x4}:{Device:x4} when it was reserved; "
                 + $"'hatchway host list --id {Vendor:x4}:{Device:x4}' looks for that";
     }
 
@@ -101,6 +102,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
     private static string[] Words(string text, string name)
     {
         var line = text.Split('\n').LastOrDefault(line => IsOf(line, name)) ?? "=";
-        return line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..].Split('#')[0].Split([' ', '\t', '"', '\r'], StringSplitOptions.RemoveEmptyEntries);
+        var value = line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..].Split('#')[0];
+        return value.Split([' ', '\t', '"', '\r'], StringSplitOptions.RemoveEmptyEntries);
     }
 }

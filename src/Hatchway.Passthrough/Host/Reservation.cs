@@ -66,12 +66,16 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         if (!device.IsBoundToVfio)
             return device.Driver;
         if (!force && device.IommuGroup is { } group && view.Holders(group) is { Count: > 0 } holders)
-            throw new PassthroughException($"{address} is in use by {string.Join(", ", holders)}: end that first, or take it from there with --force");
+        {
+            throw new PassthroughException(
+                $"{address} is in use by {string.Join(", ", holders)}: end that first, or take it from there with --force");
+        }
         Rebind(view, device, null);
         var now = view.Find(address)!;
         return now.IsBoundToVfio
             ? throw new PassthroughException(
-                $"{address}: {now.Driver} has taken it again, since its id is in that driver's own list: remove it from 'ids=' of the module, or from new_id")
+                $"{address}: {now.Driver} has taken it again, since its id is in that driver's own list: "
+                + "remove it from 'ids=' of the module, or from new_id")
             : now.Driver;
     }
 
@@ -119,7 +123,10 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     internal static void CheckLosses(DeviceSubject subject, bool force)
     {
         if (!force && DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)
-            throw new PassthroughException($"{subject.Address} is not taken from the host: {string.Join("; ", losses)} (--force takes it all the same)");
+        {
+            throw new PassthroughException(
+                $"{subject.Address} is not taken from the host: {string.Join("; ", losses)} (--force takes it all the same)");
+        }
     }
 
     // Puts a function under the driver that an override names, or without one under the kernel's own choice.
@@ -158,7 +165,8 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         }
         catch (LinuxException failure)
         {
-            return $"to put it back failed, too ({failure.Message}): it has {Name(view.Find(device.Address)?.Driver)} now, before it had {Name(device.Driver)}";
+            return $"to put it back failed, too ({failure.Message}): it has {Name(view.Find(device.Address)?.Driver)} now, "
+                + $"before it had {Name(device.Driver)}";
         }
         var now = view.Find(device.Address)?.Driver;
         return now == device.Driver ? "it is as it was" : $"it has {Name(now)} now, before it had {Name(device.Driver)}";
@@ -172,7 +180,9 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
             try
             {
                 var now = GiveBack(function.Address, force: true);
-                said += now == function.FormerDriver ? $"; {function.Address} is given back, too" : $"; {function.Address} has {Name(now)} now, before it had {Name(function.FormerDriver)}";
+                said += now == function.FormerDriver
+                    ? $"; {function.Address} is given back, too"
+                    : $"; {function.Address} has {Name(now)} now, before it had {Name(function.FormerDriver)}";
             }
             catch (PassthroughException failure)
             {

@@ -27,7 +27,8 @@ internal static class Rights
         if (DeviceFile.CanOpen(file, out var errno))
             return Finding.Ok($"{file} opens");
         return errno == Errno.EBUSY
-            ? Finding.Problem($"{file} is held open by a process that this user may not see", $"end that first ('sudo fuser {file}' names it)")
+            ? Finding.Problem(
+                $"{file} is held open by a process that this user may not see", $"end that first ('sudo fuser {file}' names it)")
             : Finding.Problem($"{file} can't be opened ({errno})", $"'chown $USER {file}'");
     }
 }

@@ -4,7 +4,8 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Registers by sysfs (Linux Documentation/PCI/sysfs-pci.rst): config space for any function, BARs while no driver has it.</summary>
+/// <summary>Registers by sysfs (Linux Documentation/PCI/sysfs-pci.rst): config space for any function,
+/// BARs while no driver has it.</summary>
 internal sealed class SysfsRegisters : IDeviceRegisters
 {
     private const ulong PageSize = 4096;
@@ -30,7 +31,8 @@ internal sealed class SysfsRegisters : IDeviceRegisters
         catch (LinuxException failure) when (failure.Errno is Errno.EACCES or Errno.EPERM)
         {
             throw new PassthroughException(
-                $"{host.Address}: {failure.Message}: run as root, or bind it to vfio-pci and give yourself the right to its group", failure);
+                $"{host.Address}: {failure.Message}: run as root, or bind it to vfio-pci and give yourself the right to its group",
+                failure);
         }
         catch (LinuxException failure)
         {

@@ -35,7 +35,10 @@ internal sealed class VfioRegisters : IDeviceRegisters
             container = VfioContainer.Open();
             group = VfioGroup.Open(number);
             if (!group.IsViable)
-                throw new PassthroughException($"IOMMU group {number} is not viable: 'hatchway host check {host.Address}' says which member is in the way");
+            {
+                throw new PassthroughException(
+                    $"IOMMU group {number} is not viable: 'hatchway host check {host.Address}' says which member is in the way");
+            }
             group.Attach(container);
             container.SetIommuType1();
             device = group.OpenDevice(host.Address.ToString());
@@ -76,7 +79,10 @@ internal sealed class VfioRegisters : IDeviceRegisters
     private bool TryAccessMapped(VfioRegionInfo region, in RegisterAccess access, ref ulong value)
     {
         if (!region.IsMappable || region.SparseAreas.Count > 0)
-            throw new PassthroughException($"{access.Place} can't be mapped on this host, and so not be accessed by 8 bytes at once: use 4");
+        {
+            throw new PassthroughException(
+                $"{access.Place} can't be mapped on this host, and so not be accessed by 8 bytes at once: use 4");
+        }
         var bar = access.Bar!.Value;
         if (!_mappings.TryGetValue(bar, out var mapping))
             _mappings.Add(bar, mapping = _device.Map(region, 0, region.Size, region.IsWritable));

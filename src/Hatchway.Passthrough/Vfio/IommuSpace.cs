@@ -198,17 +198,18 @@ public sealed partial class IommuSpace : IDisposable
     }
 
     /// <summary>Says what a failure to open a group or a device means, and what to do.</summary>
-    internal static string Explain(Host.HostDevice device, int group, LinuxException failure) => $"{device.Address}: " + failure.Errno switch
-    {
-        Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
-        Errno.EACCES or Errno.EPERM =>
-            $"/dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', "
-            + "and see that interrupt remapping is on",
-        Errno.EINVAL =>
-            $"IOMMU group {group} can't be used ({failure.Message}): if it works as the guest's only device, then its IOMMU can't share an "
-            + "address space with that of the devices before it; give it to a guest of its own",
-        _ => $"IOMMU group {group}: {WithRemedy(failure)}",
-    };
+    internal static string Explain(Host.HostDevice device, int group, LinuxException failure) =>
+        $"{device.Address}: " + failure.Errno switch
+        {
+            Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
+            Errno.EACCES or Errno.EPERM =>
+                $"/dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', "
+                + "and see that interrupt remapping is on",
+            Errno.EINVAL =>
+                $"IOMMU group {group} can't be used ({failure.Message}): if it works as the guest's only device, "
+                + "then its IOMMU can't share an address space with that of the devices before it; give it to a guest of its own",
+            _ => $"IOMMU group {group}: {WithRemedy(failure)}",
+        };
 
     private static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM
         ? $"{failure.Message}: raise 'ulimit -l' or free memory"

@@ -138,8 +138,8 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             LogNoVector(_name, Kind, vector);
     }
 
-    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till then
-    // its route is free for another.
+    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till
+    // then its route is free for another.
     private void Wire(ref IrqfdVector state, int vector)
     {
         var trigger = EventFd.Create();

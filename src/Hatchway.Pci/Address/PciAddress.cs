@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Hatchway.Pci.Address;
 
 /// <summary>The address of a PCI function: domain, bus, device and function number.</summary>
-/// <param name="Domain">PCI domain: a segment group, 0 to 0xFFFF, or above that one that Linux makes itself, as for a VMD controller.</param>
+/// <param name="Domain">PCI domain: a segment group, 0 to 0xFFFF, or above that one that Linux makes itself,
+/// as for a VMD controller.</param>
 /// <param name="Bus">Bus number, 0 to 255.</param>
 /// <param name="Device">Device number (the slot), 0 to 31.</param>
 /// <param name="Function">Function number, 0 to 7.</param>

@@ -31,7 +31,10 @@ internal sealed class BarShortage
             return [];
         var lines = new List<string>();
         foreach (var (function, bar, _) in _without)
-            lines.Add($"{function.Name} {bar.Index} of {Format(bar.Size)} finds no room and stays without an address: the guest can't use it");
+        {
+            lines.Add(
+                $"{function.Name} {bar.Index} of {Format(bar.Size)} finds no room and stays without an address: the guest can't use it");
+        }
         foreach (var kind in _without.Select(static bar => bar.Window).Distinct())
             lines.Add(Arithmetic(kind, [.. all.Where(bar => bar.Window == kind)], windows));
         return lines;

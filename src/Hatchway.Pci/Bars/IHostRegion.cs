@@ -39,8 +39,8 @@ public interface IHostRegion
     MappableArea? Doorbells => null;
 
     /// <summary>
-    /// Lets the guest's writes to the registers in <see cref="Doorbells"/> reach who waits for them, without an exit. Called when the region
-    /// is placed, as long as these pages are its own there: what is wired wins over whatever else answers. A write that comes to
+    /// Lets the guest's writes to the registers in <see cref="Doorbells"/> reach who waits for them, without an exit. Called when the
+    /// region is placed, as long as these pages are its own there: what is wired wins over whatever else answers. A write that comes to
     /// <see cref="TryWrite"/> all the same must do as much.
     /// </summary>
     /// <param name="guestPhysical">Where the region begins in guest-physical memory.</param>

@@ -133,7 +133,8 @@ public static class CapabilityWords
     }
 
     private static string DescribeSingleRootIov(IHostConfigSpace config, Capability capability) =>
-        $"{Word(config, capability, SingleRootIov.Functions)} of {Word(config, capability, SingleRootIov.TotalFunctions)} virtual functions made";
+        $"{Word(config, capability, SingleRootIov.Functions)} of {Word(config, capability, SingleRootIov.TotalFunctions)} "
+        + "virtual functions made";
 
     private static (BarIndex Bar, ulong Offset) Place(IHostConfigSpace config, Capability capability, int register)
     {

@@ -2,8 +2,8 @@ namespace Hatchway.Pci.Handlers;
 
 /// <summary>Tells of handlers that throw, at most once in a while, and of handlers that hang.</summary>
 /// <remarks>
-/// A vCPU that enters a handler and leaves it writes two fields of its own, and a third when it comes from another device: no clock is read and no lock is taken there.
-/// The time is taken by whoever calls <see cref="Check"/>, again and again, on a thread of its own.
+/// A vCPU that enters a handler and leaves it writes two fields of its own, and a third when it comes from another device: no clock is read
+/// and no lock is taken there. The time is taken by whoever calls <see cref="Check"/>, again and again, on a thread of its own.
 /// </remarks>
 public sealed class HandlerWatch : IDisposable
 {

@@ -28,9 +28,14 @@ internal static class CpuPins
         foreach (var part in list.Split(','))
         {
             var ends = part.Split('-');
-            if (ends.Length > 2 || !ConfigurationNode.TryNumber(ends[0], out var first) || !ConfigurationNode.TryNumber(ends[^1], out var last)
+            if (ends.Length > 2
+                || !ConfigurationNode.TryNumber(ends[0], out var first)
+                || !ConfigurationNode.TryNumber(ends[^1], out var last)
                 || first > last || last >= MostHostCpus)
-                throw new UserException($"{origin}: '{part}' names no CPUs of a host: write numbers and ranges with commas between them, as 0-3,5");
+            {
+                throw new UserException(
+                    $"{origin}: '{part}' names no CPUs of a host: write numbers and ranges with commas between them, as 0-3,5");
+            }
             for (var cpu = first; cpu <= last; cpu++)
                 cpus.Add(cpu);
         }

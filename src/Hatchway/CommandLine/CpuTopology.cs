@@ -3,7 +3,8 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>How a guest's CPUs are arranged. Each has a place; the first threads of a core are neighbours, then the cores of a socket.</summary>
+/// <summary>How a guest's CPUs are arranged. Each has a place; the first threads of a core are neighbours,
+/// then the cores of a socket.</summary>
 internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
 {
     /// <summary>The most that a guest can have: the ids that an xAPIC can tell apart.</summary>
@@ -44,14 +45,19 @@ internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
         var product = (long)sockets * cores * threads;
         var said = root.Origin(cpus is not null ? "cpus" : cores > 1 ? "cores" : threads > 1 ? "threads" : "sockets");
         if (cpus is not null && cpus != product)
-            throw new UserException($"{said}: {sockets} sockets of {cores} cores with {threads} threads are {product} CPUs, and not {cpus}: give all that is not 1, as sockets=1");
+        {
+            throw new UserException(
+                $"{said}: {sockets} sockets of {cores} cores with {threads} threads are {product} CPUs, and not {cpus}: "
+                + "give all that is not 1, as sockets=1");
+        }
         if (product > MostCpus)
             throw new UserException($"{said}: {product} CPUs are too many: a number of CPUs from 1 to {MostCpus} is possible");
         var topology = new CpuTopology(sockets, cores, threads);
         if (topology.ApicId(topology.Cpus - 1) >= MostCpus)
         {
             throw new UserException(
-                $"{said}: the CPUs' APIC ids would pass {MostCpus - 1}, since {cores} cores and {threads} threads are counted in whole bits: give fewer sockets");
+                $"{said}: the CPUs' APIC ids would pass {MostCpus - 1}, "
+                + $"since {cores} cores and {threads} threads are counted in whole bits: give fewer sockets");
         }
         return topology;
     }

@@ -32,7 +32,8 @@ internal static class FishCompletion
         }
         foreach (var option in CompletionWords.Options(command))
         {
-            text.Append($"complete -c hatchway -n '{given}' {(option.Name.Length == 1 ? "-s" : "-l")} {option.Name} -d {Quote(option.Help)}");
+            text.Append($"complete -c hatchway -n '{given}' {(option.Name.Length == 1 ? "-s" : "-l")} {option.Name}")
+                .Append($" -d {Quote(option.Help)}");
             if (option.Argument is not null)
                 text.Append(Command.ArgumentOf(option) == WordKind.File ? " -r -F" : $" -x{Words(Command.ArgumentOf(option))}");
             text.Append('\n');

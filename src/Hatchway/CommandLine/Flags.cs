@@ -20,14 +20,16 @@ internal static class Flags
         (new("h", null, "this text"), Nothing),
         (new("I", null, "I/O APIC: always there"), Nothing),
         (new("K", "LAYOUT", "keyboard layout: there is no keyboard"), To("keyboard.layout")),
-        (new("k", "FILE", "read variables from FILE, a name=value in a line"), static (tree, value, _) => ConfigurationFile.Read(value, tree)),
+        (new("k", "FILE", "read variables from FILE, a name=value in a line"),
+            static (tree, value, _) => ConfigurationFile.Read(value, tree)),
         (new("l", "DEVICE", "an ISA device: com1,stdio; '-l help' lists them"), LpcFlag.Apply),
         (new("m", "SIZE", "memory, as 256M or 2G; 256M by default"), To("memory.size")),
         (new("n", "DOMAIN", "NUMA domain: not there"), Refuse("a guest of Hatchway's has no NUMA domains: leave it away")),
         (new("o", "NAME=VALUE", "set a variable of bhyve_config(5); config.dump=1 prints them all"), SetVariable),
         (new("P", null, "leave the guest when it spins: KVM does so by itself"), To("x86.vmexit_on_pause", "true")),
         (new("p", "VCPU:CPU", "let a virtual CPU run on this CPU of the host; several may be named"), TopologyFlag.Pin),
-        (new("r", "FILE", "resume from a snapshot: not there"), Refuse("Hatchway makes no snapshots, and resumes none: start the guest anew")),
+        (new("r", "FILE", "resume from a snapshot: not there"),
+            Refuse("Hatchway makes no snapshots, and resumes none: start the guest anew")),
         (new("S", null, "keep the guest's memory locked"), To("memory.wired", "true")),
         (new("s", "SLOT", "[bus:]slot[:function],emulation[,conf]: a device; '-s help' lists them"), SlotFlag.Apply),
         (new("U", "UUID", "the guest's UUID"), To("uuid")),
@@ -69,7 +71,8 @@ internal static class Flags
                 break;
             default:
                 throw new UserException(
-                    $"'{arguments.Operands[1]}' after the guest's name '{arguments.Operands[0]}': options come before the name, and there is one name");
+                    $"'{arguments.Operands[1]}' after the guest's name '{arguments.Operands[0]}': "
+                    + "options come before the name, and there is one name");
         }
         if (tree.Find("name") is null)
             throw new UserException("no name for the guest: it is the last word of the command line");

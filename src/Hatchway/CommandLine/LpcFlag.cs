@@ -28,7 +28,10 @@ internal static class LpcFlag
         {
             case "com1" or "com2" or "com3" or "com4":
                 if (conf.Length == 0)
-                    throw new UserException($"{origin}: to what? Write {device},stdio, {device},/dev/ttyS0, {device},tcp=127.0.0.1:4000 or {device},pty");
+                {
+                    throw new UserException(
+                        $"{origin}: to what? Write {device},stdio, {device},/dev/ttyS0, {device},tcp=127.0.0.1:4000 or {device},pty");
+                }
                 tree.Set($"lpc.{device}.path", conf, origin);
                 break;
             case "bootrom":

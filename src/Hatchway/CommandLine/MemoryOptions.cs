@@ -26,7 +26,10 @@ internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulon
             throw new UserException($"{origin}: give at least 32M, in whole pages of 4 KiB");
         var huge = HugePages(root);
         if (huge != 0 && bytes % huge != 0)
-            throw new UserException($"{origin}: {MemorySize.Format(bytes)} are no whole number of huge pages of {MemorySize.Format(huge)}: give a multiple");
+        {
+            throw new UserException(
+                $"{origin}: {MemorySize.Format(bytes)} are no whole number of huge pages of {MemorySize.Format(huge)}: give a multiple");
+        }
         return new(
             bytes, root.Flag("memory.wired", false), root.Flag("memory.guest_in_core", false), huge, root.Flag("memory.prefault", false));
     }

@@ -10,8 +10,8 @@ internal static class OtherFlags
     private const int LongestFileName = 55;
 
     /// <summary>
-    /// <c>-f [name=]NAME,string=TEXT</c> or <c>file=PATH</c>. bhyve keeps these outside its tree; here they are in it, as <c>fwcfg.N.name</c>
-    /// with <c>fwcfg.N.string</c> or <c>fwcfg.N.file</c>.
+    /// <c>-f [name=]NAME,string=TEXT</c> or <c>file=PATH</c>. bhyve keeps these outside its tree; here they are in it, as
+    /// <c>fwcfg.N.name</c> with <c>fwcfg.N.string</c> or <c>fwcfg.N.file</c>.
     /// </summary>
     public static void FirmwareFile(ConfigurationTree tree, string value, string origin)
     {

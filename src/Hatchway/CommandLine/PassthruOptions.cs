@@ -25,7 +25,11 @@ internal sealed record PassthruOptions(
     public static PciAddress Host(ConfigurationNode node)
     {
         if (node.Text("pptdev") is { } ppt)
-            throw new UserException($"{node.Origin("pptdev")}: {ppt} is a name of FreeBSD's: write the function's address, as passthru,0/6/0 or passthru,0000:00:06.0");
+        {
+            throw new UserException(
+                $"{node.Origin("pptdev")}: {ppt} is a name of FreeBSD's: "
+                + "write the function's address, as passthru,0/6/0 or passthru,0000:00:06.0");
+        }
         if (node.Number("bus", 0, 255) is { } bus && node.Number("slot", 0, 31) is { } slot && node.Number("func", 0, 7) is { } function)
             return new PciAddress((uint)(node.Number("domain", 0, int.MaxValue) ?? 0), (byte)bus, (byte)slot, (byte)function);
         throw new UserException($"{node.Origin()}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0, or set bus, slot and func");
@@ -72,7 +76,8 @@ internal sealed record PassthruOptions(
             && TryNumber(parts[2], out var length) && length is > 0 and <= Pci.Spec.Header.ExpressSize)
             return new MirrorOption(new BarIndex(bar), offset, length);
         throw new UserException(
-            $"{origin}: 'mirror={value}': write mirror=BAR:OFFSET:LENGTH, a BAR from 0 to 5 and at most 4096 bytes, as mirror=0:0x88000:0x1000");
+            $"{origin}: 'mirror={value}': write mirror=BAR:OFFSET:LENGTH, a BAR from 0 to 5 and at most 4096 bytes, "
+            + "as mirror=0:0x88000:0x1000");
     }
 
     private static bool TryNumber(string text, out ulong number) => text.StartsWith("0x", StringComparison.Ordinal)

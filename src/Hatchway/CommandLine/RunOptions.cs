@@ -26,7 +26,8 @@ internal sealed record RunOptions
     /// <summary>An access to an MSR that KVM does not know is a fault of the guest's; else it passes.</summary>
     public required bool StrictMsrs { get; init; }
 
-    /// <summary>A CPU of the guest that halts leaves its host's CPU to others; else it keeps it, and is there sooner when an interrupt comes.</summary>
+    /// <summary>A CPU of the guest that halts leaves its host's CPU to others; else it keeps it,
+    /// and is there sooner when an interrupt comes.</summary>
     public required bool ExitsOnHalt { get; init; }
 
     /// <summary>A kernel's file, or null when there is <see cref="Firmware"/>: one of the two is there.</summary>
@@ -110,7 +111,10 @@ internal sealed record RunOptions
         foreach (var (vcpu, _) in pins)
         {
             if (vcpu >= topology.Cpus)
-                yield return $"{tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"))}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
+            {
+                var origin = tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"));
+                yield return $"{origin}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
+            }
         }
     }
 

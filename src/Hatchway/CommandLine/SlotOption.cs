@@ -58,7 +58,9 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
     }
 
     private static bool TryNumber(string text, int most, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= most && (text[0] != '0' || text.Length == 1);
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number)
+        && number <= most
+        && (text[0] != '0' || text.Length == 1);
 
     private static SlotEmulation Device(ConfigurationNode node)
     {
@@ -84,7 +86,8 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         };
     }
 
-    private static ushort Identity(ConfigurationNode node, string name) => (ushort)(node.Number(name, 0, ushort.MaxValue) ?? HostBridgeSlot.NetApp);
+    private static ushort Identity(ConfigurationNode node, string name) =>
+        (ushort)(node.Number(name, 0, ushort.MaxValue) ?? HostBridgeSlot.NetApp);
 
     private static void Check(List<SlotOption> slots)
     {

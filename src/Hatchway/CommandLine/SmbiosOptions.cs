@@ -24,7 +24,8 @@ internal sealed record SmbiosOptions(Guid Uuid, SmbiosBios Bios, SmbiosSystem Sy
             new(Text(root, "bios.vendor", Ours), Text(root, "bios.version", Version), Text(root, "bios.release_date", "01/01/2026")),
             new(
                 Text(root, "system.manufacturer", Ours), Text(root, "system.product_name", Ours), Text(root, "system.version", Version),
-                Text(root, "system.serial_number", None), Text(root, "system.sku", None), Text(root, "system.family_name", "Virtual Machine")),
+                Text(root, "system.serial_number", None), Text(root, "system.sku", None),
+                Text(root, "system.family_name", "Virtual Machine")),
             new(
                 Text(root, "board.manufacturer", Ours), Text(root, "board.product_name", Ours), Text(root, "board.version", Version),
                 Text(root, "board.serial_number", None), Text(root, "board.asset_tag", None), Text(root, "board.location", None)),
@@ -51,13 +52,15 @@ internal sealed record SmbiosOptions(Guid Uuid, SmbiosBios Bios, SmbiosSystem Sy
             return Derived($"{root.Text("name")}@{Environment.MachineName}");
         return Guid.TryParseExact(text, "D", out var number)
             ? number
-            : throw new UserException($"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
+            : throw new UserException(
+                $"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
     }
 
     // As in bhyve a guest keeps its number on a host, and no two have the same. The form is version 8 (RFC 9562 §5.8).
     private static Guid Derived(string text)
     {
-        // FNV-1a of 128 bits (Fowler, Noll, Vo): what .NET has for hashing loads OpenSSL, 6 to 8 ms of CPU in seven runs (bench/README.md, "Start-up").
+        // FNV-1a of 128 bits (Fowler, Noll, Vo): what .NET has for hashing loads OpenSSL, 6 to 8 ms of CPU in seven runs
+        // (bench/README.md, "Start-up").
         var hash = new UInt128(0x6C62_272E_07BB_0142, 0x62B8_2175_6295_C58D);
         foreach (var one in Encoding.UTF8.GetBytes(text))
             hash = (hash ^ one) * new UInt128(0x0000_0000_0100_0000, 0x13B);

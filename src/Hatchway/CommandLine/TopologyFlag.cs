@@ -22,7 +22,10 @@ internal static class TopologyFlag
             if (number is null)
                 (name, number) = ("cpus", part);
             if (name is not ("cpus" or "sockets" or "cores" or "threads"))
-                throw new UserException($"{origin}: '{name}' is unknown: write [cpus=]N, sockets=N, cores=N and threads=N with commas between them");
+            {
+                throw new UserException(
+                    $"{origin}: '{name}' is unknown: write [cpus=]N, sockets=N, cores=N and threads=N with commas between them");
+            }
             tree.Set(name, number, origin);
         }
     }
@@ -30,7 +33,9 @@ internal static class TopologyFlag
     public static void Pin(ConfigurationTree tree, string value, string origin)
     {
         var numbers = value.Split(':');
-        if (numbers.Length != 2 || !ConfigurationNode.TryNumber(numbers[0], out var vcpu) || !ConfigurationNode.TryNumber(numbers[1], out var host))
+        if (numbers.Length != 2
+            || !ConfigurationNode.TryNumber(numbers[0], out var vcpu)
+            || !ConfigurationNode.TryNumber(numbers[1], out var host))
             throw new UserException($"{origin}: write vcpu:hostcpu, two numbers that count from 0, as 0:2");
         if (host >= MostHostCpus)
             throw new UserException($"{origin}: {host} is no CPU of a host, which are numbered from 0 to {MostHostCpus - 1}");

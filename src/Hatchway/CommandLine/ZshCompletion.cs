@@ -27,7 +27,8 @@ internal static class ZshCompletion
             text.Append($"        (2*) list=({List(CompletionWords.First)}) ;;\n");
             foreach (var group in CompletionWords.Groups)
             {
-                var verbs = Commands.All.Where(command => command.Group == group).Select(static command => (CompletionWords.Second(command), command.Summary));
+                var verbs = Commands.All.Where(command => command.Group == group)
+                    .Select(static command => (CompletionWords.Second(command), command.Summary));
                 text.Append($"        ('3{group} '*) list=({List(verbs)}) ;;\n");
             }
             text.Append("    esac\n    _describe command list\n    return\nfi\ncase \"$name $words[CURRENT-1]\" in\n");

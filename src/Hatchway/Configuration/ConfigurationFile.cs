@@ -3,8 +3,8 @@ namespace Hatchway.Configuration;
 /// <summary>A file of variables, as bhyve(8)'s <c>-k</c> takes it.</summary>
 internal static class ConfigurationFile
 {
-    /// <summary>Sets the variables of a file: one <c>name=value</c> a line, without blanks around the sign. Empty lines and those that begin
-    /// with # do not count.</summary>
+    /// <summary>Sets the variables of a file: one <c>name=value</c> a line, without blanks around the sign. Empty lines and those that
+    /// begin with # do not count.</summary>
     /// <exception cref="UserException">The file can't be read, or a line is no variable.</exception>
     public static void Read(string path, ConfigurationTree tree)
     {

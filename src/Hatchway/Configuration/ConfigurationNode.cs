@@ -42,12 +42,14 @@ internal sealed record ConfigurationNode
                 if (names.Count == 0 || names[^1] != name)
                     names.Add(name);
             }
-            names.Sort(static (one, other) => Rank(one).CompareTo(Rank(other)) is not 0 and var order ? order : string.CompareOrdinal(one, other));
+            names.Sort(static (one, other) =>
+                Rank(one).CompareTo(Rank(other)) is not 0 and var order ? order : string.CompareOrdinal(one, other));
             return names.ConvertAll(Node);
         }
     }
 
-    private static int Rank(string name) => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue;
+    private static int Rank(string name) =>
+        int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue;
 
     /// <summary>A node below it, which may be empty.</summary>
     public ConfigurationNode Node(string name) => _tree.Node(_prefix + name);
@@ -62,7 +64,8 @@ internal sealed record ConfigurationNode
     public string Origin(string name) => Find(name)?.Origin ?? _prefix + name;
 
     /// <summary>What the user typed for this node, for messages.</summary>
-    public string Origin() => All.Select(static setting => setting.Origin).FirstOrDefault(static origin => origin is not null) ?? _prefix.TrimEnd('.');
+    public string Origin() =>
+        All.Select(static setting => setting.Origin).FirstOrDefault(static origin => origin is not null) ?? _prefix.TrimEnd('.');
 
     /// <summary>A variable's value with the references in it replaced, or null when it has none.</summary>
     /// <exception cref="UserException">A reference names nothing.</exception>
@@ -78,11 +81,13 @@ internal sealed record ConfigurationNode
             null => otherwise,
             "TRUE" or "ON" or "YES" or "1" => true,
             "FALSE" or "OFF" or "NO" or "0" => false,
-            _ => throw new UserException($"{Origin(name)}: '{text}' is neither true nor false: write true, on, yes or 1; or false, off, no or 0"),
+            _ => throw new UserException(
+                $"{Origin(name)}: '{text}' is neither true nor false: write true, on, yes or 1; or false, off, no or 0"),
         };
     }
 
-    /// <summary>A number, as strtol(3) reads it: 0x before hexadecimal digits, 0 before octal ones. Null when the variable has no value.</summary>
+    /// <summary>A number, as strtol(3) reads it: 0x before hexadecimal digits, 0 before octal ones.
+    /// Null when the variable has no value.</summary>
     /// <exception cref="UserException">It is none, or out of range.</exception>
     public int? Number(string name, int least, int most)
     {

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Hatchway.Configuration;
 
-/// <summary>bhyve_config(5)'s tree of variables: what every option of the command line writes to, and what the guest is made from.</summary>
+/// <summary>bhyve_config(5)'s tree of variables: what every option of the command line writes to,
+/// and what the guest is made from.</summary>
 /// <remarks>
 /// A name is words with dots between them. One that has a value has no names below it. A later value replaces an earlier one. Used by one
 /// thread, before the guest runs.
@@ -36,7 +37,10 @@ internal sealed class ConfigurationTree
     {
         var said = origin ?? name;
         if (!IsName(name))
-            throw new UserException($"{said}: '{name}' is no name of a variable: write words of letters, digits, - and _ with dots between them");
+        {
+            throw new UserException(
+                $"{said}: '{name}' is no name of a variable: write words of letters, digits, - and _ with dots between them");
+        }
         if (value.Length == 0)
             throw new UserException($"{said}: {name} needs a value");
         if (value.AsSpan().ContainsAny('\n', '\r', '\0'))
@@ -64,7 +68,8 @@ internal sealed class ConfigurationTree
     /// <summary>The part of the tree below a name, which may be empty.</summary>
     public ConfigurationNode Node(string name) => new(this, name + ".");
 
-    /// <summary>As <c>config.dump=1</c> prints it and <c>-k</c> reads it: a line for each variable, sorted, references as they are.</summary>
+    /// <summary>As <c>config.dump=1</c> prints it and <c>-k</c> reads it: a line for each variable, sorted,
+    /// references as they are.</summary>
     public string Dump()
     {
         var text = new StringBuilder();

@@ -25,7 +25,9 @@ internal sealed record Emulation(
     /// <summary>All that bhyve has, those first that Hatchway has, too.</summary>
     public static IReadOnlyList<Emulation> All { get; } =
     [
-        new("hostbridge", "hostbridge", "-", "PCI host bridge; slot 0 by custom", DeviceConf.None, ["pcireg.vendor", "pcireg.device"], null),
+        new(
+            "hostbridge", "hostbridge", "-", "PCI host bridge; slot 0 by custom", DeviceConf.None,
+            ["pcireg.vendor", "pcireg.device"], null),
         new("amd_hostbridge", "hostbridge", "-", "the same with an identity of AMD's", DeviceConf.AmdHostBridge, [], null),
         new("lpc", "lpc", "-", "bridge to the ISA devices (com1, RTC); wants a slot of its own", DeviceConf.None, [], null),
         new(
@@ -48,7 +50,9 @@ internal sealed record Emulation(
             "nvme", "nvme", "", "", DeviceConf.Nvme,
             [.. BlockVariables, "maxq", "qsz", "ioslots", "sectsz", "ser", "eui64", "dsm", "ram"],
             "use virtio-blk, or give an NVMe disk of the host with passthru"),
-        new("e1000", "e1000", "", "", DeviceConf.Network, NetworkVariables, "use virtio-net, or give a network card of the host with passthru"),
+        new(
+            "e1000", "e1000", "", "", DeviceConf.Network, NetworkVariables,
+            "use virtio-net, or give a network card of the host with passthru"),
         new(
             "virtio-scsi", "virtio-scsi", "", "", DeviceConf.Scsi, ["dev", "iid", "bootindex"],
             "it needs FreeBSD's CAM target layer; use virtio-blk"),

@@ -95,7 +95,8 @@ internal static class KnownVariables
     ];
 
     /// <summary>All names, as docs/bhyve.md lists them.</summary>
-    public static IEnumerable<string> Names => Table.Select(static entry => entry.Pattern).Concat(RefusedTable.Select(static entry => entry.Name));
+    public static IEnumerable<string> Names =>
+        Table.Select(static entry => entry.Pattern).Concat(RefusedTable.Select(static entry => entry.Name));
 
     /// <summary>Refuses what a guest would be without.</summary>
     /// <exception cref="UserException">A variable asks for it.</exception>
@@ -130,7 +131,9 @@ internal static class KnownVariables
         return tree.All.Where(setting => !IsOfSlot(setting.Name) && !IsKnown(setting.Name) && !used.Contains(setting.Name));
     }
 
-    private static bool IsKnown(string name) => Array.Exists(Table, entry => Matches(entry.Pattern, name)) || Array.Exists(RefusedTable, entry => Matches(entry.Name, name));
+    private static bool IsKnown(string name) =>
+        Array.Exists(Table, entry => Matches(entry.Pattern, name))
+        || Array.Exists(RefusedTable, entry => Matches(entry.Name, name));
 
     // What is below a slot is its device's, which knows its own.
     private static bool IsOfSlot(string name) => name.Split('.') is ["pci", _, _, _, _, ..];

@@ -4,8 +4,8 @@ namespace Hatchway.Configuration;
 
 /// <summary>References to other variables in a value: bhyve_config(5), "VARIABLE VALUES".</summary>
 /// <remarks>
-/// <c>%(name)</c> stands for the value of <c>name</c>. The manual writes a percent sign as <c>%%</c>, bhyve itself takes <c>\%</c>; both work
-/// here. As in bhyve, a value without any percent sign is taken as it is, backslashes and all.
+/// <c>%(name)</c> stands for the value of <c>name</c>. The manual writes a percent sign as <c>%%</c>, bhyve itself takes <c>\%</c>; both
+/// work here. As in bhyve, a value without any percent sign is taken as it is, backslashes and all.
 /// </remarks>
 internal static class VariableReferences
 {

@@ -5,7 +5,8 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 
-/// <summary><c>hatchway console</c>: this terminal on a running guest's com1, until Ctrl-A x, the end of input, or the guest's end.</summary>
+/// <summary><c>hatchway console</c>: this terminal on a running guest's com1, until Ctrl-A x, the end of input,
+/// or the guest's end.</summary>
 internal static class ConsoleCommand
 {
     private const int Typed = 1;

@@ -37,7 +37,8 @@ internal static class ControlCommands
             return Arguments.PrintHelp(help, command is "ps" or "stats" ? [Json] : []);
         var isJson = arguments.Has(Json.Name);
         var folder = ControlFolder.OfUser()
-            ?? throw new UserException("there is no XDG_RUNTIME_DIR to look for guests in: log in so that there is one, or run this as the guest's user");
+            ?? throw new UserException(
+                "there is no XDG_RUNTIME_DIR to look for guests in: log in so that there is one, or run this as the guest's user");
         if (command == "ps")
         {
             arguments.NoMoreThan(0);

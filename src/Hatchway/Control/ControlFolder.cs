@@ -47,7 +47,8 @@ internal sealed class ControlFolder(string path)
         var socket = System.IO.Path.Combine(path, name + SocketSuffix);
         return Encoding.UTF8.GetByteCount(socket) <= UnixListener.MaximumPath
             ? socket
-            : throw new UserException($"the guest's name '{name}' is too long: '{socket}' must be {UnixListener.MaximumPath} bytes at most");
+            : throw new UserException(
+                $"the guest's name '{name}' is too long: '{socket}' must be {UnixListener.MaximumPath} bytes at most");
     }
 
     /// <summary>Names of guests that have a socket, sorted. One whose process was killed may be among them.</summary>
@@ -55,7 +56,9 @@ internal sealed class ControlFolder(string path)
     {
         if (!Directory.Exists(path))
             return [];
-        var names = Directory.EnumerateFiles(path, "*" + SocketSuffix).Select(static file => System.IO.Path.GetFileNameWithoutExtension(file)).ToArray();
+        var names = Directory.EnumerateFiles(path, "*" + SocketSuffix)
+            .Select(static file => System.IO.Path.GetFileNameWithoutExtension(file))
+            .ToArray();
         Array.Sort(names, StringComparer.Ordinal);
         return names;
     }
@@ -73,7 +76,8 @@ internal sealed class ControlFolder(string path)
         }
         catch (IOException failure) when (failure.HResult == (int)Errno.EAGAIN)
         {
-            throw new UserException($"a guest called '{name}' is running: give this one another name, or end that one with 'hatchway stop {name}'");
+            throw new UserException(
+                $"a guest called '{name}' is running: give this one another name, or end that one with 'hatchway stop {name}'");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

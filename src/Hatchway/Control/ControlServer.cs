@@ -6,9 +6,9 @@ using Hatchway.Terminal;
 namespace Hatchway.Control;
 
 /// <summary>
-/// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it when the
-/// request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended;
-/// after <c>console</c> it is the guest's com1.
+/// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it
+/// when the request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended; after
+/// <c>console</c> it is the guest's com1.
 /// </summary>
 /// <remarks>Only the user who runs the guest can connect: the folder and the socket are theirs alone.</remarks>
 internal sealed class ControlServer : IDisposable

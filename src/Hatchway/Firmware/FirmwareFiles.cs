@@ -54,7 +54,8 @@ internal sealed class FirmwareFiles : IDisposable
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             kept?.Dispose();
-            throw new UserException($"-l bootrom: {variables}: firmware's variables must be writable, and no other guest's: {failure.Message}");
+            throw new UserException(
+                $"-l bootrom: {variables}: firmware's variables must be writable, and no other guest's: {failure.Message}");
         }
         catch
         {

@@ -31,7 +31,10 @@ internal sealed record FirmwareOptions
     {
         var root = tree.Root;
         if (root.Text("lpc.fwcfg") is not (null or "qemu" or KnownVariables.BhyveFwcfg))
-            throw new UserException($"{root.Origin("lpc.fwcfg")}: '{root.Text("lpc.fwcfg")}': there is qemu only, which is what OVMF reads");
+        {
+            throw new UserException(
+                $"{root.Origin("lpc.fwcfg")}: '{root.Text("lpc.fwcfg")}': there is qemu only, which is what OVMF reads");
+        }
         var items = root.Node("fwcfg").Children.Select(Item).ToArray();
         if (hasKernel)
             return CheckKernel(root, items);
@@ -53,7 +56,8 @@ internal sealed record FirmwareOptions
         if (root.Find("lpc.bootrom") is not null)
         {
             throw new UserException(
-                $"{root.Origin("lpc.bootrom")}: and --kernel: firmware finds its system on a disk, and a kernel starts without it; give one of them");
+                $"{root.Origin("lpc.bootrom")}: and --kernel: firmware finds its system on a disk, "
+                + "and a kernel starts without it; give one of them");
         }
         return items is []
             ? null

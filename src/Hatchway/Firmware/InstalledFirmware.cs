@@ -56,7 +56,10 @@ internal static class InstalledFirmware
     public static string StateFolder(string guest, bool isRoot)
     {
         if (guest is "." or ".." || guest.Contains('/', StringComparison.Ordinal))
-            throw new UserException($"'{guest}': firmware's variables are kept in a folder of the guest's name, and that can't be one: give another name");
+        {
+            throw new UserException(
+                $"'{guest}': firmware's variables are kept in a folder of the guest's name, and that can't be one: give another name");
+        }
         if (isRoot)
             return Path.Combine("/var/lib/hatchway", guest);
         var state = Environment.GetEnvironmentVariable("XDG_STATE_HOME");

@@ -64,7 +64,8 @@ internal static class CheckCommand
                 FindingLevel.Note => Tone.Notable,
                 _ => Tone.Bad,
             };
-            table.Add(new Cell(Key(finding.Level), tone), check, finding.Remedy is { } remedy ? $"{finding.Text}\n-> {remedy}" : finding.Text);
+            var text = finding.Remedy is { } remedy ? $"{finding.Text}\n-> {remedy}" : finding.Text;
+            table.Add(new Cell(Key(finding.Level), tone), check, text);
         }
         table.Write();
         var problems = report.Problems.Count();

@@ -21,7 +21,8 @@ internal static class FunctionWords
 
     /// <summary>All BARs in a word each, as <c>0:16K</c>.</summary>
     public static string Bars(InspectedFunction function) =>
-        string.Join(' ', function.Bars.Select(static bar => $"{Short(bar.Index.Value)}:{(bar.Kind == BarKind.Io ? "io" : "")}{Size(bar.Size)}"));
+        string.Join(' ', function.Bars.Select(static bar =>
+            $"{Short(bar.Index.Value)}:{(bar.Kind == BarKind.Io ? "io" : "")}{Size(bar.Size)}"));
 
     public static string Kind(BarKind kind, bool prefetchable) => kind switch
     {
@@ -50,6 +51,9 @@ internal static class FunctionWords
     private static string Short(byte index) => index == 6 ? "rom" : index.ToString(CultureInfo.InvariantCulture);
 
     private static string Size(ulong? bytes) => bytes is { } size
-        ? Sizes.Format(size).Replace(" bytes", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal).Replace("iB", "", StringComparison.Ordinal)
+        ? Sizes.Format(size)
+            .Replace(" bytes", "", StringComparison.Ordinal)
+            .Replace(" ", "", StringComparison.Ordinal)
+            .Replace("iB", "", StringComparison.Ordinal)
         : "?";
 }

@@ -4,7 +4,8 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Host;
 
-/// <summary>What programs read. Numbers that people write in hexadecimal are strings of it, as in sysfs without 0x; sizes are numbers.</summary>
+/// <summary>What programs read. Numbers that people write in hexadecimal are strings of it, as in sysfs without 0x;
+/// sizes are numbers.</summary>
 internal static class JsonOutput
 {
     public static void Write(Action<Utf8JsonWriter> content)

@@ -66,7 +66,8 @@ internal static class ListCommand
         if (arguments.Value("class") is { } text)
         {
             named = true;
-            tests.Add(device => device.Class.ToString("x6", CultureInfo.InvariantCulture).StartsWith(text, StringComparison.OrdinalIgnoreCase)
+            tests.Add(device =>
+                device.Class.ToString("x6", CultureInfo.InvariantCulture).StartsWith(text, StringComparison.OrdinalIgnoreCase)
                 || FunctionWords.Class(ids, device).Contains(text, StringComparison.OrdinalIgnoreCase)
                 || (ids.BaseClass(device.Class) ?? "").Contains(text, StringComparison.OrdinalIgnoreCase));
         }

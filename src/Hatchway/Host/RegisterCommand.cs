@@ -125,9 +125,10 @@ internal static class RegisterCommand
 
     private static TimeSpan Interval(string? text) => text is null
         ? TimeSpan.FromSeconds(1)
-        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and <= 3600
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new UserException($"--interval {text}: seconds are wanted, as 0.5, at most 3600");
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            && seconds is >= 0 and <= 3600
+                ? TimeSpan.FromSeconds(seconds)
+                : throw new UserException($"--interval {text}: seconds are wanted, as 0.5, at most 3600");
 
     private static int? Times(string? text) => text is null
         ? null

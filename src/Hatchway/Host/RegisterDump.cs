@@ -24,7 +24,10 @@ internal sealed class RegisterDump
             throw new UserException($"{device.Host.Address}: it has no {bar}");
         var room = offset < size ? size - offset : 0;
         if (room == 0 || length > room || length == 0)
-            throw new UserException($"{device.Host.Address}: {bar} has {size:x}h bytes: {length ?? 1:x}h from {offset:x}h on are not in it");
+        {
+            throw new UserException(
+                $"{device.Host.Address}: {bar} has {size:x}h bytes: {length ?? 1:x}h from {offset:x}h on are not in it");
+        }
         (_device, _bar, _width, _start) = (device, bar, width, offset);
         _end = offset + (length ?? Math.Min(room, DefaultLength));
         if (_start % (uint)width != 0 || _end % (uint)width != 0)
@@ -71,7 +74,9 @@ internal sealed class RegisterDump
                     output.WriteLine(text);
             }
             before = values;
-            if (!FileDescriptor.StandardOutput.TryWrite(Encoding.UTF8.GetBytes(output.ToString())) || time + 1 == times || stop.Wait(interval)
+            if (!FileDescriptor.StandardOutput.TryWrite(Encoding.UTF8.GetBytes(output.ToString()))
+                || time + 1 == times
+                || stop.Wait(interval)
                 || FileDescriptor.StandardOutput.IsBroken)
                 return;
         }

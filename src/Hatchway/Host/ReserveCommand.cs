@@ -137,9 +137,9 @@ internal static class ReserveCommand
     };
 
     // Each group with what keeps it from a guest.
-    private static IEnumerable<(string Members, int Group)> Missing(Reservation reservation, IReadOnlyList<PciAddress> addresses) => addresses
-        .SelectMany(reservation.InTheWay)
-        .DistinctBy(static member => member.Address)
-        .GroupBy(static member => member.IommuGroup!.Value)
-        .Select(static group => (string.Join(", ", group.Select(static member => $"{member.Address} ({member.Driver})")), group.Key));
+    private static IEnumerable<(string Members, int Group)> Missing(Reservation reservation, IReadOnlyList<PciAddress> addresses) =>
+        addresses.SelectMany(reservation.InTheWay)
+            .DistinctBy(static member => member.Address)
+            .GroupBy(static member => member.IommuGroup!.Value)
+            .Select(static group => (string.Join(", ", group.Select(static member => $"{member.Address} ({member.Driver})")), group.Key));
 }

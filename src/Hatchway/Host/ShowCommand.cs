@@ -79,7 +79,9 @@ internal static class ShowCommand
         if (device.IommuGroup is { } group)
         {
             var others = view.InGroup(group).Where(member => member.Address != device.Address).ToList();
-            Line(output, "IOMMU group", others.Count == 0 ? $"{group}, alone" : $"{group}, with {string.Join(", ", others.Select(Member))}");
+            Line(
+                output, "IOMMU group",
+                others.Count == 0 ? $"{group}, alone" : $"{group}, with {string.Join(", ", others.Select(Member))}");
             foreach (var region in ReservedRegion.Of(view, group))
                 Line(output, "reserved", region.ToString());
             Line(output, "held open by", view.Holders(group) is { Count: > 0 } holders ? string.Join(", ", holders) : "nobody");
@@ -96,7 +98,8 @@ internal static class ShowCommand
     private static string Member(HostDevice member) => member.Driver is { } driver ? $"{member.Address} ({driver})" : $"{member.Address}";
 
     private static int? NumaNode(HostView view, HostDevice device) =>
-        int.TryParse(view.Text(device.Address, "numa_node"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var node) && node >= 0
+        int.TryParse(view.Text(device.Address, "numa_node"), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var node)
+        && node >= 0
             ? node
             : null;
 
@@ -118,7 +121,10 @@ internal static class ShowCommand
         var place = bar.Address is { } address ? $" at {address:x}" : ", no address";
         Line(output, bar.Index.ToString(), $"{size} of {FunctionWords.Kind(bar.Kind, bar.Prefetchable)}{place}");
         foreach (var (segment, reason) in bar.Parts)
-            output.WriteLine($"{Indent}{segment.Offset:x}-{segment.Offset + segment.Length - 1:x} {FunctionWords.Key(segment.Kind)}: {reason}");
+        {
+            var last = segment.Offset + segment.Length - 1;
+            output.WriteLine($"{Indent}{segment.Offset:x}-{last:x} {FunctionWords.Key(segment.Kind)}: {reason}");
+        }
     }
 
     private static void Line(TextWriter output, string name, string value) => output.WriteLine($"{name.PadRight(Indent.Length)}{value}");
@@ -151,8 +157,12 @@ internal static class ShowCommand
     private static void WriteHostFacts(Utf8JsonWriter json, HostView view, HostDevice device)
     {
         var group = device.IommuGroup;
-        WriteStrings(json, "groupMembers", group is { } members ? view.InGroup(members).Select(static member => member.Address.ToString()) : []);
-        WriteStrings(json, "reservedRegions", group is { } regions ? ReservedRegion.Of(view, regions).Select(static region => region.ToString()) : []);
+        WriteStrings(
+            json, "groupMembers",
+            group is { } members ? view.InGroup(members).Select(static member => member.Address.ToString()) : []);
+        WriteStrings(
+            json, "reservedRegions",
+            group is { } regions ? ReservedRegion.Of(view, regions).Select(static region => region.ToString()) : []);
         json.WriteStartArray("heldBy");
         foreach (var holder in group is { } held ? view.Holders(held) : [])
             json.WriteNumberValue(holder.Id);

@@ -3,7 +3,8 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A guest's com1 for who comes later, by <c>hatchway console</c>: one client at a time, which first sees what was said last.</summary>
+/// <summary>A guest's com1 for who comes later, by <c>hatchway console</c>: one client at a time,
+/// which first sees what was said last.</summary>
 /// <remarks>
 /// It outlasts the port, which is made anew when the guest starts again. <c>_gate</c> guards all but the waiting; it is held while a client
 /// that does not read is given what it has room for, and never longer.

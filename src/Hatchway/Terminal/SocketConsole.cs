@@ -9,8 +9,9 @@ namespace Hatchway.Terminal;
 /// <summary>A server, on TCP or a file's socket, as the far end of a port, for one client at a time; a second one is sent away, as
 /// bhyve(8) does.</summary>
 /// <remarks>
-/// The guest runs with or without a client. Output is sent by who makes it, and dropped when nobody is there. When a client does not read, a serial
-/// port's output is dropped, too, since that would keep a vCPU; a console device's waits. Connections and input are a thread's of their own.
+/// The guest runs with or without a client. Output is sent by who makes it, and dropped when nobody is there. When a client does not read,
+/// a serial port's output is dropped, too, since that would keep a vCPU; a console device's waits. Connections and input are a thread's of
+/// their own.
 /// </remarks>
 internal sealed class SocketConsole : ISerialPeer, IPortClient
 {

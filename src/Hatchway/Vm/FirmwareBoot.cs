@@ -34,8 +34,8 @@ internal sealed class FirmwareBoot : IDisposable
     /// <param name="log">Where limitations are told.</param>
     /// <exception cref="UserException">The firmware can't be used.</exception>
     public FirmwareBoot(
-        FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, SmbiosDescription identity, KvmVm vm, Pc pc,
-        GuestRam ram, ILogger log)
+        FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, SmbiosDescription identity,
+        KvmVm vm, Pc pc, GuestRam ram, ILogger log)
     {
         try
         {
@@ -83,7 +83,11 @@ internal sealed class FirmwareBoot : IDisposable
                 continue;
             // Firmware writes interrupt routing to function 0 without looking what that is, and reads the timer's address from function 3.
             if (slot.Function == Piix.PowerManagementFunction || (slot.Function == 0 && slot.Emulation is not LpcSlot))
-                throw new UserException($"slot {slot.Slot}:{slot.Function}: firmware uses it as the chip set's: put lpc at 1:0, and the device at another slot");
+            {
+                throw new UserException(
+                    $"slot {slot.Slot}:{slot.Function}: firmware uses it as the chip set's: "
+                    + "put lpc at 1:0, and the device at another slot");
+            }
         }
     }
 
@@ -104,7 +108,9 @@ internal sealed class FirmwareBoot : IDisposable
             }
             catch (ArgumentException)
             {
-                throw new UserException($"{item.Origin}: the name is taken, or can't be one: up to {FwCfg.LongestName} ASCII characters, as opt/org.example/name");
+                throw new UserException(
+                    $"{item.Origin}: the name is taken, or can't be one: "
+                    + $"up to {FwCfg.LongestName} ASCII characters, as opt/org.example/name");
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {

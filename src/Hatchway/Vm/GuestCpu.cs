@@ -150,7 +150,9 @@ internal static class GuestCpu
         // Intel's caches; room for cores in a package in EAX[31:26], less one.
         4 when (entry.Eax & 0x1F) != 0 => entry with
         {
-            Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) | (Math.Min((1u << (topology.SocketBits - topology.ThreadBits)) - 1, 63) << 26),
+            Eax = (entry.Eax & 0x3FFF)
+                | SharedBy(entry.Eax, topology)
+                | (Math.Min((1u << (topology.SocketBits - topology.ThreadBits)) - 1, 63) << 26),
         },
         // AMD's caches, in Intel's form.
         AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) },
@@ -176,7 +178,9 @@ internal static class GuestCpu
     private static CpuidEntry[] Topology(uint function, uint id, CpuTopology topology) =>
     [
         new(function, 0, SignificantIndex, Eax: (uint)topology.ThreadBits, Ebx: (uint)topology.Threads, Ecx: 0x100, Edx: id),
-        new(function, 1, SignificantIndex, Eax: (uint)topology.SocketBits, Ebx: (uint)(topology.Cores * topology.Threads), Ecx: 0x201, Edx: id),
+        new(
+            function, 1, SignificantIndex,
+            Eax: (uint)topology.SocketBits, Ebx: (uint)(topology.Cores * topology.Threads), Ecx: 0x201, Edx: id),
         new(function, 2, SignificantIndex, Eax: 0, Ebx: 0, Ecx: 2, Edx: id),
     ];
 

@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>A guest over its reboots: each is a new machine, all of whose parts so have their first state, and its devices a reset.</summary>
+/// <summary>A guest over its reboots: each is a new machine, all of whose parts so have their first state,
+/// and its devices a reset.</summary>
 /// <remarks>One thread runs it; any thread may ask it for something.</remarks>
 internal sealed class GuestLife : IGuestControl, IDisposable
 {
@@ -20,7 +21,8 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     private readonly ILogger _log;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
-    // Guards what follows: between two machines there is none, and a request to end must not get lost there. Taken before any lock of the machine's.
+    // Guards what follows: between two machines there is none, and a request to end must not get lost there.
+    // Taken before any lock of the machine's.
     private readonly Lock _gate = new();
     private VirtualMachine? _machine;
     private bool _isPressed;
@@ -129,7 +131,9 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         {
             if (_machine is null)
                 return "the guest is just restarting: ask again";
-            return _machine.Pause() ? null : "not all of its CPUs stand still: a register handler has one, which will when the handler returns";
+            return _machine.Pause()
+                ? null
+                : "not all of its CPUs stand still: a register handler has one, which will when the handler returns";
         }
     }
 
@@ -148,7 +152,8 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             json.WriteStartObject();
             json.WriteString("name", _options.Name);
             json.WriteNumber("pid", Environment.ProcessId);
-            json.WriteString("state", _machine switch { null => "starting", { IsPaused: true } => "paused", _ => _isPressed ? "stopping" : "running" });
+            var state = _machine switch { null => "starting", { IsPaused: true } => "paused", _ => _isPressed ? "stopping" : "running" };
+            json.WriteString("state", state);
             json.WriteNumber("cpus", _options.Cpus);
             json.WriteNumber("memory", _options.Memory.Bytes);
             json.WriteNumber("seconds", Math.Round(_clock.Elapsed.TotalSeconds, 3));

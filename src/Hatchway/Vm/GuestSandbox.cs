@@ -52,7 +52,8 @@ internal static class GuestSandbox
         }
         RemoveDiagnostics();
         var mounts = HostMount.ParseAll(KernelFile.Read("/proc/self/mountinfo"));
-        IEnumerable<FileRule> rules = [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
+        IEnumerable<FileRule> rules =
+            [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
@@ -72,8 +73,8 @@ internal static class GuestSandbox
         return rule with { Path = mount is { Kind: "9p" } ? mount.Place : path };
     }
 
-    // Sockets by which a debugger of .NET's asks in: the runtime opens them at its start, and names them by the process and its own start (proc(5),
-    // stat, the 20th field after the command's name).
+    // Sockets by which a debugger of .NET's asks in: the runtime opens them at its start, and names them by the process and its own start
+    // (proc(5), stat, the 20th field after the command's name).
     private static void RemoveDiagnostics()
     {
         var folder = Path.GetTempPath();
@@ -81,7 +82,9 @@ internal static class GuestSandbox
             return;
         var stat = KernelFile.Read("/proc/self/stat");
         var process = $"{Environment.ProcessId}-{stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[19]}";
-        foreach (var name in (ReadOnlySpan<string>)[$"dotnet-diagnostic-{process}-socket", $"clr-debug-pipe-{process}-in", $"clr-debug-pipe-{process}-out"])
+        ReadOnlySpan<string> names =
+            [$"dotnet-diagnostic-{process}-socket", $"clr-debug-pipe-{process}-in", $"clr-debug-pipe-{process}-out"];
+        foreach (var name in names)
             File.Delete(Path.Combine(folder, name));
     }
 
@@ -135,7 +138,7 @@ internal static class GuestSandbox
             else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
                 yield return new(value, FileRights.Read);
             else if (s_written.Contains(setting.Name) || s_written.Contains(word))
-                yield return new(value, settings.Root.Flag(node + "ro", false) ? FileRights.Read | FileRights.Control : FileRights.Read | FileRights.Write);
+                yield return new(value, FileRights.Read | (settings.Root.Flag(node + "ro", false) ? FileRights.Control : FileRights.Write));
         }
     }
 

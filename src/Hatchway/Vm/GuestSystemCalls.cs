@@ -21,8 +21,10 @@ internal static class GuestSystemCalls
             // TCGETS2, TCSETS2, TCSETSW2, TCSETSF2: the GNU C library's from 2.42 on.
             (All, 0x802C_542A), (All, 0x402C_542B), (All, 0x402C_542C), (All, 0x402C_542D),
             // TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONREAD, FIONBIO; TIOCGPTN and TIOCSPTLCK for a new pseudo terminal.
-            (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421), (All, 0x8004_5430), (All, 0x4004_5431),
-            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew when the guest starts again, for which there is a socket then.
+            (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421),
+            (All, 0x8004_5430), (All, 0x4004_5431),
+            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew when the guest starts again,
+            // for which there is a socket then.
             (All, 0x8913), (All, 0x8914), (All, 0x8922),
         ]),
         17,  // pread64
@@ -102,7 +104,8 @@ internal static class GuestSystemCalls
         // F_SETPIPE_SZ, F_ADD_SEALS.
         new(72, 1,
         [
-            (All, 0), (All, 1), (All, 2), (All, 3), (All, 4), (All, 5), (All, 6), (All, 7), (All, 36), (All, 37), (All, 38), (All, 1030), (All, 1031), (All, 1033),
+            (All, 0), (All, 1), (All, 2), (All, 3), (All, 4), (All, 5), (All, 6), (All, 7), (All, 36), (All, 37), (All, 38),
+            (All, 1030), (All, 1031), (All, 1033),
         ]),
         73,  // flock
         77,  // ftruncate
@@ -149,5 +152,6 @@ internal static class GuestSystemCalls
 
     /// <summary>All of them, the most frequent first.</summary>
     /// <param name="restarts">The guest starts again in this process.</param>
-    public static ReadOnlySpan<SystemCallRule> For(bool restarts) => restarts ? (SystemCallRule[])[.. s_always, .. s_whenRestarting] : s_always;
+    public static ReadOnlySpan<SystemCallRule> For(bool restarts) =>
+        restarts ? (SystemCallRule[])[.. s_always, .. s_whenRestarting] : s_always;
 }

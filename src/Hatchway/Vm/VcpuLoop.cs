@@ -6,8 +6,8 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Vm;
 
-/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, stands still while the guest is paused, and ends when
-/// the guest's end is requested.</summary>
+/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, stands still while the guest is paused, and ends
+/// when the guest's end is requested.</summary>
 /// <remarks>In steady state nothing is allocated, no lock is taken here and nothing is thrown: a collection would stop every
 /// vCPU.</remarks>
 internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace ports, GuestEnd end, PauseGate pause)

@@ -63,7 +63,10 @@ internal sealed class VirtualMachine : IDisposable
             if (!options.StrictMsrs)
                 Vm.HandOverUnknownMsrs();
             if (!options.ExitsOnHalt && !Vm.KeepCpusInHalt())
-                throw new UserException("x86.vmexit_on_hlt=false: this host's KVM does not let a guest's HLT keep the CPU: leave the variable out");
+            {
+                throw new UserException(
+                    "x86.vmexit_on_hlt=false: this host's KVM does not let a guest's HLT keep the CPU: leave the variable out");
+            }
             var ram = Own(new GuestRam(Vm, layout.Ram, options.Memory, hasDevices: hosts.Count > 0));
             var space = JoinIommu(hosts, ram, log);
             if (space is not null && firmware is null)

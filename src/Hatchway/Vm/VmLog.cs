@@ -39,15 +39,24 @@ internal static partial class VmLog
     [LoggerMessage(LogLevel.Warning, "the guest has not powered off within {Seconds} s: it is switched off")]
     public static partial void PowerOffTookTooLong(this ILogger log, int seconds);
 
-    [LoggerMessage(LogLevel.Warning, "this kernel has no Landlock, or it is switched off ('lsm=' of the kernel's command line): the process keeps its user's rights to files")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "this kernel has no Landlock, or it is switched off ('lsm=' of the kernel's command line): "
+        + "the process keeps its user's rights to files")]
     public static partial void NoLandlock(this ILogger log);
 
-    [LoggerMessage(LogLevel.Warning, "there is no XDG_RUNTIME_DIR for a control socket: 'hatchway ps' won't find this guest, 'stop' and others can't reach it")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "there is no XDG_RUNTIME_DIR for a control socket: 'hatchway ps' won't find this guest, 'stop' and others can't reach it")]
     public static partial void NoControl(this ILogger log);
 
-    [LoggerMessage(LogLevel.Warning, "-l bootrom: no file for firmware's variables: what it or the guest keeps in them, as boot entries, is gone at the end")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "-l bootrom: no file for firmware's variables: what it or the guest keeps in them, as boot entries, is gone at the end")]
     public static partial void NoVariables(this ILogger log);
 
-    [LoggerMessage(LogLevel.Warning, "firmware's variables can't be written to their file ({Reason}): what changes in them is gone at the end")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "firmware's variables can't be written to their file ({Reason}): what changes in them is gone at the end")]
     public static partial void VariablesNotKept(this ILogger log, string reason);
 }

@@ -123,7 +123,8 @@ public sealed class VcpuTests
         });
         var entries = guest.System.GetSupportedCpuid();
         Assert.Contains(entries, static entry => entry.Function == 0);
-        guest.Vcpu.SetCpuid([.. entries.Where(static e => e.Function >> 16 != 0x4000), new(0x4000_0000, 0, 0, 0x4000_0000, 0x4843_5448, 0, 0)]);
+        guest.Vcpu.SetCpuid(
+            [.. entries.Where(static e => e.Function >> 16 != 0x4000), new(0x4000_0000, 0, 0, 0x4000_0000, 0x4843_5448, 0, 0)]);
         using var attached = guest.Vcpu.Attach();
 
         Assert.Equal(KvmExit.Io, guest.Vcpu.Run());

@@ -13,7 +13,9 @@ internal sealed class WrittenTables
 
     private readonly ArrayMemory _memory = new ArrayMemory(2 << 20).Filled(0xA5);
 
-    public WrittenTables(int cpus = 2, bool hasCom1 = true, int[]? slots = null, MemoryLayout? layout = null, int[]? serialPorts = null, Func<int, uint>? apicId = null)
+    public WrittenTables(
+        int cpus = 2, bool hasCom1 = true, int[]? slots = null, MemoryLayout? layout = null, int[]? serialPorts = null,
+        Func<int, uint>? apicId = null)
     {
         Layout = layout ?? MemoryLayout.For(2ul << 30, 40);
         Rsdp = AcpiTables.Write(new AcpiDescription(cpus, Layout, serialPorts ?? (hasCom1 ? [1] : []), slots ?? [0, 3, 31])

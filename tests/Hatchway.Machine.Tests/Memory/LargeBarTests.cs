@@ -57,7 +57,8 @@ public sealed class LargeBarTests
                 "0000:03:00.0 BAR1 of 64 GiB finds no room and stays without an address: the guest can't use it",
                 "memory above 4 GiB: 0000:01:00.0 BAR1 64 GiB + 0000:02:00.0 BAR1 64 GiB + 0000:03:00.0 BAR1 64 GiB"
                 + " + 0000:01:00.0 BAR3 32 MiB + 0000:02:00.0 BAR3 32 MiB + 0000:03:00.0 BAR3 32 MiB"
-                + " = 192.094 GiB, with alignment 247 GiB from 0x240000000 on; there are 119 GiB, up to the end of the CPU's 37 address bits",
+                + " = 192.094 GiB, with alignment 247 GiB from 0x240000000 on; "
+                + "there are 119 GiB, up to the end of the CPU's 37 address bits",
             ],
             told);
     }

@@ -57,7 +57,8 @@ public sealed class SmbiosTablesTests
         Assert.Equal("vendor", structures[0].Text(4));
         var board = structures.Single(static structure => structure.Type == 2);
         Assert.Equal("slot", board.Text(0x0A));
-        Assert.Equal(structures.Single(static structure => structure.Type == 3).Handle, BinaryPrimitives.ReadUInt16LittleEndian(board.Fields.AsSpan(0x0B)));
+        var chassis = structures.Single(static structure => structure.Type == 3);
+        Assert.Equal(chassis.Handle, BinaryPrimitives.ReadUInt16LittleEndian(board.Fields.AsSpan(0x0B)));
     }
 
     [Fact]
@@ -65,13 +66,15 @@ public sealed class SmbiosTablesTests
     {
         var structures = Walk(Write(Describe(ram: 64ul << 30)), out _);
 
-        Assert.Equal(64ul << 30, BinaryPrimitives.ReadUInt64LittleEndian(structures.Single(static structure => structure.Type == 16).Fields.AsSpan(0x0F)));
+        var array = structures.Single(static structure => structure.Type == 16);
+        Assert.Equal(64ul << 30, BinaryPrimitives.ReadUInt64LittleEndian(array.Fields.AsSpan(0x0F)));
         var device = structures.Single(static structure => structure.Type == 17);
         Assert.Equal(0x7FFF, BinaryPrimitives.ReadUInt16LittleEndian(device.Fields.AsSpan(0x0C)));
         Assert.Equal(64u << 10, BinaryPrimitives.ReadUInt32LittleEndian(device.Fields.AsSpan(0x1C)));
         var ranges = structures.Where(static structure => structure.Type == 19)
             .Select(static structure => (
-                BinaryPrimitives.ReadUInt64LittleEndian(structure.Fields.AsSpan(0x0F)), BinaryPrimitives.ReadUInt64LittleEndian(structure.Fields.AsSpan(0x17))));
+                BinaryPrimitives.ReadUInt64LittleEndian(structure.Fields.AsSpan(0x0F)),
+                BinaryPrimitives.ReadUInt64LittleEndian(structure.Fields.AsSpan(0x17))));
         Assert.Equal([(0ul, 0xBFFF_FFFFul), (1ul << 32, (65ul << 30) - 1)], ranges);
     }
 

@@ -203,7 +203,9 @@ public sealed class ConsoleTests : IDisposable
             var message = Buffer(ring, id, written);
             var what = BinaryPrimitives.ReadUInt16LittleEndian(message.AsSpan(4)) switch { 1 => "add", 6 => "open", 7 => "name", _ => "?" };
             var name = Encoding.UTF8.GetString(message.AsSpan(8));
-            heard.Add($"{BinaryPrimitives.ReadUInt32LittleEndian(message)} {what} {BinaryPrimitives.ReadUInt16LittleEndian(message.AsSpan(6))} {name}".TrimEnd());
+            var port = BinaryPrimitives.ReadUInt32LittleEndian(message);
+            var value = BinaryPrimitives.ReadUInt16LittleEndian(message.AsSpan(6));
+            heard.Add($"{port} {what} {value} {name}".TrimEnd());
         }
         return heard;
     }
@@ -219,7 +221,9 @@ public sealed class ConsoleTests : IDisposable
     // Each buffer is one descriptor, whose address its id leads to.
     private byte[] Buffer(DriverRing ring, ushort id, uint length)
     {
-        var start = ReferenceEquals(ring, _driver.Ring) ? 0 : 0x8_0000 + (0x8000ul * (uint)_driver.More.Values.ToList().FindIndex(other => ReferenceEquals(other, ring)));
+        var start = ReferenceEquals(ring, _driver.Ring)
+            ? 0
+            : 0x8_0000 + (0x8000ul * (uint)_driver.More.Values.ToList().FindIndex(other => ReferenceEquals(other, ring)));
         return _driver.Memory.Slice(_driver.Memory.UInt64(start + DriverRing.Descriptors + (16ul * id)), (int)length).ToArray();
     }
 

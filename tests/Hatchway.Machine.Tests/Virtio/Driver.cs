@@ -90,7 +90,8 @@ internal sealed class Driver : IDisposable
 
     public void SetCommon(int at, AccessWidth width, ulong value) => Window.Write(At(1) + (uint)at, width, value);
 
-    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their numbers: split ones without indirect tables.</summary>
+    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their numbers:
+    /// split ones without indirect tables.</summary>
     public Dictionary<int, SplitDriver> More { get; } = [];
 
     /// <summary>Brings the device to DRIVER_OK (§3.1.1), with vector 1 for its queue and vector 0 for the configuration.</summary>

@@ -36,7 +36,8 @@ internal abstract class DriverRing(ArrayMemory memory, ushort size, ulong start)
     /// <summary>What the device wants: to be told when a buffer is offered now, as event indices or flags have it.</summary>
     public abstract bool MustNotify(bool eventIndex);
 
-    protected void Set16(ulong address, int value) => BinaryPrimitives.WriteUInt16LittleEndian(memory.Slice(start + address, 2), (ushort)value);
+    protected void Set16(ulong address, int value) =>
+        BinaryPrimitives.WriteUInt16LittleEndian(memory.Slice(start + address, 2), (ushort)value);
 
     protected void Set32(ulong address, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(memory.Slice(start + address, 4), value);
 

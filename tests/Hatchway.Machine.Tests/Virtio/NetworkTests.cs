@@ -34,7 +34,8 @@ public sealed class NetworkTests : IDisposable
         Assert.Equal(1ul, _driver.Window.Read(at + 6, AccessWidth.Word));
         Assert.Equal(1ul, _driver.Window.Read(at + 8, AccessWidth.Word));
         Assert.Equal(1400ul, _driver.Window.Read(at + 10, AccessWidth.Word));
-        const ulong all = (1 << 0) | GuestChecksum | (1 << 3) | (1 << 5) | GuestTcp4 | (1 << 8) | GuestEcn | (1 << 11) | (1 << 12) | (1 << 13) | Merge | (1 << 16);
+        const ulong all = (1 << 0) | GuestChecksum | (1 << 3) | (1 << 5) | GuestTcp4 | (1 << 8) | GuestEcn
+            | (1 << 11) | (1 << 12) | (1 << 13) | Merge | (1 << 16);
         Assert.Equal(all, _driver.DeviceFeatures & 0xFFF_FFFF);
     }
 
@@ -185,7 +186,8 @@ public sealed class NetworkTests : IDisposable
         Random.Shared.NextBytes(packet);
         packet.CopyTo(_driver.Memory.Slice(Data, packet.Length));
 
-        _driver.Ring.Offer(true, new Piece(Data, Header, false), new Piece(Data + Header, 100, false), new Piece(Data + Header + 100, 88, false));
+        _driver.Ring.Offer(
+            true, new Piece(Data, Header, false), new Piece(Data + Header, 100, false), new Piece(Data + Header + 100, 88, false));
         _driver.Ring.Offer(false, new Piece(Data, Header, false));
         _driver.Notify();
 

@@ -243,7 +243,8 @@ public sealed class DeviceChecksTests : IDisposable
             .Text("class/block/nvme0n1/dev", "259:1").WithProc("self/mountinfo", "36 35 259:1 / /home rw - ext4 /dev/nvme0n1 rw\n");
         AssertFinding("file systems", FindingLevel.Problem, "nvme0n1 is mounted at /home");
 
-        _tree.WithProc("self/mountinfo", "").WithDeviceLink("mapper/swap", "../nvme0n1").WithProc("swaps", "Filename\n/dev/mapper/swap  partition 1\n");
+        _tree.WithProc("self/mountinfo", "").WithDeviceLink("mapper/swap", "../nvme0n1")
+            .WithProc("swaps", "Filename\n/dev/mapper/swap  partition 1\n");
         AssertFinding("file systems", FindingLevel.Problem, "nvme0n1 is swapped to");
     }
 

@@ -78,7 +78,8 @@ public sealed class HostChecksTests : IDisposable
     [Fact]
     public void Vfios_modules_and_its_container_are_asked_for()
     {
-        AssertFinding("VFIO", FindingLevel.Problem, "vfio_pci and vfio_iommu_type1 are not loaded: 'modprobe -a vfio_pci vfio_iommu_type1'");
+        AssertFinding(
+            "VFIO", FindingLevel.Problem, "vfio_pci and vfio_iommu_type1 are not loaded: 'modprobe -a vfio_pci vfio_iommu_type1'");
 
         _tree.Folder("module/vfio_pci");
         AssertFinding("VFIO", FindingLevel.Problem, "vfio_iommu_type1 is not loaded: 'modprobe -a vfio_iommu_type1'");

@@ -36,8 +36,11 @@ public sealed class LspciDumpTests
         Assert.Equal((BarKind.Memory64, (ulong?)null), (bar.Kind, bar.Size));
         Assert.NotNull(bar.Address);
         Assert.Equal(
-            ["MSI-X: 65 vectors, table in BAR0 at 2000h, pending bits in BAR0 at 3000h, off", "PCI Express: integrated endpoint, function level reset, 1 lane at 2.5 GT/s",
-                "power management: in D0"],
+            [
+                "MSI-X: 65 vectors, table in BAR0 at 2000h, pending bits in BAR0 at 3000h, off",
+                "PCI Express: integrated endpoint, function level reset, 1 lane at 2.5 GT/s",
+                "power management: in D0",
+            ],
             nvme.Capabilities.Standard.Select(capability => CapabilityWords.Describe(nvme.Config, capability)).Order(StringComparer.Ordinal)
                 .Select(static words => words.Replace("in D3hot", "in D0", StringComparison.Ordinal)));
     }
@@ -152,7 +155,9 @@ public sealed class LspciDumpTests
     private static string Lines(int count) => Lines(new byte[16 * count]);
 
     private static string Lines(byte[] config) => string.Concat(config.Chunk(16).Select(static (line, i) =>
-        $"{16 * i:x2}: {string.Join(' ', line.Select(static value => value.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)))}\n"));
+        $"{16 * i:x2}: "
+        + string.Join(' ', line.Select(static value => value.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)))
+        + "\n"));
 
     private static InspectedFunction Find(string text, string address) =>
         LspciDump.Parse(text).Functions.Single(function => function.Device.Address == PciAddress.Parse(address));

@@ -51,7 +51,9 @@ public sealed class OwnPagesTests : IDisposable
         var failure = Assert.Throws<PassthroughException>(() => Give(Second));
 
         Assert.Contains($"{Second}: the kernel did not move BAR1", failure.Message, StringComparison.Ordinal);
-        Assert.Equal(["bus/pci/resource_alignment", $"bus/pci/devices/{Second}/remove 1", "class/pci_bus/0000:3b/rescan 1"], _kernel.Log[^3..]);
+        Assert.Equal(
+            ["bus/pci/resource_alignment", $"bus/pci/devices/{Second}/remove 1", "class/pci_bus/0000:3b/rescan 1"],
+            _kernel.Log[^3..]);
     }
 
     [Fact]
@@ -69,7 +71,8 @@ public sealed class OwnPagesTests : IDisposable
         Assert.Empty(_kernel.Log);
     }
 
-    private IReadOnlyList<MovedBar> Give(string address) => new OwnPages(() => _tree.View, _kernel).Give(PciAddress.Parse(address), force: false);
+    private IReadOnlyList<MovedBar> Give(string address) =>
+        new OwnPages(() => _tree.View, _kernel).Give(PciAddress.Parse(address), force: false);
 
     private void FindAgain(ulong start, ulong size, ulong flags) =>
         _tree.WithFunction(Second, "8139cp", 8).WithResources(Second, (1, start, size, flags));

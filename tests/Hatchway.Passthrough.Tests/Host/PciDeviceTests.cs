@@ -108,7 +108,8 @@ public sealed class PciDeviceTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public void What_lies_outside_is_not_aligned_or_does_not_fit_is_refused(byte? bar, ulong offset, AccessWidth width, ulong value, string says)
+    public void What_lies_outside_is_not_aligned_or_does_not_fit_is_refused(
+        byte? bar, ulong offset, AccessWidth width, ulong value, string says)
     {
         using var device = Open();
         var access = new RegisterAccess(AccessDirection.Write, bar is { } index ? new BarIndex(index) : null, offset, width, value);
@@ -125,7 +126,9 @@ public sealed class PciDeviceTests : IDisposable
         _tree.WithConfig(Function, new byte[256]);
         using var device = Open();
 
-        Assert.Contains("/enable'", Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword)).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword));
+
+        Assert.Contains("/enable'", refusal.Message, StringComparison.Ordinal);
         Assert.Throws<PassthroughException>(() => device.ReadBar(PortBar, 0, AccessWidth.Dword));
     }
 
@@ -189,7 +192,9 @@ public sealed class PciDeviceTests : IDisposable
         _tree.WithProc("iomem", $"f0000000-f0ffffff : PCI Bus 0000:3b\n  f0000000-f0001fff : {Function}\n    f0000000-f0001fff : efifb\n");
         using var device = Open();
 
-        Assert.Contains("in use by efifb", Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword)).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword));
+
+        Assert.Contains("in use by efifb", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(0ul, device.ReadBar(SmallBar, 0, AccessWidth.Dword));
     }
 
@@ -208,7 +213,10 @@ public sealed class PciDeviceTests : IDisposable
 
     [Fact]
     public void A_function_that_is_not_there_is_told() =>
-        Assert.Contains("no such PCI function", Assert.Throws<PassthroughException>(() => PciDevice.Open(_tree.View, PciAddress.Parse("0/9/0"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no such PCI function",
+            Assert.Throws<PassthroughException>(() => PciDevice.Open(_tree.View, PciAddress.Parse("0/9/0"))).Message,
+            StringComparison.Ordinal);
 
     private static byte[] Decoding()
     {

@@ -25,7 +25,9 @@ public sealed class PersistentDeviceTests
     {
         const string Written = "# mine\nvmm_load=\"YES\"\npptdevs=\"1/0/0 2/0/0\" # two\n";
 
-        Assert.Equal(["0000:01:00.0", "0000:02:00.0"], PersistentDevice.ParseAll(Written).Select(static device => device.Address.ToString()));
+        Assert.Equal(
+            ["0000:01:00.0", "0000:02:00.0"],
+            PersistentDevice.ParseAll(Written).Select(static device => device.Address.ToString()));
         Assert.Equal(
             "# mine\nvmm_load=\"YES\"\npptdevs=\"6/0/1\"\nhatchway_pptdevs=\"0000:06:00.1=8086:10fb,user=alice,own-page\"\n",
             PersistentDevice.Replace(Written, [Nic]));
@@ -34,7 +36,10 @@ public sealed class PersistentDeviceTests
 
     [Fact]
     public void What_is_no_address_is_told() =>
-        Assert.Contains("'06'", Assert.Throws<FormatException>(() => PersistentDevice.ParseAll("pptdevs=\"06\"")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'06'",
+            Assert.Throws<FormatException>(() => PersistentDevice.ParseAll("pptdevs=\"06\"")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Only_the_very_device_is_taken()
@@ -43,8 +48,12 @@ public sealed class PersistentDeviceTests
         tree.WithFunction("0000:06:00.1").WithFunction("0000:07:00.0");
 
         Assert.Null(Nic.Objection(tree.View, "file"));
-        Assert.Contains("is 8086:10fb now, and was 8086:10d3", (Nic with { Device = 0x10d3 }).Objection(tree.View, "file"), StringComparison.Ordinal);
+        Assert.Contains(
+            "is 8086:10fb now, and was 8086:10d3",
+            (Nic with { Device = 0x10d3 }).Objection(tree.View, "file"), StringComparison.Ordinal);
         Assert.Contains("does not say which", (Nic with { Vendor = null }).Objection(tree.View, "file"), StringComparison.Ordinal);
-        Assert.Contains("is not there", (Nic with { Address = PciAddress.Parse("9/0/0") }).Objection(tree.View, "file"), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not there",
+            (Nic with { Address = PciAddress.Parse("9/0/0") }).Objection(tree.View, "file"), StringComparison.Ordinal);
     }
 }

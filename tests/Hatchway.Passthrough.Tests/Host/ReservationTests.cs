@@ -112,7 +112,8 @@ public sealed class ReservationTests : IDisposable
         AssertRefused(Nic, "eth0 is the host's way to the world");
 
         const string Zeros = "00000000000000000000000000000000";
-        _tree.WithProc("net/route", "").WithProc("net/ipv6_route", $"{Zeros} 00 {Zeros} 00 fe80 00000400 00000001 00000000 00000003     br0\n");
+        _tree.WithProc("net/route", "")
+            .WithProc("net/ipv6_route", $"{Zeros} 00 {Zeros} 00 fe80 00000400 00000001 00000000 00000003     br0\n");
         AssertRefused(Nic, "eth0 is the host's way to the world");
     }
 

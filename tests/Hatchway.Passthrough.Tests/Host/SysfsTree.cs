@@ -63,7 +63,8 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A device file that does not open, whoever asks: a socket's (open(2), ENXIO). Root would pass any file's permissions.</summary>
+    /// <summary>A device file that does not open, whoever asks: a socket's (open(2), ENXIO).
+    /// Root would pass any file's permissions.</summary>
     public SysfsTree WithClosedDeviceFile(string name)
     {
         var file = Path.Combine(Dev, name);

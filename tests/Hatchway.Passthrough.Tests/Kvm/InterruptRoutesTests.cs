@@ -103,7 +103,8 @@ public sealed class InterruptRoutesTests
         // Each is told of once, and how many routes there are.
         Assert.Equal([Vectors, Math.Min(Vectors, limit - pins - Vectors), limit - pins - given[0] - given[1]], given);
         Assert.Equal(devices.Count(device => given[Array.IndexOf(devices, device)] < Vectors), log.Count);
-        Assert.All(log, line => Assert.Contains($"as will others: KVM's table of interrupt routes is full with {limit}", line, StringComparison.Ordinal));
+        Assert.All(log, line => Assert.Contains(
+            $"as will others: KVM's table of interrupt routes is full with {limit}", line, StringComparison.Ordinal));
         devices[1].Signal(given[1] - 1);
         Assert.Equal(MessageVector + ((given[1] - 1) % MessageVectors), guest.RunToInterrupt());
         devices[2].Signal(Vectors - 1);

@@ -31,7 +31,8 @@ internal sealed class FakeHostFunction : IHostFunction
             MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
             if (msix.Length < Spec.MsiX.Length)
                 return;
-            var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray) | ((uint)Word(msix.Offset + Spec.MsiX.PendingBitArray + 2) << 16);
+            var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray)
+                | ((uint)Word(msix.Offset + Spec.MsiX.PendingBitArray + 2) << 16);
             if (_regions.TryGetValue(new BarIndex((byte)(pending & Spec.MsiX.BarMask)), out var region))
                 region.Pending = (pending & ~Spec.MsiX.BarMask, new byte[(MsiX.Count + 63) / 64 * 8]);
         }

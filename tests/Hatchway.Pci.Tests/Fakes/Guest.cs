@@ -8,13 +8,15 @@ namespace Hatchway.Pci.Tests.Fakes;
 /// <summary>A guest with one assigned function: what its driver would do, in the words of the specification.</summary>
 internal sealed class Guest : IDisposable
 {
-    public Guest(string recording, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null, AssignedOptions? options = null)
+    public Guest(
+        string recording, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null, AssignedOptions? options = null)
         : this(RecordedFunction.Load(recording), prepare, handlers, options)
     {
     }
 
     public Guest(
-        RecordedFunction recorded, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null, AssignedOptions? options = null)
+        RecordedFunction recorded, Action<FakeHostFunction>? prepare = null, BarHandlerList? handlers = null,
+        AssignedOptions? options = null)
     {
         Map = new FakeAddressMap(Log);
         Host = new FakeHostFunction(recorded, Log);

@@ -22,7 +22,8 @@ public sealed class HandlerWatchTests : IDisposable
         var handler = Watched(new FakeHandler { Throws = true });
         Assert.Throws<InvalidOperationException>(() => Read(handler));
         Assert.Equal(
-            ["the handler 'counter' (BAR0 8h) threw InvalidOperationException: the handler is broken; the guest reads all ones"], _warnings);
+            ["the handler 'counter' (BAR0 8h) threw InvalidOperationException: the handler is broken; the guest reads all ones"],
+            _warnings);
     }
 
     [Fact]

@@ -20,7 +20,9 @@ public sealed class CommandsTests
         Assert.Contains(name, Help.Program, StringComparison.Ordinal);
         Assert.All(CompletionWords.Options(command), option => Assert.True(
             page.Any(line => line.Contains($"Fl {(option.Name.Length == 1 ? "" : "-")}{option.Name}", StringComparison.Ordinal)
-                && (option.Argument is not { } argument || line.Contains(argument.Split('[', ':')[0], StringComparison.Ordinal) || !line.StartsWith(".It", StringComparison.Ordinal))),
+                && (option.Argument is not { } argument
+                    || line.Contains(argument.Split('[', ':')[0], StringComparison.Ordinal)
+                    || !line.StartsWith(".It", StringComparison.Ordinal))),
             $"{option.Display} of {name} is missing"));
     }
 
@@ -59,7 +61,11 @@ public sealed class CommandsTests
                 _hatchway
                 printf '%s\n' "${COMPREPLY[@]}" | sort
                 """);
-            using var bash = Process.Start(new ProcessStartInfo("bash", [script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var bash = Process.Start(new ProcessStartInfo("bash", [script])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
             var completed = bash.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
             Assert.Equal("", bash.StandardError.ReadToEnd());
             bash.WaitForExit();
@@ -83,7 +89,8 @@ public sealed class CommandsTests
         try
         {
             File.WriteAllText(script, shell == "zsh" ? ZshCompletion.Script : FishCompletion.Script);
-            using var check = Process.Start(new ProcessStartInfo("sh", ["-c", $"command -v {shell} > /dev/null || exit 99; {shell} -n {script}"]))!;
+            var command = $"command -v {shell} > /dev/null || exit 99; {shell} -n {script}";
+            using var check = Process.Start(new ProcessStartInfo("sh", ["-c", command]))!;
             check.WaitForExit();
             Assert.SkipWhen(check.ExitCode == 99, $"{shell} is not installed");
             Assert.Equal(0, check.ExitCode);

@@ -22,7 +22,9 @@ public sealed partial class DocumentationTests
         {
             var shown = name.Replace("*", "N", StringComparison.Ordinal);
             Assert.True(
-                words.Contains(shown) || words.Contains(shown[shown.LastIndexOf('.')..]) || shown.StartsWith("lpc.com", StringComparison.Ordinal),
+                words.Contains(shown)
+                || words.Contains(shown[shown.LastIndexOf('.')..])
+                || shown.StartsWith("lpc.com", StringComparison.Ordinal),
                 $"{shown} is missing in docs/bhyve.md");
         });
     }
@@ -30,7 +32,8 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_device_has_its_place_and_its_status() => Assert.All(Emulation.All, static emulation =>
     {
-        var row = Page.Split('\n').Single(line => line.StartsWith('|') && line.Split('|')[1].Contains($"`{emulation.Name}`", StringComparison.Ordinal));
+        var row = Page.Split('\n').Single(line =>
+            line.StartsWith('|') && line.Split('|')[1].Contains($"`{emulation.Name}`", StringComparison.Ordinal));
         Assert.Equal(emulation.Instead is null ? "done" : "refused", row.Split('|')[3].Trim());
     });
 

@@ -43,12 +43,16 @@ public sealed class FlagsTests
     [InlineData("-x -a", "x86.x2apic=false")]
     [InlineData("-Y", "x86.mptable=false")]
     [InlineData("--kernel 50%/vmlinuz", "hatchway.kernel=50%%/vmlinuz")]
-    [InlineData("--initrd i --cmdline c --stats s --verbose", "hatchway.initrd=i|hatchway.cmdline=c|hatchway.stats=s|hatchway.verbose=true")]
+    [InlineData(
+        "--initrd i --cmdline c --stats s --verbose",
+        "hatchway.initrd=i|hatchway.cmdline=c|hatchway.stats=s|hatchway.verbose=true")]
     [InlineData("-s 0:0,hostbridge", "pci.0.0.0.device=hostbridge")]
     [InlineData("-s 0,amd_hostbridge", "pci.0.0.0.device=hostbridge|pci.0.0.0.pcireg.vendor=0x1022|pci.0.0.0.pcireg.device=0x7432")]
     [InlineData("-s 31,lpc", "pci.0.31.0.device=lpc")]
     [InlineData("-s 4:0,passthru,0/29/1", "pci.0.4.0.device=passthru|pci.0.4.0.bus=0|pci.0.4.0.slot=29|pci.0.4.0.func=1")]
-    [InlineData("-s 4,passthru,pci3:0:1,rom=r", "pci.0.4.0.device=passthru|pci.0.4.0.bus=3|pci.0.4.0.slot=0|pci.0.4.0.func=1|pci.0.4.0.rom=r")]
+    [InlineData(
+        "-s 4,passthru,pci3:0:1,rom=r",
+        "pci.0.4.0.device=passthru|pci.0.4.0.bus=3|pci.0.4.0.slot=0|pci.0.4.0.func=1|pci.0.4.0.rom=r")]
     [InlineData("-s 4,passthru,pci0:3:0:1", "pci.0.4.0.device=passthru|pci.0.4.0.bus=3|pci.0.4.0.slot=0|pci.0.4.0.func=1")]
     [InlineData("-s 4,passthru,ppt0", "pci.0.4.0.device=passthru|pci.0.4.0.pptdev=ppt0")]
     [InlineData(
@@ -56,7 +60,9 @@ public sealed class FlagsTests
         "pci.0.4.0.device=passthru|pci.0.4.0.domain=1|pci.0.4.0.bus=10|pci.0.4.0.slot=6|pci.0.4.0.func=0"
         + "|pci.0.4.0.handler.0=a|pci.0.4.0.handler.1=b|pci.0.4.0.mirror.0=0:0:16")]
     [InlineData("-s 2:0,virtio-net,tap0", "pci.0.2.0.device=virtio-net|pci.0.2.0.backend=tap0")]
-    [InlineData("-s 2:1,virtio-net,tap0,mac=00:be:fa:76:45:00", "pci.0.2.1.device=virtio-net|pci.0.2.1.backend=tap0|pci.0.2.1.mac=00:be:fa:76:45:00")]
+    [InlineData(
+        "-s 2:1,virtio-net,tap0,mac=00:be:fa:76:45:00",
+        "pci.0.2.1.device=virtio-net|pci.0.2.1.backend=tap0|pci.0.2.1.mac=00:be:fa:76:45:00")]
     [InlineData("-s 2,virtio-net,type=tap,backend=mytap", "pci.0.2.0.device=virtio-net|pci.0.2.0.type=tap|pci.0.2.0.backend=mytap")]
     [InlineData("-s 3:0,virtio-blk,./linux.img", "pci.0.3.0.device=virtio-blk|pci.0.3.0.path=./linux.img")]
     [InlineData(
@@ -65,11 +71,13 @@ public sealed class FlagsTests
     [InlineData("-s 5,virtio-rnd", "pci.0.5.0.device=virtio-rnd")]
     [InlineData(
         "-s 5,virtio-console,a=/run/a,b=/run/b",
-        "pci.0.5.0.device=virtio-console|pci.0.5.0.port.0.name=a|pci.0.5.0.port.0.path=/run/a|pci.0.5.0.port.1.name=b|pci.0.5.0.port.1.path=/run/b")]
+        "pci.0.5.0.device=virtio-console|pci.0.5.0.port.0.name=a|pci.0.5.0.port.0.path=/run/a"
+        + "|pci.0.5.0.port.1.name=b|pci.0.5.0.port.1.path=/run/b")]
     [InlineData("-s 5,ahci-hd,d", "pci.0.5.0.device=ahci|pci.0.5.0.port.0.type=hd|pci.0.5.0.port.0.path=d")]
     [InlineData(
         "-s 5,ahci,hd:d,nmrr=1,cd:c",
-        "pci.0.5.0.device=ahci|pci.0.5.0.port.0.type=hd|pci.0.5.0.port.0.path=d|pci.0.5.0.port.0.nmrr=1|pci.0.5.0.port.1.type=cd|pci.0.5.0.port.1.path=c")]
+        "pci.0.5.0.device=ahci|pci.0.5.0.port.0.type=hd|pci.0.5.0.port.0.path=d|pci.0.5.0.port.0.nmrr=1"
+        + "|pci.0.5.0.port.1.type=cd|pci.0.5.0.port.1.path=c")]
     [InlineData("-s 5,nvme,ram=16", "pci.0.5.0.device=nvme|pci.0.5.0.ram=16")]
     [InlineData("-s 5,xhci,tablet", "pci.0.5.0.device=xhci|pci.0.5.0.slot.1.device=tablet")]
     [InlineData("-s 5,virtio-9p,share=/x,ro", "pci.0.5.0.device=virtio-9p|pci.0.5.0.sharename=share|pci.0.5.0.path=/x|pci.0.5.0.ro=true")]
@@ -78,16 +86,19 @@ public sealed class FlagsTests
         var tree = ToTree([.. words.Split(' '), "guest"]);
         var defaults = ConfigurationTree.WithDefaults();
         // What it wrote is what has an origin.
-        var written = tree.All.Where(static setting => setting.Origin is not null && setting.Name != "name").Select(static setting => $"{setting.Name}={setting.Value}");
-        Assert.Equal(variables.Split('|', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal), written.Order(StringComparer.Ordinal));
+        var written = tree.All.Where(static setting => setting.Origin is not null && setting.Name != "name")
+            .Select(static setting => $"{setting.Name}={setting.Value}");
+        Assert.Equal(
+            variables.Split('|', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal),
+            written.Order(StringComparer.Ordinal));
         Assert.All(defaults.All, setting => Assert.NotNull(tree.Find(setting.Name)));
     }
 
     [Fact]
     public void The_line_that_the_project_grew_from_is_understood_word_for_word()
     {
-        const string Line = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 2:0,virtio-net,tap0 -s 3:0,virtio-blk,./linux.img -s 4:0,passthru,0/29/0 "
-            + "-l com1,stdio -c 2 -m 2048M linuxguest";
+        const string Line = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 2:0,virtio-net,tap0 -s 3:0,virtio-blk,./linux.img "
+            + "-s 4:0,passthru,0/29/0 -l com1,stdio -c 2 -m 2048M linuxguest";
         Assert.Equal(
             """
             acpi_tables=true

@@ -62,7 +62,8 @@ public sealed class RunOptionsTests
     public void What_SMBIOS_names_is_what_the_variables_say()
     {
         var smbios = Parse(
-            "-U", "00112233-4455-6677-8899-aabbccddeeff", "-o", "system.serial_number=S-1", "-o", "chassis.asset_tag=A-1", "--kernel", Kernel, "guest").Smbios;
+            "-U", "00112233-4455-6677-8899-aabbccddeeff", "-o", "system.serial_number=S-1", "-o", "chassis.asset_tag=A-1",
+            "--kernel", Kernel, "guest").Smbios;
 
         Assert.Equal("00112233-4455-6677-8899-aabbccddeeff", smbios.Uuid.ToString());
         Assert.Equal(("S-1", "A-1", "Hatchway"), (smbios.System.SerialNumber, smbios.Chassis.AssetTag, smbios.Bios.Vendor));
@@ -163,7 +164,8 @@ public sealed class RunOptionsTests
     {
         var options = Parse("-o", "lpc.fwcfg=bhyve", "-o", "lpc.pc-testdev=no", "--kernel", Kernel, "guest");
 
-        Assert.Contains("lpc.fwcfg=bhyve: without effect", Assert.Single(options.Notes, static note => note.Contains("fwcfg", StringComparison.Ordinal)), StringComparison.Ordinal);
+        var note = Assert.Single(options.Notes, static note => note.Contains("fwcfg", StringComparison.Ordinal));
+        Assert.Contains("lpc.fwcfg=bhyve: without effect", note, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -60,7 +60,8 @@ public sealed class VirtioOptionsTests
     public void A_card_is_a_tap_and_bhyves_options_of_it_are_understood()
     {
         var plain = VirtioNetOptions.From(Node(("backend", "tap0")));
-        var full = VirtioNetOptions.From(Node(("backend", "vm-1"), ("type", "tap"), ("mac", "2:0:0:12:34:fe"), ("mtu", "9000"), ("queues", "8")));
+        var full = VirtioNetOptions.From(
+            Node(("backend", "vm-1"), ("type", "tap"), ("mac", "2:0:0:12:34:fe"), ("mtu", "9000"), ("queues", "8")));
 
         Assert.Equal(("tap0", null, null, 1), (plain.Tap, plain.Mac, plain.Mtu, plain.Queues));
         Assert.Equal(("vm-1", 9000, 8), (full.Tap, full.Mtu, full.Queues));
@@ -127,7 +128,9 @@ public sealed class VirtioOptionsTests
         var settings = ports.SelectMany(static (port, i) => port.Split(' ').Select(setting =>
             ($"port.{i}.{setting.Split('=')[0]}", setting.Split('=')[1]))).ToArray();
 
-        Assert.Contains(message, Assert.Throws<UserException>(() => VirtioConsolePort.From(Node(settings))).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<UserException>(() => VirtioConsolePort.From(Node(settings)));
+
+        Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
     }
 
     private static ConfigurationNode Node(params (string Name, string Value)[] settings)

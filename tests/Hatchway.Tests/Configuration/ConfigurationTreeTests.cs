@@ -137,7 +137,8 @@ public sealed class ConfigurationTreeTests
             var again = new ConfigurationTree();
             ConfigurationFile.Read(path, again);
             return again.Dump() == tree.Dump()
-                && again.All.Select(static setting => (setting.Name, setting.Value)).SequenceEqual(tree.All.Select(static setting => (setting.Name, setting.Value)));
+                && again.All.Select(static setting => (setting.Name, setting.Value))
+                    .SequenceEqual(tree.All.Select(static setting => (setting.Name, setting.Value)));
         }
         finally
         {
@@ -151,7 +152,8 @@ public sealed class ConfigurationTreeTests
     // Few words, so that names meet; one that is in another's way is left out.
     private static Arbitrary<ConfigurationTree> Trees()
     {
-        var names = Gen.Elements("pci", "0", "31", "path", "com1", "x86", "a-b_c").NonEmptyListOf().Select(static words => string.Join('.', words.Take(4)));
+        var names = Gen.Elements("pci", "0", "31", "path", "com1", "x86", "a-b_c").NonEmptyListOf()
+            .Select(static words => string.Join('.', words.Take(4)));
         var settings = names.SelectMany(name => Values().Generator.Select(value => (name, value))).ListOf();
         return settings.Select(static list =>
         {

@@ -207,7 +207,9 @@ public sealed class ControlTests : IDisposable
         silent.Listen();
         var client = new ControlClient(_folder) { Bound = TimeSpan.FromMilliseconds(50) };
 
-        Assert.Contains("does not answer", Assert.Throws<UserException>(() => client.TryAsk("one", "status")).Message, StringComparison.Ordinal);
+        var failure = Assert.Throws<UserException>(() => client.TryAsk("one", "status"));
+
+        Assert.Contains("does not answer", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -272,7 +274,10 @@ public sealed class ControlTests : IDisposable
 
     [Fact]
     public void A_name_that_is_too_long_for_a_socket_is_refused() =>
-        Assert.Contains("too long", Assert.Throws<UserException>(() => _folder.SocketOf(new string('x', 100))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "too long",
+            Assert.Throws<UserException>(() => _folder.SocketOf(new string('x', 100))).Message,
+            StringComparison.Ordinal);
 
     private sealed class FakeGuest : IGuestControl
     {

@@ -146,9 +146,14 @@ public sealed class RunTests : IDisposable
     {
         var (status, errors) = Run("-S -C", PowerOff);
         if (status == Error)
-            Assert.Contains("or by -S, all of the guest's RAM is locked, 32768 KiB, but this process may lock", errors, StringComparison.Ordinal);
+        {
+            Assert.Contains(
+                "or by -S, all of the guest's RAM is locked, 32768 KiB, but this process may lock", errors, StringComparison.Ordinal);
+        }
         else
+        {
             Assert.Equal((PoweredOff, ""), (status, errors));
+        }
     }
 
     [KvmFact]

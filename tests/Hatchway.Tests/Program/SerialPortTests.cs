@@ -45,7 +45,8 @@ public sealed class SerialPortTests : IDisposable
             Talk(client.GetStream(), "still", "STILL");
         }
 
-        using var terminal = new FileStream(told["hatchway: com3 is ".Length..], FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+        using var terminal = new FileStream(
+            told["hatchway: com3 is ".Length..], FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         Talk(terminal, "pty", "PTY");
 
         using var third = new TcpClient();

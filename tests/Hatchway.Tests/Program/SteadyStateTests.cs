@@ -80,7 +80,8 @@ public sealed class SteadyStateTests : IDisposable
         a.jmp(again);
     }
 
-    // A driver of the split layout with one descriptor (VIRTIO 1.2 §3.1.1, §4.1.4.3), its rings at EDI; the device's BAR goes to a register.
+    // A driver of the split layout with one descriptor (VIRTIO 1.2 §3.1.1, §4.1.4.3), its rings at EDI;
+    // the device's BAR goes to a register.
     private static void Start(Assembler a, uint slot, AssemblerRegister32 bar)
     {
         ConfigAddress(a, slot, 0x04);

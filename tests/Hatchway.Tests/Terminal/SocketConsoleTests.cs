@@ -119,7 +119,9 @@ public sealed class SocketConsoleTests : IDisposable
     }
 
     private void Refuse() => Assert.Contains(
-        "is there already", Assert.Throws<UserException>(() => SocketConsole.AtFile(File, "-s", _connected.Add, Drain)).Message, StringComparison.Ordinal);
+        "is there already",
+        Assert.Throws<UserException>(() => SocketConsole.AtFile(File, "-s", _connected.Add, Drain)).Message,
+        StringComparison.Ordinal);
 
     private void Drain() => _drained.Release();
 
@@ -127,7 +129,10 @@ public sealed class SocketConsoleTests : IDisposable
 
     private Socket Connect()
     {
-        var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = (int)Bound.TotalMilliseconds };
+        var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+        {
+            ReceiveTimeout = (int)Bound.TotalMilliseconds,
+        };
         client.Connect(new UnixDomainSocketEndPoint(File));
         return client;
     }

@@ -63,7 +63,8 @@ public sealed class GuestCpuTests
     [InlineData(1, 3, 1, 4, true)]
     public void Leaf_1_has_room_for_a_packages_ids(int sockets, int cores, int threads, uint room, bool several)
     {
-        var leaf = Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(sockets, cores, threads), tscDeadline: false, x2Apic: true, addressBits: 40), 1);
+        var topology = new CpuTopology(sockets, cores, threads);
+        var leaf = Find(GuestCpu.Cpuid(Supported, 0, topology, tscDeadline: false, x2Apic: true, addressBits: 40), 1);
         Assert.Equal(room, (leaf.Ebx >> 16) & 0xFF);
         Assert.Equal(several, (leaf.Edx & HyperThreading) != 0);
     }
@@ -94,7 +95,8 @@ public sealed class GuestCpuTests
     [InlineData(true)]
     [InlineData(false)]
     public void X2APIC_mode_is_offered_unless_the_user_forbids_it(bool x2Apic) => Assert.Equal(
-        x2Apic, (Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic, addressBits: 40), 1).Ecx & X2Apic) != 0);
+        x2Apic,
+        (Find(GuestCpu.Cpuid(Supported, 0, new CpuTopology(1, 1, 1), tscDeadline: false, x2Apic, addressBits: 40), 1).Ecx & X2Apic) != 0);
 
     private static CpuidEntry Find(IReadOnlyList<CpuidEntry> entries, uint function, uint index = 0) =>
         entries.Single(entry => entry.Function == function && entry.Index == index);

@@ -8,7 +8,8 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Tests.Vm;
 
-/// <summary>The loop with small guests on the real KVM: what a guest reads and writes goes through the address spaces to a target.</summary>
+/// <summary>The loop with small guests on the real KVM:
+/// what a guest reads and writes goes through the address spaces to a target.</summary>
 public sealed class VcpuLoopTests : IDisposable
 {
     private const ulong CodeAt = 0x1000;

@@ -88,7 +88,8 @@ public sealed class ConsolePort : ICharacterInput
             _drained();
     }
 
-    /// <summary>Hands on what the guest has written to a buffer, from where the client would take no more of it. By the device's thread.</summary>
+    /// <summary>Hands on what the guest has written to a buffer, from where the client would take no more of it.
+    /// By the device's thread.</summary>
     /// <returns>False when the client takes no more again.</returns>
     internal bool Send(QueueMemory memory, DescriptorChain buffer)
     {
