@@ -2,6 +2,7 @@ using Hatchway.Linux;
 using Hatchway.Linux.Vfio;
 using Hatchway.Passthrough.Vfio;
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
 
 namespace Hatchway.Passthrough.Host;
 
@@ -14,11 +15,14 @@ internal sealed class VfioRegisters : IDeviceRegisters
     private readonly VfioRegionInfo _config;
     private readonly Dictionary<BarIndex, VfioRegionInfo> _regions = [];
     private readonly Dictionary<BarIndex, MemoryMapping> _mappings = [];
+    private readonly Lazy<(BarIndex Bar, ulong Offset, ulong Length)?> _interruptTable;
 
     private VfioRegisters(VfioContainer container, VfioGroup group, VfioDevice device)
     {
         (_container, _group, _device) = (container, group, device);
         _config = device.GetRegionInfo(VfioPciIndex.ConfigRegion);
+        var config = new VfioConfigSpace(device, _config);
+        _interruptTable = new(() => CapabilityWords.MsiXTable(config, CapabilityWalker.Walk(config)));
     }
 
     public int ConfigSize => (int)Math.Min(_config.Size, Pci.Spec.Header.ExpressSize);
@@ -58,8 +62,9 @@ internal sealed class VfioRegisters : IDeviceRegisters
     public bool TryAccess(in RegisterAccess access, ref ulong value)
     {
         var region = access.Bar is { } bar ? Region(bar) : _config;
-        // The kernel makes two accesses of what is wider than four bytes (drivers/vfio/pci/vfio_pci_rdwr.c, before Linux 6.10).
-        if (access.Width == AccessWidth.Qword)
+        // Of what is wider than four bytes the kernel makes two accesses, before Linux 6.10; and in the table of MSI-X it answers a read with ones, and
+        // drops a write (drivers/vfio/pci/vfio_pci_rdwr.c).
+        if (access.Width == AccessWidth.Qword || IsInInterruptTable(access))
             return TryAccessMapped(region, access, ref value);
         return access.Direction == AccessDirection.Read
             ? _device.TryRead(region, access.Offset, (int)access.Width, out value)
@@ -80,8 +85,10 @@ internal sealed class VfioRegisters : IDeviceRegisters
     {
         if (!region.IsMappable || region.SparseAreas.Count > 0)
         {
-            throw new PassthroughException(
-                $"{access.Place} can't be mapped on this host, and so not be accessed by 8 bytes at once: use 4");
+            throw new PassthroughException(access.Width == AccessWidth.Qword
+                ? $"{access.Place} can't be mapped on this host, and so not be accessed by 8 bytes at once: use 4"
+                : $"{access.Place} at {access.Offset:x}h is in the table of MSI-X, which VFIO keeps to itself on this host: "
+                    + "take it from vfio-pci first");
         }
         var bar = access.Bar!.Value;
         if (!_mappings.TryGetValue(bar, out var mapping))
@@ -92,6 +99,10 @@ internal sealed class VfioRegisters : IDeviceRegisters
             mapping.WriteRegister(access.Offset, (int)access.Width, value);
         return true;
     }
+
+    private bool IsInInterruptTable(in RegisterAccess access) =>
+        access.Bar is { } bar && _interruptTable.Value is { } table && bar == table.Bar
+        && access.Offset >= table.Offset && access.Offset - table.Offset < table.Length;
 
     private VfioRegionInfo Region(BarIndex bar)
     {

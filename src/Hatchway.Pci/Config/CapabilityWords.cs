@@ -52,18 +52,26 @@ public static class CapabilityWords
     /// <param name="handler">Who would answer in their place.</param>
     public static IReadOnlyList<BarHandlerRange> MsiXRanges(IHostConfigSpace config, CapabilityChains chains, IBarHandler handler)
     {
+        if (MsiXTable(config, chains) is not { } table || chains.Find(CapabilityId.MsiX) is not { } capability)
+            return [];
+        var (pendingBar, pending) = Place(config, capability, MsiX.PendingBitArray);
+        var pendingLength = (ulong)((MsiXCount(config, capability) + 63) / 64 * 8);
+        return
+        [
+            new BarHandlerRange(table.Bar, table.Offset, table.Length, "MSI-X table", handler),
+            new BarHandlerRange(pendingBar, pending, pendingLength, "MSI-X pending bits", handler),
+        ];
+    }
+
+    /// <summary>Where a function's MSI-X table is, in bytes of a BAR; null when it has none.</summary>
+    public static (BarIndex Bar, ulong Offset, ulong Length)? MsiXTable(IHostConfigSpace config, CapabilityChains chains)
+    {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(chains);
         if (chains.Find(CapabilityId.MsiX) is not { Length: MsiX.Length } capability)
-            return [];
-        var count = MsiXCount(config, capability);
-        var (tableBar, table) = Place(config, capability, MsiX.Table);
-        var (pendingBar, pending) = Place(config, capability, MsiX.PendingBitArray);
-        return
-        [
-            new BarHandlerRange(tableBar, table, (ulong)(count * MsiX.EntryBytes), "MSI-X table", handler),
-            new BarHandlerRange(pendingBar, pending, (ulong)((count + 63) / 64 * 8), "MSI-X pending bits", handler),
-        ];
+            return null;
+        var (bar, offset) = Place(config, capability, MsiX.Table);
+        return (bar, offset, (ulong)(MsiXCount(config, capability) * MsiX.EntryBytes));
     }
 
     /// <summary>How many vectors a function's MSI-X has.</summary>
