@@ -63,6 +63,8 @@ Description: virtual machine monitor for KVM with PCI passthrough
  FreeBSD's bhyve. Says why a device can't be given away and what to do, takes
  devices from the host's drivers, and reads and writes their registers.
 END
+# The initial file system has the hook's part, and a copy of what is to be taken, until it is made anew: so it is, with the package and without it.
+echo activate-noawait update-initramfs > "$tree/DEBIAN/triggers"
 
 package=$folder/hatchway_${version}_amd64.deb
 dpkg-deb --build --root-owner-group -Zxz -z1 "$tree" "$package" > /dev/null

@@ -76,6 +76,13 @@ public sealed class DebianTests : IDisposable
         Run(host, "journalctl --no-pager -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
 
+        // Found again while its driver is there, it is taken from that.
+        const string Taken = "[ $(basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)) = vfio-pci ]";
+        Run(host, "hatchway host release 0/6/0", "0000:00:06.0 is released");
+        Run(host, "modprobe nvme; echo 1 > /sys/bus/pci/devices/0000:00:06.0/remove; echo 1 > /sys/bus/pci/rescan; "
+            + $"timeout 120 sh -c 'until {Taken} 2> /dev/null; do :; done' && echo taken", "taken");
+        Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0: pci function')", "seen: 2");
+
         // Its driver is in the initramfs, which loads it before there is any unit. What is to be in it is said first,
         // so that it is made once.
         Run(host, "mkdir -p /etc/initramfs-tools/conf.d /usr/share/initramfs-tools/modules.d; "

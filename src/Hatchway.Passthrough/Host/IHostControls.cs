@@ -12,7 +12,7 @@ public interface IHostControls
     void Write(string path, string text);
 
     /// <summary>Loads a module.</summary>
-    /// <exception cref="LinuxException">It can't be loaded.</exception>
+    /// <exception cref="IOException">It can't be loaded.</exception>
     void LoadModule(string name);
 
     /// <summary>Gives a device file to a user.</summary>

@@ -72,7 +72,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
     {
         ArgumentNullException.ThrowIfNull(view);
         if (view.Find(Address) is not { } found)
-            return $"{Address}, which {file} names, is not there";
+            return $"{Address}, which {file} names, is not there: 'hatchway host release --persist {Address}' takes it out";
         if (Vendor is null)
             return $"{Address} is left alone, since {file} does not say which device it was: 'hatchway host reserve --persist {Address}'";
         return (found.Vendor, found.Device) == (Vendor, Device)

@@ -19,6 +19,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
 {
     // What the file reads as when there is none (drivers/base/core.c, device_show_override before Linux 6.x: printf of a null).
     private const string NoOverride = "(null)";
+    private const string RootOnly = " (only root may do this)";
     private static readonly string[] Modules = ["vfio_pci", "vfio_iommu_type1"];
 
     /// <summary>Takes functions, all of them or none.</summary>
@@ -31,12 +32,11 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var view = look();
         foreach (var address in addresses)
             CheckTakeable(DeviceSubject.At(view, address), force);
-        foreach (var module in Modules.Where(module => !view.Sysfs.Exists($"module/{module}")))
-            controls.LoadModule(module);
+        LoadModules(view);
         var taken = new List<ReservedFunction>();
         foreach (var address in addresses.Distinct())
         {
-            var device = view.Find(address)!;
+            var device = Present(view, address);
             if (!device.IsBoundToVfio)
             {
                 try
@@ -64,14 +64,19 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var subject = Existing(view, address);
         var device = subject.Device!;
         if (!device.IsBoundToVfio)
-            return device.Driver;
+        {
+            // An override outlives its binding, and one that came too late waits: the host's driver would not get the function any more.
+            if (OverrideOf(view, address) == HostDevice.VfioDriver)
+                Rebind(view, device, null);
+            return view.Find(address)?.Driver;
+        }
         if (!force && device.IommuGroup is { } group && view.Holders(group) is { Count: > 0 } holders)
         {
             throw new PassthroughException(
                 $"{address} is in use by {string.Join(", ", holders)}: end that first, or take it from there with --force");
         }
         Rebind(view, device, null);
-        var now = view.Find(address)!;
+        var now = Present(view, address);
         return now.IsBoundToVfio
             ? throw new PassthroughException(
                 $"{address}: {now.Driver} has taken it again, since its id is in that driver's own list: "
@@ -133,24 +138,43 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     private void Rebind(HostView view, HostDevice device, string? driver)
     {
         var path = HostView.PathOf(device.Address);
-        var former = view.Text(device.Address, "driver_override") is { Length: > 0 } text and not NoOverride ? text : null;
+        var former = OverrideOf(view, device.Address);
         var done = "";
         try
         {
             controls.Write($"{path}/driver_override", driver ?? "");
             done = "its driver_override is changed";
-            if (device.Driver is not null)
+            if (device.Driver is not null && (driver is not null || device.IsBoundToVfio))
                 controls.Write($"{path}/driver/unbind", device.Address.ToString());
             controls.Write("bus/pci/drivers_probe", device.Address.ToString());
-            if (driver is null || view.Find(device.Address)!.Driver == driver)
+            if (driver is null || view.Find(device.Address)?.Driver == driver)
                 return;
             throw new PassthroughException($"{driver} did not take it: 'dmesg' says why");
         }
         catch (Exception failure) when (failure is LinuxException or PassthroughException)
         {
             var state = done.Length == 0 ? "nothing was changed" : Undo(view, device, former);
-            var rights = failure is LinuxException { Errno: Errno.EACCES or Errno.EPERM } ? " (only root may do this)" : "";
+            var rights = failure is LinuxException { Errno: Errno.EACCES or Errno.EPERM } ? RootOnly : "";
             throw new PassthroughException($"{device.Address}: {failure.Message}{rights}; {state}", failure);
+        }
+    }
+
+    private static string? OverrideOf(HostView view, PciAddress address) =>
+        view.Text(address, "driver_override") is { Length: > 0 } text and not NoOverride ? text : null;
+
+    private static HostDevice Present(HostView view, PciAddress address) =>
+        view.Find(address) ?? throw new PassthroughException($"{address} was there, and is not any more");
+
+    private void LoadModules(HostView view)
+    {
+        try
+        {
+            foreach (var module in Modules.Where(module => !view.Sysfs.Exists($"module/{module}")))
+                controls.LoadModule(module);
+        }
+        catch (IOException failure)
+        {
+            throw new PassthroughException($"{failure.Message}{(Environment.IsPrivilegedProcess ? "" : RootOnly)}", failure);
         }
     }
 
@@ -160,7 +184,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         {
             var path = HostView.PathOf(device.Address);
             controls.Write($"{path}/driver_override", formerOverride ?? "");
-            if (device.Driver is not null && view.Find(device.Address)!.Driver is null)
+            if (device.Driver is not null && view.Find(device.Address)?.Driver is null)
                 controls.Write("bus/pci/drivers_probe", device.Address.ToString());
         }
         catch (LinuxException failure)

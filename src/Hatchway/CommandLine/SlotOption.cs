@@ -75,7 +75,10 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         {
             var name = node.Relative(setting);
             if (name != "device" && !emulation.Variables.Any(pattern => KnownVariables.Matches(pattern, name)))
-                throw new UserException($"{setting.Origin}: unknown option '{name}' of {model}: '-s help' lists them");
+            {
+                throw new UserException(
+                    $"{setting.Origin}: unknown option '{name}' of {model}, which has: {string.Join(", ", emulation.Variables)}");
+            }
         }
         return model switch
         {

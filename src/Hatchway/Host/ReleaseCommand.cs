@@ -1,4 +1,6 @@
 using Hatchway.CommandLine;
+using Hatchway.Logging;
+using Hatchway.Passthrough;
 using Hatchway.Passthrough.Host;
 using Hatchway.Pci.Address;
 
@@ -29,20 +31,36 @@ internal static class ReleaseCommand
             return Arguments.PrintHelp(HelpText, Known);
         var addresses = arguments.Addresses();
         var reservation = new Reservation(static () => new HostView(), new HostControls());
+        var status = ExitStatus.Rebooted;
         foreach (var address in addresses)
         {
-            var wasReserved = new HostView().Find(address) is { IsBoundToVfio: true };
-            var driver = reservation.GiveBack(address, arguments.Has("force"));
-            Console.Out.WriteLine((wasReserved, driver) switch
+            try
             {
-                (false, null) => $"{address} is not reserved, and has no driver",
-                (false, _) => $"{address} is not reserved, {driver} has it",
-                (true, null) => $"{address} is released; no driver of the host has taken it",
-                (true, _) => $"{address} is released, {driver} has it",
-            });
+                Console.Out.WriteLine(Release(reservation, address, arguments.Has("force"), arguments.Has("persist")));
+            }
+            catch (PassthroughException failure)
+            {
+                // The others are not the worse for it, and the file forgets it all the same.
+                StandardErrorLogger.Write(failure.Message);
+                status = ExitStatus.Error;
+            }
         }
         Forget(addresses, arguments.Has("persist"));
-        return ExitStatus.Rebooted;
+        return status;
+    }
+
+    private static string Release(Reservation reservation, PciAddress address, bool force, bool persist)
+    {
+        var found = new HostView().Find(address);
+        if (found is null && persist)
+            return $"{address} is not there";
+        return (found is { IsBoundToVfio: true }, reservation.GiveBack(address, force)) switch
+        {
+            (false, null) => $"{address} is not reserved, and has no driver",
+            (false, var driver) => $"{address} is not reserved, {driver} has it",
+            (true, null) => $"{address} is released; no driver of the host has taken it",
+            (true, var driver) => $"{address} is released, {driver} has it",
+        };
     }
 
     private static void Forget(IReadOnlyList<PciAddress> addresses, bool persist)

@@ -44,29 +44,20 @@ internal static class ReserveCommand
         }
         var addresses = arguments.Addresses();
         var (user, ownPage) = (arguments.Value("user"), arguments.Has("own-page"));
-        Take(addresses, user, ownPage, force);
+        var status = Take(addresses, user, ownPage, force);
         if (arguments.Has("persist"))
             Persist(addresses, user, ownPage);
-        return ExitStatus.Rebooted;
+        return status;
     }
 
-    private static void Take(IReadOnlyList<PciAddress> addresses, string? user, bool ownPage, bool force)
+    // An error when a BAR could not be moved; all else throws.
+    private static ExitStatus Take(IReadOnlyList<PciAddress> addresses, string? user, bool ownPage, bool force)
     {
         var number = user is null
             ? (uint?)null
             : HostUser.NumberOf(user) ?? throw new UserException($"--user {user}: this host has no such user");
         var controls = new HostControls();
-        PassthroughException? notMoved = null;
-        try
-        {
-            if (ownPage)
-                MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force);
-        }
-        catch (PassthroughException failure)
-        {
-            // The host's driver may have it meanwhile: it is reserved all the same.
-            notMoved = failure;
-        }
+        var status = ownPage ? MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force) : ExitStatus.Rebooted;
         var reservation = new Reservation(static () => new HostView(), controls);
         foreach (var taken in reservation.Take(addresses, force))
             Console.Out.WriteLine(Words(taken));
@@ -77,8 +68,7 @@ internal static class ReserveCommand
         }
         foreach (var (members, group) in Missing(reservation, addresses))
             Console.Out.WriteLine($"IOMMU group {group} goes to one guest whole, and the host still uses {members}: reserve that, too");
-        if (notMoved is not null)
-            throw notMoved;
+        return status;
     }
 
     private static ExitStatus TakeConfigured(bool force)
@@ -90,7 +80,8 @@ internal static class ReserveCommand
             {
                 if (device.Objection(new HostView(), PersistentFile.FullName) is { } objection)
                     throw new PassthroughException(objection);
-                Take([device.Address], device.User, device.OwnPage, force);
+                if (Take([device.Address], device.User, device.OwnPage, force) != ExitStatus.Rebooted)
+                    status = ExitStatus.Error;
             }
             catch (Exception failure) when (failure is PassthroughException or UserException or LinuxException)
             {
@@ -117,16 +108,27 @@ internal static class ReserveCommand
             Console.Out.WriteLine(reminder);
     }
 
-    private static void MoveToOwnPages(OwnPages pages, IReadOnlyList<PciAddress> addresses, bool force)
+    // What can't be moved is reserved where it is: the host's driver may have it until then.
+    private static ExitStatus MoveToOwnPages(OwnPages pages, IReadOnlyList<PciAddress> addresses, bool force)
     {
+        var status = ExitStatus.Rebooted;
         foreach (var address in addresses)
         {
-            var moved = pages.Give(address, force);
-            if (moved.Count == 0)
-                Console.Out.WriteLine($"{address} has no BAR to be moved: each has its pages to itself");
-            foreach (var (bar, from, to) in moved)
-                Console.Out.WriteLine($"{address} {bar} is moved from {from.Start:x8}-{from.Last:x8} to {to.Start:x8}-{to.Last:x8}");
+            try
+            {
+                var moved = pages.Give(address, force);
+                if (moved.Count == 0)
+                    Console.Out.WriteLine($"{address} has no BAR to be moved: each has its pages to itself");
+                foreach (var (bar, from, to) in moved)
+                    Console.Out.WriteLine($"{address} {bar} is moved from {from.Start:x8}-{from.Last:x8} to {to.Start:x8}-{to.Last:x8}");
+            }
+            catch (PassthroughException failure)
+            {
+                StandardErrorLogger.Write(failure.Message);
+                status = ExitStatus.Error;
+            }
         }
+        return status;
     }
 
     private static string Words(ReservedFunction taken) => taken switch

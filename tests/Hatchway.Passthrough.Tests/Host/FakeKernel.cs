@@ -15,6 +15,9 @@ internal sealed class FakeKernel(SysfsTree tree) : IHostControls
     /// <summary>Writes to a file that ends so are refused.</summary>
     public string? Refuses { get; set; }
 
+    /// <summary>Why no module can be loaded.</summary>
+    public string? Unloadable { get; set; }
+
     /// <summary>What is found by a rescan.</summary>
     public Action? Found { get; set; }
 
@@ -54,14 +57,19 @@ internal sealed class FakeKernel(SysfsTree tree) : IHostControls
 
     public void LoadModule(string name)
     {
+        if (Unloadable is not null)
+            throw new IOException(Unloadable);
         Log.Add($"modprobe {name}");
         tree.Folder($"module/{name}");
     }
 
     public void GiveFile(string path, uint user) => Log.Add($"chown {user} {Path.GetFileName(path)}");
 
+    // Of one that has a driver nothing is asked (drivers/base/dd.c, device_attach).
     private void Probe(string address)
     {
+        if (tree.Sysfs.Exists($"{SysfsTree.PathOf(address)}/driver"))
+            return;
         var named = tree.Sysfs.TryReadText($"{SysfsTree.PathOf(address)}/driver_override");
         var driver = named is null or "(null)" ? Natives.GetValueOrDefault(address) : named;
         if (driver is not null && address != Unwilling)

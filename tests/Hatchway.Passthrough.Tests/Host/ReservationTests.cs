@@ -58,6 +58,39 @@ public sealed class ReservationTests : IDisposable
     }
 
     [Fact]
+    public void What_was_unbound_from_vfio_by_hand_goes_back_to_its_driver()
+    {
+        Take(Disk);
+        _tree.Unbind(Disk);
+
+        Assert.Equal("nvme", Reservation().GiveBack(Address(Disk), force: false));
+
+        Assert.Equal("nvme", Driver(Disk));
+        Assert.Equal("(null)", _tree.Sysfs.TryReadText($"{SysfsTree.PathOf(Disk)}/driver_override"));
+    }
+
+    [Fact]
+    public void An_override_that_came_after_the_hosts_driver_is_taken_away_and_the_driver_stays()
+    {
+        _tree.WithText(Nic, "driver_override", "vfio-pci");
+
+        Assert.Equal("ixgbe", Reservation().GiveBack(Address(Nic), force: false));
+
+        Assert.Equal("ixgbe", Driver(Nic));
+        Assert.Equal("(null)", _tree.Sysfs.TryReadText($"{SysfsTree.PathOf(Nic)}/driver_override"));
+        Assert.DoesNotContain(_kernel.Log, static line => line.Contains("unbind", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_module_that_cannot_be_loaded_is_told_with_the_loaders_words()
+    {
+        _kernel.Unloadable = "the module vfio_pci can't be loaded: modprobe: FATAL: Module vfio_pci not found";
+
+        Assert.StartsWith(_kernel.Unloadable, Assert.Throws<PassthroughException>(() => Take(Disk)).Message, StringComparison.Ordinal);
+        Assert.Equal("nvme", Driver(Disk));
+    }
+
+    [Fact]
     public void What_vfio_does_not_take_goes_back_to_its_driver_and_so_do_those_before_it()
     {
         _kernel.Unwilling = Nic;
