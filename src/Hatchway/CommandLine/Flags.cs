@@ -34,7 +34,7 @@ internal static class Flags
         (new("s", "SLOT", "[bus:]slot[:function],emulation[,conf]: a device; '-s help' lists them"), SlotFlag.Apply),
         (new("U", "UUID", "the guest's UUID"), To("uuid")),
         (new("u", null, "the guest's clock is in UTC, not in local time"), To("rtc.use_localtime", "false")),
-        (new("W", null, "virtio devices with MSI, not MSI-X"), To("virtio_msix", "false")),
+        (new("W", null, "virtio devices with the interrupt pin, not MSI-X"), To("virtio_msix", "false")),
         (new("w", null, "let accesses to unknown MSRs pass"), To("x86.strictmsr", "false")),
         (new("x", null, "start with local APICs in x2APIC mode"), To("x86.x2apic", "true")),
         (new("Y", null, "no MP table: there never is one"), To("x86.mptable", "false")),

@@ -76,8 +76,8 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
             var name = node.Relative(setting);
             if (name != "device" && !emulation.Variables.Any(pattern => KnownVariables.Matches(pattern, name)))
             {
-                throw new UserException(
-                    $"{setting.Origin}: unknown option '{name}' of {model}, which has: {string.Join(", ", emulation.Variables)}");
+                var known = emulation.Variables.Count == 0 ? "none" : string.Join(", ", emulation.Variables);
+                throw new UserException($"{setting.Origin}: unknown option '{name}' of {model}; it has {known}");
             }
         }
         return model switch

@@ -35,12 +35,19 @@ internal static class DeviceConf
             conf.FirstThenPairs("backend");
     }
 
-    /// <summary>Ports are counted from 0: <c>name=path</c> each.</summary>
+    /// <summary>Ports are counted from 0: <c>name=path</c> each, but for the ring's kind.</summary>
     public static void Console(LegacyConf conf)
     {
-        for (var port = 0; port < conf.Parts.Length; port++)
+        var port = -1;
+        foreach (var part in conf.Parts)
         {
-            var (name, path) = LegacyConf.Pair(conf.Parts[port]);
+            var (name, path) = LegacyConf.Pair(part);
+            if (name == "ring" && path is "split" or "packed")
+            {
+                conf.Set(name, path);
+                continue;
+            }
+            port++;
             conf.Set(string.Create(CultureInfo.InvariantCulture, $"port.{port}.name"), name);
             conf.Set(
                 string.Create(CultureInfo.InvariantCulture, $"port.{port}.path"),

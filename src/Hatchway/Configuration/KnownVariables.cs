@@ -113,9 +113,10 @@ internal static class KnownVariables
     /// <summary>What was asked for and changes nothing, a line each.</summary>
     public static IEnumerable<string> WithoutEffect(ConfigurationTree tree)
     {
+        var hasFirmware = tree.Text("lpc.bootrom") is not null;
         foreach (var setting in tree.All)
         {
-            if (setting.Origin is { } origin && Array.Find(Table, entry => Matches(entry.Pattern, setting.Name)).NoEffect is { } why)
+            if (setting.Origin is { } origin && WhyWithoutEffect(setting.Name, hasFirmware) is { } why)
                 yield return $"{origin}: without effect, {why}";
         }
         if (tree.Text("lpc.fwcfg") == BhyveFwcfg)
@@ -129,6 +130,15 @@ internal static class KnownVariables
         foreach (var setting in tree.All)
             used.UnionWith(VariableReferences.In(setting.Value));
         return tree.All.Where(setting => !IsOfSlot(setting.Name) && !IsKnown(setting.Name) && !used.Contains(setting.Name));
+    }
+
+    private static string? WhyWithoutEffect(string name, bool hasFirmware)
+    {
+        if (Matches("pci.*.*.*.bootindex", name))
+            return "firmware is told no order of devices";
+        if (hasFirmware && (Matches("pci.*.*.*.pcireg.vendor", name) || Matches("pci.*.*.*.pcireg.device", name)))
+            return "with firmware the host bridge is Intel's i440FX, by which OVMF knows the machine";
+        return Array.Find(Table, entry => Matches(entry.Pattern, name)).NoEffect;
     }
 
     private static bool IsKnown(string name) =>

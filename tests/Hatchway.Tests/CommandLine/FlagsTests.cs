@@ -73,6 +73,9 @@ public sealed class FlagsTests
         "-s 5,virtio-console,a=/run/a,b=/run/b",
         "pci.0.5.0.device=virtio-console|pci.0.5.0.port.0.name=a|pci.0.5.0.port.0.path=/run/a"
         + "|pci.0.5.0.port.1.name=b|pci.0.5.0.port.1.path=/run/b")]
+    [InlineData(
+        "-s 5,virtio-console,ring=packed,a=/run/a",
+        "pci.0.5.0.device=virtio-console|pci.0.5.0.ring=packed|pci.0.5.0.port.0.name=a|pci.0.5.0.port.0.path=/run/a")]
     [InlineData("-s 5,ahci-hd,d", "pci.0.5.0.device=ahci|pci.0.5.0.port.0.type=hd|pci.0.5.0.port.0.path=d")]
     [InlineData(
         "-s 5,ahci,hd:d,nmrr=1,cd:c",

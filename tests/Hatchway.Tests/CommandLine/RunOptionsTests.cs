@@ -77,7 +77,7 @@ public sealed class RunOptionsTests
     [InlineData("-s 4:0,fbuf,tcp=0.0.0.0:5900", "there is no fbuf", "com1")]
     [InlineData("-o pci.0.4.0.device=nonsense", "pci.0.4.0.device=nonsense: unknown emulation", "-s help")]
     [InlineData("-o pci.0.4.0.device=passthru", "which device?", "bus, slot and func")]
-    [InlineData("-o pci.0.4.0.device=hostbridge -o pci.0.4.0.color=red", "unknown option 'color' of hostbridge", "-s help")]
+    [InlineData("-o pci.0.4.0.device=hostbridge -o pci.0.4.0.color=red", "unknown option 'color' of hostbridge", "it has pcireg.vendor")]
     [InlineData("-c 4,cores=2", "are 8 CPUs, and not 4", "sockets=1")]
     [InlineData("-c 4,dies=2", "'dies' is unknown", "cores=N")]
     [InlineData("-c cores=300", "is no number of cores", "255")]
@@ -166,6 +166,18 @@ public sealed class RunOptionsTests
 
         var note = Assert.Single(options.Notes, static note => note.Contains("fwcfg", StringComparison.Ordinal));
         Assert.Contains("lpc.fwcfg=bhyve: without effect", note, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_firmware_makes_of_a_device_without_asking_is_told_to_who_asks()
+    {
+        string[] words = ["-s", "0,amd_hostbridge", "-s", "1,lpc", "-s", "3,passthru,6/0/0,bootindex=1"];
+
+        Assert.Contains(
+            Parse([.. words, "-l", $"bootrom,{Kernel},VARS.fd", "guest"]).Notes,
+            static note => note.StartsWith("-s 0,amd_hostbridge: without effect, with firmware", StringComparison.Ordinal));
+        var note = Assert.Single(Parse([.. words, "--kernel", Kernel, "guest"]).Notes);
+        Assert.StartsWith("-s 3,passthru,6/0/0,bootindex=1: without effect", note, StringComparison.Ordinal);
     }
 
     [Theory]
