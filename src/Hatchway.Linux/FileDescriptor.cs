@@ -44,6 +44,18 @@ public class FileDescriptor : SafeHandle
         }
     }
 
+    /// <summary>True for a socket whose other end has gone, or sends no more (poll(2), POLLRDHUP), whatever has come and was not read.</summary>
+    public unsafe bool IsLeft
+    {
+        get
+        {
+            using var use = Use();
+            var poll = new pollfd { fd = use.Fd, events = Libc.POLLRDHUP };
+            // SAFETY: one structure, on the stack. The kernel tells of errors and of a hang-up unasked.
+            return Libc.poll(&poll, 1, 0) > 0;
+        }
+    }
+
     /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     public static FileDescriptor OpenTerminal(string path) => new(OpenPath(path, Libc.O_RDWR | Libc.O_NOCTTY | Libc.O_NONBLOCK));

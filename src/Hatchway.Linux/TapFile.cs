@@ -34,6 +34,9 @@ public sealed class TapFile : FileDescriptor
     /// <summary>The longest name of an interface, in bytes.</summary>
     public const int LongestName = ifreq.IFNAMSIZ - 1;
 
+    // Packets in a row that the kernel has no header for, before whoever reads comes again.
+    private const int MostLost = 256;
+
     /// <summary>Bytes before each packet: struct virtio_net_hdr_mrg_rxbuf of linux/virtio_net.h.</summary>
     public const int HeaderBytes = 12;
 
@@ -89,7 +92,7 @@ public sealed class TapFile : FileDescriptor
         return Ioctl.ioctl(use.Fd, TunRequests.TUNSETQUEUE, &request) == 0;
     }
 
-    /// <summary>Takes a packet with its header.</summary>
+    /// <summary>Takes a packet with its header. One that the kernel has no header for is lost (drivers/net/tun.c, tun_put_user).</summary>
     /// <param name="target">Where to; what it has no room for is lost.</param>
     /// <returns>Bytes; 0 when there is no packet.</returns>
     public unsafe int Read(ReadOnlySpan<HostRange> target)
@@ -97,7 +100,17 @@ public sealed class TapFile : FileDescriptor
         using var use = Use();
         // SAFETY: a HostRange is an iovec (tested); that the memory is there is the caller's promise.
         fixed (HostRange* parts = target)
-            return (int)Math.Max(Libc.readv(use.Fd, (iovec*)parts, target.Length), 0);
+        {
+            for (var lost = 0; lost < MostLost; lost++)
+            {
+                var length = (int)Libc.readv(use.Fd, (iovec*)parts, target.Length);
+                if (length >= 0)
+                    return length;
+                if (LinuxException.Last is not (Errno.EINVAL or Errno.EINTR))
+                    break;
+            }
+            return 0;
+        }
     }
 
     /// <summary>Sends a packet with its header.</summary>

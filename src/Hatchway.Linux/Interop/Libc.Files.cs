@@ -47,6 +47,7 @@ internal static unsafe partial class Libc
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
     public const short POLLERR = 8;
+    public const short POLLRDHUP = 0x2000;
 
     [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int open(string path, int flags);

@@ -10,6 +10,9 @@ public sealed class DescriptorChain
     /// <summary>The most pieces that a buffer may have: as many as the largest queue has descriptors (§2.7.5.2, §2.8.9).</summary>
     public const int MaximumSegments = 256;
 
+    /// <summary>The most bytes that a buffer may have (§2.7.5.1).</summary>
+    public const ulong MaximumBytes = 1ul << 32;
+
     private readonly GuestRange[] _segments = new GuestRange[MaximumSegments];
     private int _count;
     private int _readable;
@@ -41,10 +44,13 @@ public sealed class DescriptorChain
 
     /// <summary>Adds a descriptor's memory.</summary>
     /// <returns>
-    /// False when no driver may offer it: it is empty, not RAM, to be read after what is to be written (§2.7.4.2), or one too many.
+    /// False when no driver may offer it: it is empty, not RAM, to be read after what is to be written (§2.7.4.2), one too many, or more than
+    /// a chain's 4 GiB (§2.7.5.1).
     /// </returns>
     internal bool TryAdd(QueueMemory memory, ulong address, uint length, bool writable)
     {
+        if (ReadableBytes + WritableBytes + length > MaximumBytes)
+            return false;
         if (_count == MaximumSegments || length == 0 || (!writable && _readable < _count) || !memory.Contains(address, length))
             return false;
         _segments[_count++] = new GuestRange(address, length);

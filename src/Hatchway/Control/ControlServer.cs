@@ -50,7 +50,7 @@ internal sealed class ControlServer : IDisposable
     /// <summary>Closes the socket and gives the name up. Requests that are being answered are left to the process's end.</summary>
     public void Dispose()
     {
-        File.Delete(_path);
+        LeftFile.Delete(_path);
         _closing.Set();
         _listener.Stop();
         _thread.Join();

@@ -25,6 +25,9 @@ internal sealed class AttachedConsole : ICharacterSink
     private bool _isTaken;
     private bool _hasRoom;
 
+    // The guest took nothing for so long that nothing more is waited for, until it does.
+    private bool _isStuck;
+
     /// <summary>The port that typed characters go to; null while there is none, when they are dropped.</summary>
     public ICharacterInput? Port
     {
@@ -48,6 +51,7 @@ internal sealed class AttachedConsole : ICharacterSink
         lock (_gate)
         {
             _hasRoom = true;
+            _isStuck = false;
             Monitor.PulseAll(_gate);
         }
     }
@@ -115,7 +119,11 @@ internal sealed class AttachedConsole : ICharacterSink
     private bool WaitForRoom()
     {
         lock (_gate)
-            return _hasRoom || Monitor.Wait(_gate, Patience);
+        {
+            if (!_hasRoom && !_isStuck)
+                _isStuck = !Monitor.Wait(_gate, Patience) && !_hasRoom;
+            return !_isStuck;
+        }
     }
 
     private void Feed(ReadOnlySpan<byte> bytes)

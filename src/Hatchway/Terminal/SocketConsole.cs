@@ -91,7 +91,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         _client?.Dispose();
         _listener.Dispose();
         if (_file is not null)
-            File.Delete(_file);
+            LeftFile.Delete(_file);
     }
 
     private static Socket Listen(Socket socket, EndPoint address, string origin)
@@ -189,14 +189,23 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         try
         {
             var socket = _listener.Accept();
-            if (_client is not null)
+            if (_client is { } present)
             {
-                socket.Dispose();
-                return true;
+                if (!FileDescriptor.Borrow(present.SafeHandle).IsLeft)
+                {
+                    socket.Dispose();
+                    return true;
+                }
+                // It has gone, but the guest does not take what it has left, behind which its end is.
+                Leave(epoll, present);
             }
             socket.Blocking = false;
             if (socket.ProtocolType == ProtocolType.Tcp)
+            {
                 socket.NoDelay = true;
+                // A client's host that is gone without a word does not keep the port for ever.
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            }
             epoll.TryAdd(FileDescriptor.Borrow(socket.SafeHandle), Client, edge: true, both: true);
             (_start, _end) = (0, 0);
             _client = socket;

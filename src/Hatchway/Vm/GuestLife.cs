@@ -243,7 +243,8 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     {
         lock (_gate)
         {
-            if (_isStopped)
+            // A press may have come when the machine before this one could not hear it any more.
+            if (_isStopped || _isPressed)
                 return false;
             _machine = machine;
             return true;

@@ -53,7 +53,7 @@ internal static class GuestSandbox
         RemoveDiagnostics();
         var mounts = HostMount.ParseAll(KernelFile.Read("/proc/self/mountinfo"));
         IEnumerable<FileRule> rules =
-            [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings)];
+            [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings, options.RestartOnReboot)];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
@@ -124,7 +124,8 @@ internal static class GuestSandbox
             yield return new(fresh, FileRights.Read);
     }
 
-    private static IEnumerable<FileRule> OfSettings(ConfigurationTree settings)
+    // A guest that restarts opens its kernel again, which may be a new file by then: an upgrade puts it in the old one's place.
+    private static IEnumerable<FileRule> OfSettings(ConfigurationTree settings, bool restarts)
     {
         foreach (var setting in settings.All)
         {
@@ -136,7 +137,7 @@ internal static class GuestSandbox
             else if (node.EndsWith(".handler.", StringComparison.Ordinal))
                 yield return new(Folder(value), FileRights.Read);
             else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
-                yield return new(value, FileRights.Read);
+                yield return new(restarts ? Folder(value) : value, FileRights.Read);
             else if (s_written.Contains(setting.Name) || s_written.Contains(word))
                 yield return new(value, FileRights.Read | (settings.Root.Flag(node + "ro", false) ? FileRights.Control : FileRights.Write));
         }

@@ -55,6 +55,28 @@ public sealed class ConsoleTests : IDisposable
     }
 
     [Fact]
+    public void A_client_that_is_followed_by_another_at_once_has_gone_for_the_guest_too()
+    {
+        Start();
+        Say(0, 0, 1);
+        Say(0, 3, 1);
+        _agent.SetConnected(true);
+        _driver.Serve();
+        Assert.Equal("0 open 1", Hear()[^1]);
+
+        _agent.SetConnected(false);
+        _agent.SetConnected(true);
+        _driver.Serve();
+        Assert.Equal(["0 open 0", "0 open 1"], Hear());
+
+        // Nobody heard of this one.
+        _log.SetConnected(true);
+        _log.SetConnected(false);
+        Say(1, 3, 1);
+        Assert.Equal(["1 name 1 log"], Hear());
+    }
+
+    [Fact]
     public void What_a_client_sends_waits_until_a_program_of_the_guests_has_the_port_open()
     {
         Start();

@@ -80,6 +80,31 @@ public sealed class ControlTests : IDisposable
     }
 
     [Fact]
+    public void Who_leaves_what_the_guest_does_not_take_leaves_the_console()
+    {
+        var console = _guest.Console = new AttachedConsole();
+        console.Port = new FullPort();
+        using var server = new ControlServer(_folder, "one", _guest);
+        var client = new ControlClient(_folder);
+        // At a second for each 64 bytes it would take minutes.
+        using (var first = client.TryAttach("one")!)
+            first.Send(new byte[10_000]);
+
+        Socket? second = null;
+        Assert.True(SpinWait.SpinUntil(() => TryAttach(client, out second), TimeSpan.FromMinutes(1)));
+        second?.Dispose();
+    }
+
+    [Fact]
+    public void A_guest_ends_well_whose_sockets_folder_is_gone()
+    {
+        var server = new ControlServer(_folder, "one", _guest);
+        Directory.Delete(Path.GetDirectoryName(_folder.SocketOf("one"))!, recursive: true);
+
+        server.Dispose();
+    }
+
+    [Fact]
     public void A_guest_without_com1_has_no_console()
     {
         using var server = new ControlServer(_folder, "one", _guest);
@@ -128,6 +153,11 @@ public sealed class ControlTests : IDisposable
         for (var done = 0; done < count;)
             done += client.Receive(bytes.AsSpan(done)) is > 0 and var more ? more : throw new EndOfStreamException();
         return bytes;
+    }
+
+    private sealed class FullPort : ICharacterInput
+    {
+        public int Receive(ReadOnlySpan<byte> bytes) => 0;
     }
 
     // Takes one byte at a time, and says later that it has room again.

@@ -87,6 +87,29 @@ public sealed class SocketConsoleTests : IDisposable
     }
 
     [Fact]
+    public void A_client_that_left_what_the_guest_does_not_take_makes_room_for_the_next()
+    {
+        using var port = new Port { IsFull = true };
+        using var console = SocketConsole.AtFile(File, "-s", _connected.Add, Drain);
+        console.Start(port);
+        using (var first = Connect())
+        {
+            Assert.True(Next());
+            first.Send(new byte[10_000]);
+        }
+
+        using var second = Connect();
+
+        Assert.False(Next());
+        Assert.True(Next());
+        console.Write("to the second"u8);
+        Assert.Equal("to the second", Receive(second, 13));
+        port.IsFull = false;
+        second.Send("to the guest"u8);
+        Assert.Equal("to the guest", port.Take(12));
+    }
+
+    [Fact]
     public void A_second_client_is_sent_away()
     {
         using var port = new Port();

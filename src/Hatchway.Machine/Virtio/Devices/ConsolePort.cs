@@ -28,7 +28,10 @@ public sealed class ConsolePort : ICharacterInput
     private bool _isOpen;
     private bool _mustAdd;
     private bool _mustName;
-    private bool _mustTell;
+
+    // What the guest believes, and whether it is to hear of a client's end before it hears of the next.
+    private bool _isToldConnected;
+    private bool _mustTellGone;
 
     /// <summary>Makes a port.</summary>
     /// <param name="name">What the guest calls it.</param>
@@ -64,7 +67,7 @@ public sealed class ConsolePort : ICharacterInput
         lock (_gate)
         {
             _isConnected = isConnected;
-            _mustTell = _isReady;
+            _mustTellGone |= !isConnected && _isToldConnected;
         }
         _told();
     }
@@ -76,7 +79,7 @@ public sealed class ConsolePort : ICharacterInput
         bool drained;
         lock (_gate)
         {
-            _isReady = _mustAdd = _mustName = _mustTell = false;
+            _isReady = _mustAdd = _mustName = _isToldConnected = _mustTellGone = false;
             _isOpen = isOpen;
             // What came for the driver before is not this one's.
             _count = 0;
@@ -124,7 +127,7 @@ public sealed class ConsolePort : ICharacterInput
         lock (_gate)
         {
             _isReady = _mustName = true;
-            _mustTell = _isConnected;
+            _isToldConnected = _mustTellGone = false;
         }
     }
 
@@ -165,19 +168,20 @@ public sealed class ConsolePort : ICharacterInput
     {
         lock (_gate)
         {
-            if (!_mustAdd && !_mustName && !_mustTell)
+            var mustTell = _isReady && (_mustTellGone || _isConnected != _isToldConnected);
+            if (!_mustAdd && !_mustName && !mustTell)
                 return 0;
             var what = _mustAdd ? ConsoleEvent.PortAdd : _mustName ? ConsoleEvent.PortName : ConsoleEvent.PortOpen;
             BinaryPrimitives.WriteUInt32LittleEndian(message, (uint)number);
             BinaryPrimitives.WriteUInt16LittleEndian(message[ConsoleDevice.MessageEvent..], (ushort)what);
-            var value = what != ConsoleEvent.PortOpen || _isConnected ? 1 : 0;
+            var value = what != ConsoleEvent.PortOpen || (_isConnected && !_mustTellGone) ? 1 : 0;
             BinaryPrimitives.WriteUInt16LittleEndian(message[ConsoleDevice.MessageValue..], (ushort)value);
             if (what == ConsoleEvent.PortAdd)
                 _mustAdd = false;
             else if (what == ConsoleEvent.PortName)
                 _mustName = false;
             else
-                _mustTell = false;
+                (_isToldConnected, _mustTellGone) = (value != 0, false);
             if (what != ConsoleEvent.PortName)
                 return ConsoleDevice.MessageBytes;
             _name.CopyTo(message[ConsoleDevice.MessageBytes..]);
