@@ -120,6 +120,7 @@ public sealed partial class LifeTests
         // A disk is not ready after a reset. Edu has no reset, and keeps what was written to its liveness register. The NIC has none but
         // the way to D3hot and back, of which QEMU's knows nothing: that the kernel sends it there is what can be seen.
         const int Liveness = 4;
+        const string Kernel = "/tmp/boot/kernel";
         const string Tracing = "/sys/kernel/tracing";
         Assert.Equal("pm", _host.Check($"cat /sys/bus/pci/devices/{Nic}/reset_method"));
         _host.Check(
@@ -131,11 +132,15 @@ public sealed partial class LifeTests
         var kernel = Save(
             "restart.elf",
             TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, TinyGuest.NvmeReady), (5, Liveness, 0, [(Liveness, 5)])));
+        _host.Check($"mkdir /tmp/boot && cp {kernel} {Kernel}");
         StartGuest(
             $"{Repository.Program} run --verbose -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio "
-            + $"-s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 -s 6:0,passthru,0/7/0 --kernel {kernel} runner");
+            + $"-s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 -s 6:0,passthru,0/7/0 --kernel {Kernel} runner");
         for (var turn = 0; turn < 10; turn++)
             AwaitLine("0", "+1");
+        // As an upgrade does: another file comes in its place.
+        _host.Check($"cp {kernel} {Kernel}.new && mv {Kernel}.new {Kernel}");
+        AwaitMore("01");
 
         Hatchway("kill runner");
 
