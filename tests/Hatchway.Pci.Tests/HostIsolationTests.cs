@@ -111,8 +111,12 @@ public sealed class HostIsolationTests
                     break;
                 case CapabilityId.PciExpress when (guest.Host.Config.Bytes[capability.Offset + 2] & 0xF0) <= 0x10:
                     Add(capability.Offset + PciExpress.Link, 8);
-                    if (capability.Length >= PciExpress.LengthV2)
-                        Add(capability.Offset + PciExpress.Link2, 8);
+                    if (capability.Length < PciExpress.LengthV2)
+                        break;
+                    Add(capability.Offset + PciExpress.Link2, 8);
+                    // Atomic operations; latency tolerance and buffer flushes.
+                    forbidden[capability.Offset + PciExpress.DeviceControl2] = 0x40;
+                    forbidden[capability.Offset + PciExpress.DeviceControl2 + 1] = 0x64;
                     break;
                 default:
                     break;

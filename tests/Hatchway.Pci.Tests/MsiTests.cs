@@ -101,6 +101,21 @@ public sealed class MsiTests
     }
 
     [Fact]
+    public void Of_a_vector_that_was_never_unmasked_the_pending_bit_is_the_devices_own()
+    {
+        using var guest = Msi(2, masking: true);
+        // Vector 4 is not among those that are on.
+        guest.Host.Config.Bytes[At + 20] = 0b1_0100;
+        Program(guest, 0xFEE0_0000, 0x40);
+        guest.Write32(At + 16, 0b0100);
+        Assert.Equal(0u, guest.Read32(At + 20));
+        guest.Write16(At + 2, (2 << 4) | 1);
+        Assert.Equal(0b0100u, guest.Read32(At + 20));
+        guest.Write32(At + 16, 0);
+        Assert.Equal(0u, guest.Read32(At + 20));
+    }
+
+    [Fact]
     public void A_pending_bit_is_read_in_the_byte_that_it_lies_in()
     {
         using var guest = Msi(5, masking: true);

@@ -24,6 +24,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
 {
     private const string DeviceFolder = "/dev/";
     private const string GroupFolder = "/dev/vfio/";
+    private const string VfioDeviceFolder = GroupFolder + "devices/";
     private readonly Dictionary<string, string?> _procTexts = [];
     private readonly Dictionary<PciAddress, IReadOnlyList<PciResource>> _resources = [];
     private readonly Dictionary<PciAddress, RecordedConfigSpace> _configs = [];
@@ -176,6 +177,19 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
             .Select(static link => link.Key)
             .Order(StringComparer.Ordinal);
 
+    // A group's file, or that of one of its devices, by which iommufd gives it (Linux Documentation/driver-api/vfio.rst, "VFIO Device cdev").
+    private int? GroupOfFile(string file)
+    {
+        if (!file.StartsWith(GroupFolder, StringComparison.Ordinal))
+            return null;
+        if (int.TryParse(file.AsSpan(GroupFolder.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var group))
+            return group;
+        return file.StartsWith(VfioDeviceFolder, StringComparison.Ordinal)
+            && PciAddress.TryParse(sysfs.ReadLinkName($"class/vfio-dev/{file[VfioDeviceFolder.Length..]}/device"), null, out var address)
+            ? Find(address)?.IommuGroup
+            : null;
+    }
+
     private Dictionary<int, List<HoldingProcess>> FindHolders()
     {
         var holders = new Dictionary<int, List<HoldingProcess>>();
@@ -188,8 +202,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
                 continue;
             foreach (var fd in proc.List($"{name}/fd"))
             {
-                if (proc.ReadLink($"{name}/fd/{fd}") is not { } file || !file.StartsWith(GroupFolder, StringComparison.Ordinal)
-                    || !int.TryParse(file.AsSpan(GroupFolder.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var group))
+                if (proc.ReadLink($"{name}/fd/{fd}") is not { } file || GroupOfFile(file) is not { } group)
                     continue;
                 var holder = new HoldingProcess(id, proc.TryReadText($"{name}/comm") ?? "?");
                 if (!holders.TryGetValue(group, out var list))

@@ -211,8 +211,16 @@ public static class AssignedRules
             "PCI Express Capabilities", at + PciExpress.Capabilities, 2,
             (capabilities & ~(uint)PciExpress.TypeMask) | PciExpress.TypeRootComplexIntegrated));
         rules.Add(FieldRule.HiddenField("Link", at + PciExpress.Link, PciExpress.LinkBytes));
-        if (capability.Length >= PciExpress.LengthV2)
-            rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
+        if (capability.Length < PciExpress.LengthV2)
+            return;
+        rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
+        // What must be fit for these is the ports above it, which the guest does not see: Linux before 7.1 takes none for all (§6.15, §6.18).
+        rules.Add(FieldRule.MaskedField(
+            "Device Control 2", at + PciExpress.DeviceControl2, 2,
+            virtualBits: PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.BufferFlushMask,
+            value: 0,
+            writable: 0,
+            forwarded: 0));
     }
 
     // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes

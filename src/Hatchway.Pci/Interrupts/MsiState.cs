@@ -50,12 +50,13 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
     }
 
     /// <summary>The pending bits: which masked vectors hold an interrupt back.</summary>
-    public uint PendingBits()
+    /// <param name="device">The device's own: they tell of vectors that nobody has been bound to yet, which the host keeps masked.</param>
+    public uint PendingBits(uint device)
     {
         var pending = 0u;
         for (var vector = 0; vector < _enabled; vector++)
         {
-            if (_bound[vector] is null && host.IsPending(vector))
+            if (_bound[vector] is null && (host.IsPending(vector) || (device & (1u << vector)) != 0))
                 pending |= 1u << vector;
         }
         return pending;

@@ -309,6 +309,18 @@ public static class PciExpress
     /// <summary>Transfers per second and lane by the field's value, 1 to 6 (§7.5.3.18, the supported speeds vector's order).</summary>
     public static IReadOnlyList<string> LinkSpeeds { get; } = ["", "2.5", "5", "8", "16", "32", "64"];
 
+    /// <summary>Device control 2, 16 bits, of a version 2 capability (§7.5.3.16).</summary>
+    public const int DeviceControl2 = 0x28;
+
+    /// <summary>Device control 2: the function may send atomic operations.</summary>
+    public const ushort AtomicRequesterEnable = 1 << 6;
+
+    /// <summary>Device control 2: it may tell what latency it tolerates.</summary>
+    public const ushort LatencyToleranceEnable = 1 << 10;
+
+    /// <summary>Device control 2: how it is told that memory is awake, bits 14:13.</summary>
+    public const ushort BufferFlushMask = 0b11 << 13;
+
     /// <summary>Link capabilities 2, control 2 and status 2: 8 bytes, likewise (§7.5.3.18 to .20).</summary>
     public const int Link2 = 0x2C;
 

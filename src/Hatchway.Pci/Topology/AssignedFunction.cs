@@ -22,6 +22,7 @@ namespace Hatchway.Pci.Topology;
 /// </remarks>
 public sealed class AssignedFunction : IPciFunction, IDisposable
 {
+    private readonly List<string> _flaws = [];
     private readonly IHostFunction _host;
     private readonly IGuestAddressMap _map;
     private readonly ConfigMediator _mediator;
@@ -83,6 +84,9 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <summary>The capability chains of the function behind, with warnings where they are broken.</summary>
     public CapabilityChains Chains { get; }
 
+    /// <summary>What is wrong with the function behind, a line each, for people: its capability chains, and where its MSI-X is.</summary>
+    public IEnumerable<string> Flaws => Chains.Warnings.Concat(_flaws);
+
     /// <summary>The function's BARs in the guest.</summary>
     public IReadOnlyList<BarWindow> Windows => _windows;
 
@@ -104,8 +108,9 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         // The one field whose value is not stored but asked for.
         if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
         {
+            var device = _host.Config.Read(new((ushort)_pendingBits), AccessWidth.Dword);
             lock (_effects)
-                value |= (_msi!.PendingBits() >> (8 * (offset.Value & 3))) & (uint)width.AllOnes();
+                value |= (_msi!.PendingBits(device) >> (8 * (offset.Value & 3))) & (uint)width.AllOnes();
         }
         return value;
     }
@@ -196,9 +201,17 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         var table = new MsixTable((int)Math.Min((control & MsiX.TableSizeMask) + 1, (uint)_host.MsiX!.Count), _host.MsiX);
         var place = _host.Config.Read(new((ushort)(capability.Offset + MsiX.Table)), AccessWidth.Dword);
         var pending = _host.Config.Read(new((ushort)(capability.Offset + MsiX.PendingBitArray)), AccessWidth.Dword);
-        if (!Lies(place, table.Length, bars) || !Lies(pending, table.PendingLength, bars))
+        if (!Lies(place, table.Length, bars))
+        {
+            _flaws.Add("its MSI-X table lies in no memory BAR of its: it is given without MSI-X");
             return null;
+        }
         handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
+        if (!Lies(pending, table.PendingLength, bars))
+        {
+            _flaws.Add("the pending bits of its MSI-X lie in no memory BAR of its: nobody can read them");
+            return table;
+        }
         handlers.Add(new BarHandlerRange(
             Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
         return table;

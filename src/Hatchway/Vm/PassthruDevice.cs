@@ -45,8 +45,8 @@ internal sealed class PassthruDevice : IDisposable
         try
         {
             Guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(slot, multiFunction)));
-            foreach (var warning in Guest.Chains.Warnings)
-                log.BrokenCapabilities(host.Address, warning);
+            foreach (var flaw in Guest.Flaws)
+                log.BrokenCapabilities(host.Address, flaw);
             if (_host.IntxGsi is { } gsi)
                 Guest.SetInterruptLine((byte)gsi);
         }

@@ -66,6 +66,15 @@ public sealed class InspectedFunctionTests : IDisposable
         Assert.Empty(_tree.View.Holders(3));
     }
 
+    [Fact]
+    public void Who_has_a_device_by_iommufd_holds_its_group()
+    {
+        _tree.WithFunction(Function, "vfio-pci", group: 17).WithDeviceFile("vfio/17").WithProcess(4711, "other", "/dev/vfio/devices/vfio3")
+            .Folder("class/vfio-dev/vfio3").Link("class/vfio-dev/vfio3/device", $"../../../{SysfsTree.PathOf(Function)}");
+
+        Assert.Equal([new HoldingProcess(4711, "other")], _tree.View.Holders(17));
+    }
+
     private InspectedFunction Look()
     {
         var view = _tree.View;
