@@ -34,6 +34,7 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
 
     /// <summary>Runs the guest until something is to be done. By the attached thread only. Allocates nothing.</summary>
     /// <exception cref="LinuxException">KVM can't run the vCPU.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KvmExit Run()
     {
         // No transition of the collector's is suppressed here: while the guest runs, this thread counts as being at a safe point.
@@ -43,7 +44,11 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
     }
 
     /// <summary>The access of the last exit, when that was <see cref="KvmExit.Io"/>.</summary>
-    public PortAccess Port => new(_run->io__direction != 0, _run->io__port, _run->io__size, (int)_run->io__count);
+    public PortAccess Port
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(_run->io__direction != 0, _run->io__port, _run->io__size, (int)_run->io__count);
+    }
 
     /// <summary>The bytes of that access, width times count: what the guest writes, or what it is to read.</summary>
     // SAFETY: KVM puts the data into the pages it shares, at the offset it names, and never more than a page of them.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Memory;
@@ -71,6 +72,7 @@ public sealed class AddressSpace
     /// <summary>Reads what answers at an address; bytes that nobody answers, and those past the end of the space, are all ones.</summary>
     /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
     /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Read(ulong address, AccessWidth width)
     {
         var segments = Volatile.Read(ref _segments);
@@ -90,6 +92,7 @@ public sealed class AddressSpace
     /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
     /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
     /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(ulong address, AccessWidth width, ulong value)
     {
         var segments = Volatile.Read(ref _segments);
@@ -156,6 +159,7 @@ public sealed class AddressSpace
     }
 
     // The segment that holds an address, or -1, and how many bytes there are from the address on before that changes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Locate(Segment[] segments, ulong address, out ulong room)
     {
         var low = 0;

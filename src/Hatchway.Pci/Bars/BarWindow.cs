@@ -14,6 +14,7 @@ public sealed class BarWindow : IAddressTarget
     public const ulong PageSize = 4096;
 
     private readonly IHostRegion _region;
+    private readonly ulong _size;
     private readonly BarHandlerList _handlers;
 
     private readonly List<DirectPages> _direct = [];
@@ -33,11 +34,11 @@ public sealed class BarWindow : IAddressTarget
         ArgumentNullException.ThrowIfNull(handlers);
         Bar = bar;
         _region = region;
+        _size = region.Size;
         _handlers = handlers;
         Segments = bar.Kind is BarKind.Io or BarKind.Rom
-            ? [new BarSegment(0, region.Size, SegmentKind.Trapped)]
-            : BarLayout.Divide(
-                region.Size, trapSubPage && region.Size < PageSize ? [] : region.MappableAreas, handlers[bar.Index], PageSize);
+            ? [new BarSegment(0, _size, SegmentKind.Trapped)]
+            : BarLayout.Divide(_size, trapSubPage && _size < PageSize ? [] : region.MappableAreas, handlers[bar.Index], PageSize);
     }
 
     /// <summary>The BAR.</summary>
@@ -125,15 +126,19 @@ public sealed class BarWindow : IAddressTarget
         pages.Begin();
     }
 
-    private ulong ReadPiece(BarHandlerRange? owner, ulong offset, AccessWidth width)
+    private ulong ReadPiece(BarHandlerRange? owner, ulong offset, AccessWidth width) =>
+        owner is null ? ReadRegion(offset, width) : ReadHandler(owner, offset, width);
+
+    private ulong ReadRegion(ulong offset, AccessWidth width)
     {
-        if (owner is null)
-        {
-            if (offset + (uint)width <= _region.Size && _region.TryRead(offset, width, out var value))
-                return value;
-            Interlocked.Increment(ref _failures);
-            return width.AllOnes();
-        }
+        if (offset + (uint)width <= _size && _region.TryRead(offset, width, out var value))
+            return value;
+        Interlocked.Increment(ref _failures);
+        return width.AllOnes();
+    }
+
+    private ulong ReadHandler(BarHandlerRange owner, ulong offset, AccessWidth width)
+    {
         try
         {
             return owner.Handler.Read(new BarAccess(Bar.Index, offset, offset - owner.Offset, width, _region)) & width.AllOnes();
@@ -150,11 +155,19 @@ public sealed class BarWindow : IAddressTarget
     private void WritePiece(BarHandlerRange? owner, ulong offset, AccessWidth width, ulong value)
     {
         if (owner is null)
-        {
-            if (offset + (uint)width > _region.Size || !_region.TryWrite(offset, width, value))
-                Interlocked.Increment(ref _failures);
-            return;
-        }
+            WriteRegion(offset, width, value);
+        else
+            WriteHandler(owner, offset, width, value);
+    }
+
+    private void WriteRegion(ulong offset, AccessWidth width, ulong value)
+    {
+        if (offset + (uint)width > _size || !_region.TryWrite(offset, width, value))
+            Interlocked.Increment(ref _failures);
+    }
+
+    private void WriteHandler(BarHandlerRange owner, ulong offset, AccessWidth width, ulong value)
+    {
         try
         {
             owner.Handler.Write(new BarAccess(Bar.Index, offset, offset - owner.Offset, width, _region), value);

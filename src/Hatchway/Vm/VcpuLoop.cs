@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine.Memory;
@@ -23,7 +24,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
                 if (pause.IsClosed)
                     StandStill();
                 else
-                    Answer(vcpu.Run());
+                    RunOn();
             }
             // What the guest was answered last reaches its registers, and the device that it ended by sees a finished access.
             vcpu.CompleteAccess();
@@ -42,6 +43,15 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         }
     }
 
+    // Some exits at a time: what is called again and again is compiled anew by the runtime, when it is known to matter, and then with all that
+    // it calls in one piece.
+    private void RunOn()
+    {
+        const int Exits = 16;
+        for (var i = 0; i < Exits && !end.IsRequested && !pause.IsClosed; i++)
+            Answer(vcpu.Run());
+    }
+
     private void StandStill()
     {
         // An instruction that makes several accesses is finished first: its registers are whole then.
@@ -51,6 +61,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         vcpu.NotePause();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Answer(KvmExit exit)
     {
         switch (exit)
@@ -75,6 +86,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AnswerMemory(MmioAccess access)
     {
         var width = (AccessWidth)access.Width;
@@ -103,6 +115,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         vcpu.MmioData = value;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AnswerPort(PortAccess access)
     {
         var width = (AccessWidth)access.Width;
