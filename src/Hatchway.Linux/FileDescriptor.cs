@@ -44,7 +44,8 @@ public class FileDescriptor : SafeHandle
         }
     }
 
-    /// <summary>True for a socket whose other end has gone, or sends no more (poll(2), POLLRDHUP), whatever has come and was not read.</summary>
+    /// <summary>True for a socket whose other end has gone, or sends no more (poll(2), POLLRDHUP),
+    /// whatever has come and was not read.</summary>
     public unsafe bool IsLeft
     {
         get

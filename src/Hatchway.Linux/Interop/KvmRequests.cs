@@ -36,7 +36,6 @@ internal static class KvmRequests
     public static readonly uint KVM_GET_SREGS = Ior<kvm_sregs>(KVMIO, 0x83);
     public static readonly uint KVM_SET_SREGS = Iow<kvm_sregs>(KVMIO, 0x84);
     public static readonly uint KVM_SET_MSRS = Iow<kvm_msrs>(KVMIO, 0x89);
-    public static readonly uint KVM_SET_SIGNAL_MASK = Iow<kvm_signal_mask>(KVMIO, 0x8B);
     public static readonly uint KVM_GET_LAPIC = Ior<kvm_lapic_state>(KVMIO, 0x8E);
     public static readonly uint KVM_SET_LAPIC = Iow<kvm_lapic_state>(KVMIO, 0x8F);
     public static readonly uint KVM_SET_CPUID2 = Iow<kvm_cpuid2>(KVMIO, 0x90);

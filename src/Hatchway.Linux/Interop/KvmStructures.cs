@@ -143,13 +143,6 @@ internal struct kvm_msrs
     public uint pad;
 }
 
-// A header; sigset bytes follow.
-[StructLayout(LayoutKind.Sequential)]
-internal struct kvm_signal_mask
-{
-    public uint len;
-}
-
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct kvm_lapic_state
 {

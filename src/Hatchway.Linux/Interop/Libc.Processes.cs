@@ -2,11 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>Signals, threads and limits: tgkill(2), pthread_sigmask(3), sigtimedwait(2), getrlimit(2),
-/// sched_setaffinity(2), localtime(3).</summary>
+/// <summary>Signals, threads and limits: tgkill(2), sigaction(2), getrlimit(2), sched_setaffinity(2), localtime(3).</summary>
 internal static unsafe partial class Libc
 {
-    public const int SIG_BLOCK = 0;
+    public const int SA_RESTART = 0x1000_0000;
     public const int RLIMIT_MEMLOCK = 8;
 
     /// <summary>The first signal that glibc leaves to programs is 34; the .NET runtime takes it, so kicks use the next.</summary>
@@ -21,12 +20,8 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     public static partial int tgkill(int tgid, int tid, int signal);
 
-    // Returns the error number itself.
-    [LibraryImport(Name)]
-    public static partial int pthread_sigmask(int how, sigset_t* set, sigset_t* old);
-
-    [LibraryImport(Name, SetLastError = true)]
-    public static partial int sigtimedwait(sigset_t* set, void* info, timespec* timeout);
+    [LibraryImport(Name, EntryPoint = "sigaction", SetLastError = true)]
+    public static partial int sigaction_(int signal, sigaction* action, sigaction* old);
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial int sched_setaffinity(int thread, nuint bytes, ulong* mask);
@@ -49,10 +44,12 @@ internal unsafe struct sigset_t
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct timespec
+internal struct sigaction
 {
-    public long tv_sec;
-    public long tv_nsec;
+    public nint sa_handler;
+    public sigset_t sa_mask;
+    public int sa_flags;
+    public nint sa_restorer;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -1,12 +1,12 @@
+using System.Runtime.InteropServices;
 using Hatchway.Linux.Interop;
 using static Hatchway.Linux.Interop.KvmRequests;
 
 namespace Hatchway.Linux.Kvm;
 
-// How a vCPU is called back from the guest. The kick's signal is blocked in the vCPU's thread, always; KVM unblocks it while the guest runs
-// (KVM_SET_SIGNAL_MASK). A signal that comes in the guest, or has come before it is entered, ends KVM_RUN with EINTR and stays pending,
-// since the thread blocks it again: no handler ever runs. immediate_exit ends a KVM_RUN that is entered after it was set. Both are
-// needed: the flag alone would not call a running guest back, and the signal alone would do, but be pending for ever if nobody took it.
+// How a vCPU is called back from the guest: immediate_exit ends a KVM_RUN that is entered after it was set, and a signal one that was
+// entered before (EINTR). The flag is set first, so the signal may come anywhere else in the thread: its handler does nothing. To block it
+// there and unblock it in the guest (KVM_SET_SIGNAL_MASK) would need no handler, and change the mask twice at each exit.
 public sealed unsafe partial class KvmVcpu
 {
     /// <summary>The signal that ends KVM_RUN: SIGRTMIN is the runtime's.</summary>
@@ -16,28 +16,17 @@ public sealed unsafe partial class KvmVcpu
     private int _thread;
 
     /// <summary>Makes the calling thread the one that runs this vCPU, until the result is disposed by the same thread.</summary>
-    /// <remarks>Holds the descriptor and the shared page open meanwhile. The thread must end afterwards or attach to a vCPU again: the
-    /// kick's signal stays blocked in it.</remarks>
+    /// <remarks>Holds the descriptor and the shared page open meanwhile.</remarks>
     public IDisposable Attach()
     {
         lock (_kickGate)
         {
             if (_thread != 0)
                 throw new InvalidOperationException("the vCPU has a thread already");
-            sigset_t kick = default;
-            kick.__val[0] = KickBit;
-            sigset_t before;
-            // SAFETY: structures on the stack.
-            var errno = Libc.pthread_sigmask(Libc.SIG_BLOCK, &kick, &before);
-            if (errno != 0)
-                throw new LinuxException("pthread_sigmask", (Errno)errno);
-            SetSignalMask(before.__val[0] & ~KickBit);
+            HandleKicks();
             var held = false;
             DangerousAddRef(ref held);
             _mapping.DangerousAddRef(ref held);
-            // None can be pending yet. But the first call of a native function allocates, and later this is called between two runs of
-            // the guest.
-            TakeKicks();
             _thread = Libc.gettid();
         }
         return new Attachment(this);
@@ -84,8 +73,6 @@ public sealed unsafe partial class KvmVcpu
             LinuxException.Throw("KVM_KVMCLOCK_CTRL");
     }
 
-    private static ulong KickBit => 1ul << (KickSignal - 1);
-
     private KvmExit Interrupted(Errno errno)
     {
         // EAGAIN: the vCPU was waiting to be started, and something woke it.
@@ -93,31 +80,19 @@ public sealed unsafe partial class KvmVcpu
             throw new LinuxException("KVM_RUN", errno);
         // In this order: a kick after the flag is cleared sets it again, and the look at requests comes after both.
         Volatile.Write(ref _run->immediate_exit, 0);
-        TakeKicks();
         Interlocked.MemoryBarrier();
         return KvmExit.Interrupted;
     }
 
-    private static void TakeKicks()
+    // What the signal does to the process: nothing, with a function of the C library's that looks at a number. Code of .NET's can't be a
+    // handler, since the signal may come while its thread is in the midst of .NET's own. A call that it comes upon goes on (SA_RESTART),
+    // but for KVM_RUN.
+    private static void HandleKicks()
     {
-        sigset_t kick = default;
-        kick.__val[0] = KickBit;
-        var now = default(timespec);
-        // SAFETY: structures on the stack. Real-time signals queue: all are taken.
-        while (Libc.sigtimedwait(&kick, null, &now) > 0 || LinuxException.Last == Errno.EINTR)
-        {
-        }
-    }
-
-    private void SetSignalMask(ulong mask)
-    {
-        const uint KernelSetBytes = 8;
-        // The structure's bytes follow its length without padding.
-        var bytes = stackalloc byte[sizeof(kvm_signal_mask) + (int)KernelSetBytes];
-        ((kvm_signal_mask*)bytes)->len = KernelSetBytes;
-        // SAFETY: the buffer holds the header and eight bytes.
-        *(ulong*)(bytes + sizeof(kvm_signal_mask)) = mask;
-        Call(KVM_SET_SIGNAL_MASK, bytes, "KVM_SET_SIGNAL_MASK");
+        var nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
+        var action = new sigaction { sa_handler = nothing, sa_flags = Libc.SA_RESTART };
+        // SAFETY: a structure on the stack, as large as the C library's (tested).
+        LinuxException.Check(Libc.sigaction_(KickSignal, &action, null), "sigaction");
     }
 
     private void Detach()
@@ -125,7 +100,6 @@ public sealed unsafe partial class KvmVcpu
         lock (_kickGate)
         {
             _thread = 0;
-            TakeKicks();
             Volatile.Write(ref _run->immediate_exit, 0);
         }
         _mapping.DangerousRelease();

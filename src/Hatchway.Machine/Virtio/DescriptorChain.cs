@@ -44,8 +44,8 @@ public sealed class DescriptorChain
 
     /// <summary>Adds a descriptor's memory.</summary>
     /// <returns>
-    /// False when no driver may offer it: it is empty, not RAM, to be read after what is to be written (§2.7.4.2), one too many, or more than
-    /// a chain's 4 GiB (§2.7.5.1).
+    /// False when no driver may offer it: it is empty, not RAM, to be read after what is to be written (§2.7.4.2), one too many, or more
+    /// than a chain's 4 GiB (§2.7.5.1).
     /// </returns>
     internal bool TryAdd(QueueMemory memory, ulong address, uint length, bool writable)
     {

@@ -177,7 +177,8 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
             .Select(static link => link.Key)
             .Order(StringComparer.Ordinal);
 
-    // A group's file, or that of one of its devices, by which iommufd gives it (Linux Documentation/driver-api/vfio.rst, "VFIO Device cdev").
+    // A group's file, or that of one of its devices, by which iommufd gives it (Linux Documentation/driver-api/vfio.rst,
+    // "VFIO Device cdev").
     private int? GroupOfFile(string file)
     {
         if (!file.StartsWith(GroupFolder, StringComparison.Ordinal))

@@ -102,8 +102,8 @@ public sealed partial class IommuSpace : IDisposable
             // Of an open group the kernel refuses a function only for this (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_validate_vf_token).
             throw new PassthroughException(
                 failure.Errno == Errno.EACCES
-                    ? $"{device.Address}: VFIO has its physical function, too, and gives it only with a token, for which there is no option: "
-                        + "give the physical function back to its driver ('hatchway host release')"
+                    ? $"{device.Address}: VFIO has its physical function, too, and gives it only with a token, for which there is no "
+                        + "option: give the physical function back to its driver ('hatchway host release')"
                     : Explain(device, number, failure),
                 failure);
         }

@@ -214,7 +214,8 @@ public static class AssignedRules
         if (capability.Length < PciExpress.LengthV2)
             return;
         rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
-        // What must be fit for these is the ports above it, which the guest does not see: Linux before 7.1 takes none for all (§6.15, §6.18).
+        // What must be fit for these is the ports above it, which the guest does not see: no port is taken for none that is unfit (§6.15,
+        // §6.18; Linux's pci_enable_atomic_ops_to_root).
         rules.Add(FieldRule.MaskedField(
             "Device Control 2", at + PciExpress.DeviceControl2, 2,
             virtualBits: PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.BufferFlushMask,

@@ -53,7 +53,10 @@ internal static class GuestSandbox
         RemoveDiagnostics();
         var mounts = HostMount.ParseAll(KernelFile.Read("/proc/self/mountinfo"));
         IEnumerable<FileRule> rules =
-            [.. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control), .. OfSettings(options.Settings, options.RestartOnReboot)];
+        [
+            .. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control),
+            .. OfSettings(options.Settings, options.RestartOnReboot),
+        ];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 

@@ -36,7 +36,6 @@ internal static class GuestSystemCalls
         1,   // write
         232, // epoll_wait
         281, // epoll_pwait
-        128, // rt_sigtimedwait
         7,   // poll
         271, // ppoll
         19,  // readv

@@ -43,8 +43,8 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         }
     }
 
-    // Some exits at a time: what is called again and again is compiled anew by the runtime, when it is known to matter, and then with all that
-    // it calls in one piece.
+    // Some exits at a time: what is called again and again is compiled anew by the runtime, when it is known to matter, and then with all
+    // that it calls in one piece.
     private void RunOn()
     {
         const int Exits = 16;
