@@ -21,6 +21,7 @@ put 755 "$program" /usr/bin/hatchway
 put 755 "$root/packaging/override" /usr/lib/hatchway/override
 put 644 "$root/packaging/60-hatchway.rules" /usr/lib/udev/rules.d/60-hatchway.rules
 put 644 "$root/packaging/hatchway-reserve.service" /usr/lib/systemd/system/hatchway-reserve.service
+put 644 "$root/packaging/hatchway-found.service" /usr/lib/systemd/system/hatchway-found.service
 put 755 "$root/packaging/initramfs-hook" /usr/share/initramfs-tools/hooks/hatchway
 put 755 "$root/packaging/initramfs-init-top" /usr/share/initramfs-tools/scripts/init-top/hatchway
 put 644 "$root/LICENSE" /usr/share/doc/hatchway/copyright

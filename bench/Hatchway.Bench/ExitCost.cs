@@ -21,18 +21,16 @@ internal static class ExitCost
     public static int Run()
     {
         using var program = new ProgramLoop(GuestCode.ReadForEver());
-        using var raw = new RawLoop(GuestCode.ReadForEver(), kicks: false);
-        using var rawWithKicks = new RawLoop(GuestCode.ReadForEver(), kicks: true);
+        using var raw = new RawLoop(GuestCode.ReadForEver());
         using var direct = new DirectRead(DirectReads);
         var programLoop = new Series("exit, VcpuLoop and AddressSpace", Exits, program.Run);
         var rawLoop = new Series("exit, raw ioctl and a constant", Exits, raw.Run);
-        var rawLoopWithKicks = new Series("the same with a signal mask for kicks", Exits, rawWithKicks.Run);
         var lookUp = new Series("look-up and answer alone, no exit", LookUps, LookUp);
         var mapped = new Series("register read, page in a memory slot", DirectReads, direct.Run);
-        Series[] all = [programLoop, rawLoop, rawLoopWithKicks, lookUp, mapped];
+        Series[] all = [programLoop, rawLoop, lookUp, mapped];
 
         Series.WarmUp(all);
-        Series.Measure(Rounds, programLoop, rawLoop, rawLoopWithKicks);
+        Series.Measure(Rounds, programLoop, rawLoop);
         Series.Measure(SideRounds, lookUp, mapped);
 
         var ratio = programLoop.Median / rawLoop.Median;

@@ -20,7 +20,7 @@ internal static class Pauses
     public static int Run(string program)
     {
         uint kilohertz;
-        using (var any = new RawLoop([], kicks: false))
+        using (var any = new RawLoop([]))
             kilohertz = any.TscKilohertz;
         Console.WriteLine($"{Rounds} rounds in turns, {Exits} exits each; the slowest in us, and how many took more than 1 ms");
         (string Name, Func<(uint Slowest, uint Slow)> Measure)[] all =
@@ -47,7 +47,7 @@ internal static class Pauses
         Guest(assembler, limit);
         using var stream = new MemoryStream();
         assembler.Assemble(new StreamCodeWriter(stream), GuestCode.CodeAt);
-        using var loop = new RawLoop(stream.ToArray(), kicks: false);
+        using var loop = new RawLoop(stream.ToArray());
         Span<byte> answer = stackalloc byte[9];
         loop.Collect(answer);
         return Numbers(answer[1..]);

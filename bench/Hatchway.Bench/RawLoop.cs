@@ -17,9 +17,7 @@ internal sealed unsafe partial class RawLoop : IDisposable
 
     /// <summary>Makes the VM.</summary>
     /// <param name="code">What its guest does.</param>
-    /// <param name="kicks">The kernel changes the thread's signal mask at each run,
-    /// without which a guest can't be called back reliably.</param>
-    public RawLoop(ReadOnlySpan<byte> code, bool kicks)
+    public RawLoop(ReadOnlySpan<byte> code)
     {
         _kvm = Check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "open /dev/kvm");
         _vm = Check(ioctl(_kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
@@ -32,8 +30,6 @@ internal sealed unsafe partial class RawLoop : IDisposable
         _runSize = (nuint)Check(ioctl(_kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
         _run = Map(_vcpu, _runSize, MAP_SHARED);
         StartInRealMode();
-        if (kicks)
-            SetSignalMask();
     }
 
     /// <summary>Answers exits.</summary>
@@ -98,13 +94,6 @@ internal sealed unsafe partial class RawLoop : IDisposable
         Check(ioctl(_vcpu, KVM_SET_REGS, (nint)general), "KVM_SET_REGS");
     }
 
-    private void SetSignalMask()
-    {
-        // struct kvm_signal_mask: its length, and no signal blocked.
-        var mask = stackalloc uint[] { sizeof(ulong), 0, 0 };
-        Check(ioctl(_vcpu, KVM_SET_SIGNAL_MASK, (nint)mask), "KVM_SET_SIGNAL_MASK");
-    }
-
     private static byte* Map(int fd, nuint length, int flags)
     {
         var address = mmap(null, length, PROT_READ | PROT_WRITE, flags, fd, 0);
@@ -123,7 +112,6 @@ internal sealed unsafe partial class RawLoop : IDisposable
     private const nuint KVM_SET_REGS = 0x4090_AE82;
     private const nuint KVM_GET_SREGS = 0x8138_AE83;
     private const nuint KVM_SET_SREGS = 0x4138_AE84;
-    private const nuint KVM_SET_SIGNAL_MASK = 0x4004_AE8B;
     private const nuint KVM_GET_TSC_KHZ = 0xAEA3;
     private const int KvmSregsBytes = 0x138;
     private const uint KVM_EXIT_IO = 2;

@@ -34,7 +34,7 @@ public sealed class TapFile : FileDescriptor
     /// <summary>The longest name of an interface, in bytes.</summary>
     public const int LongestName = ifreq.IFNAMSIZ - 1;
 
-    // Packets in a row that the kernel has no header for, before whoever reads comes again.
+    // Packets in a row that the kernel has no header for: more of them, and the interface is taken for broken until something comes again.
     private const int MostLost = 256;
 
     /// <summary>Bytes before each packet: struct virtio_net_hdr_mrg_rxbuf of linux/virtio_net.h.</summary>

@@ -135,11 +135,9 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     [Fact]
     public void The_table_of_msix_is_the_devices_by_vfio_too()
     {
-        // Of the controller that lies alone in its group. After a reset each vector is masked (PCIe 6.0, 7.7.2.5).
-        var table = Ask($"bar read {Nvme} 0 200c", 0);
-        Ask($"bar write {Nvme} 0 2008 12345678", 0);
-
-        Assert.Equal("0x00000001", table);
+        // After a reset each vector is masked (PCIe 6.0, 7.7.2.5). VFIO resets it each time, so what is written can't be read by another
+        // command.
+        Assert.Equal("0x00000001", Ask($"bar read {Nvme} 0 200c", 0));
         Assert.Equal("0x00", Ask($"bar read {Nvme} 0 2000 --width 1", 0));
         Assert.Equal("0x0000000100000000", Ask($"bar read {Nvme} 0 2008 --width 8", 0));
     }

@@ -132,14 +132,14 @@ public sealed partial class LifeTests
         var kernel = Save(
             "restart.elf",
             TinyGuest.ReportingAndResetting((4, TinyGuest.NvmeStatus, 0, TinyGuest.NvmeReady), (5, Liveness, 0, [(Liveness, 5)])));
-        _host.Check($"mkdir /tmp/boot && cp {kernel} {Kernel}");
+        _host.Check($"mkdir /tmp/boot /tmp/versions && cp {kernel} /tmp/versions/1 && ln -s ../versions/1 {Kernel}");
         StartGuest(
             $"{Repository.Program} run --verbose -o reboot=restart -m 64M -s 1:0,lpc -l com1,stdio "
             + $"-s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 -s 6:0,passthru,0/7/0 --kernel {Kernel} runner");
         for (var turn = 0; turn < 10; turn++)
             AwaitLine("0", "+1");
-        // As an upgrade does: another file comes in its place.
-        _host.Check($"cp {kernel} {Kernel}.new && mv {Kernel}.new {Kernel}");
+        // As an upgrade does: another file comes, and the link leads there.
+        _host.Check($"cp {kernel} /tmp/versions/2 && ln -sfn ../versions/2 {Kernel} && rm /tmp/versions/1");
         AwaitMore("01");
 
         Hatchway("kill runner");

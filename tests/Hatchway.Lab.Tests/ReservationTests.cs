@@ -123,6 +123,22 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
     }
 
     [Fact]
+    public void An_entry_whose_device_is_gone_is_told_of_and_can_be_taken_out()
+    {
+        const string File = "/etc/hatchway/pptdevs.conf";
+        _host.Check("mkdir -p /etc/hatchway; "
+            + $"printf 'pptdevs=\"0/30/0\"\nhatchway_pptdevs=\"0000:00:1e.0=8086:1234\"\n' > {File}");
+        Assert.Contains(
+            "'hatchway host release --persist 0000:00:1e.0' takes it out", Ask("host reserve --from-config", 4), StringComparison.Ordinal);
+
+        Assert.Contains($"{File} has 0000:00:1e.0 no more", Ask("host release --persist 00:1e.0", 0), StringComparison.Ordinal);
+
+        Ask("host reserve --from-config", 0);
+        // Now it is nobody's.
+        Ask("host release --persist 00:1e.0", 4);
+    }
+
+    [Fact]
     public void In_an_initramfs_and_for_what_is_plugged_in_a_shell_keeps_other_drivers_away()
     {
         var script = Path.Combine(Repository.Root, "packaging/override");

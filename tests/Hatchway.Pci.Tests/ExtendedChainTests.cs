@@ -129,6 +129,17 @@ public sealed class ExtendedChainTests
         Assert.Contains("pending bits", Assert.Single(guest.Function.Flaws), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_the_ports_above_must_be_fit_for_is_not_switched_on_and_the_rest_of_its_register_is()
+    {
+        using var guest = new Guest(new ConfigBuilder().Capability(0x40, CapabilityId.PciExpress).Set16(0x42, 0x02).Build());
+
+        guest.Write16(0x68, 0xFFFF);
+
+        // Atomic operations, latency tolerance and buffer flushes (PCIe 6.0 §7.5.3.16).
+        Assert.Equal(new HostWrite(0x68, 2, 0xFFFF & ~0x6440), Assert.Single(guest.Host.Config.Writes));
+    }
+
     [Theory]
     [InlineData(0x02, 0x92)]
     [InlineData(0x12, 0x92)]

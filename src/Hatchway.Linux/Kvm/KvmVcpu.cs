@@ -13,9 +13,8 @@ namespace Hatchway.Linux.Kvm;
 /// </para>
 /// <para>
 /// Any thread may call <see cref="Kick"/>: it writes what it wants of the vCPU to a place of its own first, kicks, and the vCPU's thread,
-/// on
-/// <see cref="KvmExit.Interrupted"/>, looks there. No kick is lost: a look follows each. An interruption proves nothing, and one look may
-/// answer several kicks.
+/// on <see cref="KvmExit.Interrupted"/>, looks there. No kick is lost: a look follows each. An interruption proves nothing, and one look
+/// may answer several kicks.
 /// </para>
 /// </remarks>
 public sealed unsafe partial class KvmVcpu : FileDescriptor

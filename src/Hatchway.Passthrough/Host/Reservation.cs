@@ -36,19 +36,17 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var taken = new List<ReservedFunction>();
         foreach (var address in addresses.Distinct())
         {
-            var device = Present(view, address);
-            if (!device.IsBoundToVfio)
+            try
             {
-                try
-                {
+                var device = Present(view, address);
+                if (!device.IsBoundToVfio)
                     Rebind(view, device, HostDevice.VfioDriver);
-                }
-                catch (PassthroughException failure)
-                {
-                    throw new PassthroughException(failure.Message + UndoAll(taken), failure);
-                }
+                taken.Add(new ReservedFunction(address, device.IsBoundToVfio, device.IsBoundToVfio ? null : device.Driver));
             }
-            taken.Add(new ReservedFunction(address, device.IsBoundToVfio, device.IsBoundToVfio ? null : device.Driver));
+            catch (PassthroughException failure)
+            {
+                throw new PassthroughException(failure.Message + UndoAll(taken), failure);
+            }
         }
         return taken;
     }

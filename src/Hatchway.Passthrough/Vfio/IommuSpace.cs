@@ -99,11 +99,13 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            // Of an open group the kernel refuses a function only for this (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_validate_vf_token).
+            // Of an open group the kernel refuses a function so only for this (drivers/vfio/pci/vfio_pci_core.c,
+            // vfio_pci_validate_vf_token).
             throw new PassthroughException(
                 failure.Errno == Errno.EACCES
-                    ? $"{device.Address}: VFIO has its physical function, too, and gives it only with a token, for which there is no "
-                        + "option: give the physical function back to its driver ('hatchway host release')"
+                    ? $"{device.Address}: VFIO wants a token for it, as it has its physical function, too, or a program has one of its "
+                        + "virtual ones, and there is no option for one: give the physical function back to its driver "
+                        + "('hatchway host release'), or end that program"
                     : Explain(device, number, failure),
                 failure);
         }

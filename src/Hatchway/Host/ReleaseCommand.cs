@@ -52,7 +52,7 @@ internal static class ReleaseCommand
     private static string Release(Reservation reservation, PciAddress address, bool force, bool persist)
     {
         var found = new HostView().Find(address);
-        if (found is null && persist)
+        if (found is null && persist && PersistentFile.Read().Any(device => device.Address == address))
             return $"{address} is not there";
         return (found is { IsBoundToVfio: true }, reservation.GiveBack(address, force)) switch
         {

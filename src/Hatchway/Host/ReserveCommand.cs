@@ -28,6 +28,7 @@ internal static class ReserveCommand
         new("own-page", null, "first move BARs that share a page to pages of their own, so that they can be mapped"),
         new("persist", null, "at each boot, too"),
         new("from-config", null, "take what is to be taken at each boot"),
+        new("found", null, "with --from-config: what was found after the start; no BARs are moved"),
         new("force", null, "take it even when the host goes down with it"),
     ];
 
@@ -40,7 +41,7 @@ internal static class ReserveCommand
         if (arguments.Has("from-config"))
         {
             arguments.NoMoreThan(0);
-            return TakeConfigured(force);
+            return TakeConfigured(force, arguments.Has("found"));
         }
         var addresses = arguments.Addresses();
         var (user, ownPage) = (arguments.Value("user"), arguments.Has("own-page"));
@@ -57,7 +58,8 @@ internal static class ReserveCommand
             ? (uint?)null
             : HostUser.NumberOf(user) ?? throw new UserException($"--user {user}: this host has no such user");
         var controls = new HostControls();
-        var status = ownPage ? MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force) : ExitStatus.Rebooted;
+        // What can't be moved is reserved where it is: the host's driver may have it until then.
+        var notMoved = ownPage ? MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force) : [];
         var reservation = new Reservation(static () => new HostView(), controls);
         foreach (var taken in reservation.Take(addresses, force))
             Console.Out.WriteLine(Words(taken));
@@ -68,10 +70,12 @@ internal static class ReserveCommand
         }
         foreach (var (members, group) in Missing(reservation, addresses))
             Console.Out.WriteLine($"IOMMU group {group} goes to one guest whole, and the host still uses {members}: reserve that, too");
-        return status;
+        foreach (var failure in notMoved)
+            StandardErrorLogger.Write(failure);
+        return notMoved.Count == 0 ? ExitStatus.Rebooted : ExitStatus.Error;
     }
 
-    private static ExitStatus TakeConfigured(bool force)
+    private static ExitStatus TakeConfigured(bool force, bool found)
     {
         var status = ExitStatus.Rebooted;
         foreach (var device in PersistentFile.Read())
@@ -80,7 +84,7 @@ internal static class ReserveCommand
             {
                 if (device.Objection(new HostView(), PersistentFile.FullName) is { } objection)
                     throw new PassthroughException(objection);
-                if (Take([device.Address], device.User, device.OwnPage, force) != ExitStatus.Rebooted)
+                if (Take([device.Address], device.User, device.OwnPage && !found, force) != ExitStatus.Rebooted)
                     status = ExitStatus.Error;
             }
             catch (Exception failure) when (failure is PassthroughException or UserException or LinuxException)
@@ -108,10 +112,10 @@ internal static class ReserveCommand
             Console.Out.WriteLine(reminder);
     }
 
-    // What can't be moved is reserved where it is: the host's driver may have it until then.
-    private static ExitStatus MoveToOwnPages(OwnPages pages, IReadOnlyList<PciAddress> addresses, bool force)
+    // Says what was moved; gives what can't be, a line each.
+    private static List<string> MoveToOwnPages(OwnPages pages, IReadOnlyList<PciAddress> addresses, bool force)
     {
-        var status = ExitStatus.Rebooted;
+        var failures = new List<string>();
         foreach (var address in addresses)
         {
             try
@@ -124,11 +128,10 @@ internal static class ReserveCommand
             }
             catch (PassthroughException failure)
             {
-                StandardErrorLogger.Write(failure.Message);
-                status = ExitStatus.Error;
+                failures.Add(failure.Message);
             }
         }
-        return status;
+        return failures;
     }
 
     private static string Words(ReservedFunction taken) => taken switch

@@ -127,7 +127,6 @@ internal static class GuestSandbox
             yield return new(fresh, FileRights.Read);
     }
 
-    // A guest that restarts opens its kernel again, which may be a new file by then: an upgrade puts it in the old one's place.
     private static IEnumerable<FileRule> OfSettings(ConfigurationTree settings, bool restarts)
     {
         foreach (var setting in settings.All)
@@ -140,10 +139,24 @@ internal static class GuestSandbox
             else if (node.EndsWith(".handler.", StringComparison.Ordinal))
                 yield return new(Folder(value), FileRights.Read);
             else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
-                yield return new(restarts ? Folder(value) : value, FileRights.Read);
+            {
+                yield return new(value, FileRights.Read);
+                if (restarts && FolderOfSuccessor(value) is { } folder)
+                    yield return new(folder, FileRights.Read);
+            }
             else if (s_written.Contains(setting.Name) || s_written.Contains(word))
                 yield return new(value, FileRights.Read | (settings.Root.Flag(node + "ro", false) ? FileRights.Control : FileRights.Write));
         }
+    }
+
+    // A guest that restarts opens its kernel again, which may be a new file by then: an upgrade puts it beside the old one or in its place.
+    // Null for what is no file, as rom=off, and for what lies in the root, where there is all.
+    private static string? FolderOfSuccessor(string file)
+    {
+        if (!File.Exists(file))
+            return null;
+        var folder = Folder(File.ResolveLinkTarget(file, returnFinalTarget: true)?.FullName ?? file);
+        return folder == "/" ? null : folder;
     }
 
     private static string Folder(string file) => Path.GetDirectoryName(Path.GetFullPath(file)) ?? "/";
