@@ -33,29 +33,11 @@ public class FileDescriptor : SafeHandle
     }
 
     /// <summary>True for a pipe or a socket that nobody reads any more (poll(2), POLLERR).</summary>
-    public unsafe bool IsBroken
-    {
-        get
-        {
-            using var use = Use();
-            var poll = new pollfd { fd = use.Fd };
-            // SAFETY: one structure, on the stack.
-            return Libc.poll(&poll, 1, 0) > 0 && (poll.revents & Libc.POLLERR) != 0;
-        }
-    }
+    public bool IsBroken => (Poll(0) & Libc.POLLERR) != 0;
 
     /// <summary>True for a socket whose other end has gone, or sends no more (poll(2), POLLRDHUP),
     /// whatever has come and was not read.</summary>
-    public unsafe bool IsLeft
-    {
-        get
-        {
-            using var use = Use();
-            var poll = new pollfd { fd = use.Fd, events = Libc.POLLRDHUP };
-            // SAFETY: one structure, on the stack. The kernel tells of errors and of a hang-up unasked.
-            return Libc.poll(&poll, 1, 0) > 0;
-        }
-    }
+    public bool IsLeft => Poll(Libc.POLLRDHUP) != 0;
 
     /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
@@ -151,6 +133,15 @@ public class FileDescriptor : SafeHandle
             // Closed between the look and the grasp, once in the descriptor's life.
             return false;
         }
+    }
+
+    // What is so now, of what is asked for; of errors and a hang-up the kernel tells unasked.
+    private unsafe short Poll(short events)
+    {
+        using var use = Use();
+        var poll = new pollfd { fd = use.Fd, events = events };
+        // SAFETY: one structure, on the stack.
+        return Libc.poll(&poll, 1, 0) > 0 ? poll.revents : (short)0;
     }
 
     private static unsafe void WaitForRoom(int fd)

@@ -12,6 +12,9 @@ public sealed unsafe partial class KvmVcpu
     /// <summary>The signal that ends KVM_RUN: SIGRTMIN is the runtime's.</summary>
     internal const int KickSignal = Libc.SIGRTMIN + 1;
 
+    // A function of the C library's that looks at a number, and at nothing else.
+    private static readonly nint s_nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
+
     private readonly Lock _kickGate = new();
     private int _thread;
 
@@ -84,13 +87,11 @@ public sealed unsafe partial class KvmVcpu
         return KvmExit.Interrupted;
     }
 
-    // What the signal does to the process: nothing, with a function of the C library's that looks at a number. Code of .NET's can't be a
-    // handler, since the signal may come while its thread is in the midst of .NET's own. A call that it comes upon goes on (SA_RESTART),
-    // but for KVM_RUN.
+    // What the signal does to the process: nothing. Code of .NET's can't be its handler, since it may come while its thread
+    // is in the midst of .NET's own. A call that it comes upon goes on (SA_RESTART), but for KVM_RUN.
     private static void HandleKicks()
     {
-        var nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
-        var action = new sigaction { sa_handler = nothing, sa_flags = Libc.SA_RESTART };
+        var action = new sigaction { sa_handler = s_nothing, sa_flags = Libc.SA_RESTART };
         // SAFETY: a structure on the stack, as large as the C library's (tested).
         LinuxException.Check(Libc.sigaction_(KickSignal, &action, null), "sigaction");
     }
