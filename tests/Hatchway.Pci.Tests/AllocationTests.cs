@@ -72,7 +72,7 @@ public sealed class AllocationTests
     public void A_users_handler_and_a_mirror_of_config_space_add_no_allocation()
     {
         var handlers = new BarHandlerList();
-        using var watch = new HandlerWatch(TimeProvider.System, static _ => { });
+        var watch = new HandlerWatch(TimeProvider.System, static _ => { });
         FunctionMirrors? mirrors = null;
         using var guest = new Guest("edu", host =>
         {

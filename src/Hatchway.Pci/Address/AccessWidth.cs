@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hatchway.Pci.Address;
 
 /// <summary>The width of one access, in bytes. The numeric value is the number of bytes.</summary>
@@ -30,6 +32,7 @@ public static class AccessWidthExtensions
     public static ulong AllOnes(this AccessWidth width) => ulong.MaxValue >> (64 - (8 * (int)width));
 
     /// <summary>True for 1, 2, 4 and 8, the widths that a single access can have.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsValid(this AccessWidth width) =>
         width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
 

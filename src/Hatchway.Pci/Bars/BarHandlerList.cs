@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Bars;
@@ -55,6 +56,7 @@ public sealed class BarHandlerList
     /// <param name="offset">The byte.</param>
     /// <param name="until">The first byte after it that belongs to someone else; <see cref="ulong.MaxValue"/> when there is none.</param>
     /// <returns>The owner, or null: the host region.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal BarHandlerRange? Find(BarIndex bar, ulong offset, out ulong until)
     {
         var ranges = _ranges[bar.Value];

@@ -56,7 +56,7 @@ public sealed class DeviceContext : IDeviceContext
         ArgumentNullException.ThrowIfNull(handler);
         if (bar is < 0 or > 5)
             throw new HandlerException($"'{name}': there is no BAR{bar}; BARs are 0 to 5");
-        var watched = new WatchedHandler(handler, $"'{name}' (BAR{bar} {offset:x}h)", _watch);
+        var watched = _watch.Over(handler, $"'{name}' (BAR{bar} {offset:x}h)");
         AddRange(_function, _handlers, new BarHandlerRange(new((byte)bar), offset, length, $"'{name}'", watched), ulong.MaxValue);
     }
 

@@ -3,10 +3,27 @@ using Hatchway.Pci.Bars;
 namespace Hatchway.Pci.Handlers;
 
 /// <summary>Stands before a handler that is somebody's code: the watch knows when a vCPU is in it, and hears of what it throws.</summary>
-/// <remarks>What is thrown goes on to the BAR's window, which answers and counts.</remarks>
+/// <remarks>
+/// <para>What is thrown goes on to the BAR's window, which answers and counts.</para>
+/// <para>
+/// Calls are counted while they are in the handler, in two numbers in turns, as the kernel's SRCU does: the watch lets new calls take the
+/// other number as soon as nobody is left there, so who is counted in the one before was there when it did.
+/// </para>
+/// </remarks>
 internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWatch watch) : IBarHandler
 {
+    // What a call adds while it is inside: to the low half of the number or to the high one.
+    private const long InLow = 1;
+    private const long InHigh = 1L << 32;
+
     private readonly Lock _gate = new();
+    private long _inside;
+    private long _now = InLow;
+
+    // Of the thread that checks.
+    private long _turnedAt;
+    private bool _isTold;
+
     private long _failures;
     private long _warnedFailures;
     private long? _warnedAt;
@@ -14,10 +31,9 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     /// <summary>For people: what and where.</summary>
     public string Name => name;
 
-    public ulong Read(in BarAccess access)
+    ulong IBarHandler.Read(in BarAccess access)
     {
-        var visit = watch.Mine;
-        visit.Enter(this);
+        var call = Enter();
         try
         {
             return handler.Read(access);
@@ -29,14 +45,13 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
         }
         finally
         {
-            visit.Leave();
+            Leave(call);
         }
     }
 
-    public void Write(in BarAccess access, ulong value)
+    void IBarHandler.Write(in BarAccess access, ulong value)
     {
-        var visit = watch.Mine;
-        visit.Enter(this);
+        var call = Enter();
         try
         {
             handler.Write(access, value);
@@ -48,8 +63,27 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
         }
         finally
         {
-            visit.Leave();
+            Leave(call);
         }
+    }
+
+    /// <summary>Looks whether a call has not returned for long.</summary>
+    /// <param name="now">The time, in ticks of any clock.</param>
+    /// <param name="patience">Ticks that a call may take.</param>
+    /// <returns>True when it is time to tell: once, until that call has returned.</returns>
+    public bool MayHang(long now, long patience)
+    {
+        var before = _now == InLow ? InHigh : InLow;
+        if (CallsIn(before) == 0)
+        {
+            Volatile.Write(ref _now, before);
+            _turnedAt = now;
+            _isTold = false;
+            return false;
+        }
+        if (_isTold || now - _turnedAt < patience)
+            return false;
+        return _isTold = true;
     }
 
     /// <summary>Counts a failure.</summary>
@@ -69,5 +103,21 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
             _warnedFailures = _failures;
             return true;
         }
+    }
+
+    private long Enter()
+    {
+        var call = Volatile.Read(ref _now);
+        Interlocked.Add(ref _inside, call);
+        return call;
+    }
+
+    private void Leave(long call) => Interlocked.Add(ref _inside, -call);
+
+    // Never below zero, each half by itself: the high one counts on top of the low one.
+    private long CallsIn(long half)
+    {
+        var inside = Volatile.Read(ref _inside);
+        return half == InLow ? inside & (InHigh - 1) : inside >> 32;
     }
 }

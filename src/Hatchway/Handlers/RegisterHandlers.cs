@@ -64,17 +64,7 @@ internal sealed class RegisterHandlers : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        // A check under way is waited for: it reads what is disposed next.
-        if (_timer is not null)
-        {
-            using var done = new ManualResetEvent(false);
-            if (_timer.Dispose(done))
-                done.WaitOne();
-        }
-        _watch.Dispose();
-    }
+    public void Dispose() => _timer?.Dispose();
 
     private static void Attach(string path, IDeviceHandlers handlers, DeviceContext device)
     {

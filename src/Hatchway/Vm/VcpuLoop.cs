@@ -64,14 +64,18 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Answer(KvmExit exit)
     {
+        if (exit == KvmExit.Mmio)
+            AnswerMemory(vcpu.Mmio);
+        else if (exit == KvmExit.Io)
+            AnswerPort(vcpu.Port);
+        else
+            AnswerOther(exit);
+    }
+
+    private void AnswerOther(KvmExit exit)
+    {
         switch (exit)
         {
-            case KvmExit.Mmio:
-                AnswerMemory(vcpu.Mmio);
-                break;
-            case KvmExit.Io:
-                AnswerPort(vcpu.Port);
-                break;
             case KvmExit.ReadMsr or KvmExit.WriteMsr:
                 vcpu.PassMsr();
                 break;

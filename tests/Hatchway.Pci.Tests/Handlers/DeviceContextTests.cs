@@ -6,18 +6,15 @@ using Hatchway.Pci.Tests.Fakes;
 namespace Hatchway.Pci.Tests.Handlers;
 
 /// <summary>What a library of register handlers is given.</summary>
-public sealed class DeviceContextTests : IDisposable
+public sealed class DeviceContextTests
 {
     private readonly BarHandlerList _list = new();
     private readonly List<string> _lines = [];
-    private readonly HandlerWatch _watch = new(TimeProvider.System, static _ => { });
     private readonly DeviceContext _device;
 
     public DeviceContextTests() => _device = new DeviceContext(
         new FakeHostFunction(RecordedFunction.Load("edu"), new CallLog()),
-        new PciAddress(0, 0, 6, 0), new PciAddress(0, 0, 4, 0), _list, _watch, _lines.Add);
-
-    public void Dispose() => _watch.Dispose();
+        new PciAddress(0, 0, 6, 0), new PciAddress(0, 0, 4, 0), _list, new HandlerWatch(TimeProvider.System, static _ => { }), _lines.Add);
 
     [Fact]
     public void A_library_sees_which_device_it_is_and_how_large_its_BARs_are()

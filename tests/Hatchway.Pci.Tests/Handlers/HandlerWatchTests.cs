@@ -6,15 +6,13 @@ using Hatchway.Pci.Tests.Fakes;
 namespace Hatchway.Pci.Tests.Handlers;
 
 /// <summary>Handlers that throw or hang are told of, and not too often.</summary>
-public sealed class HandlerWatchTests : IDisposable
+public sealed class HandlerWatchTests
 {
     private readonly ManualClock _clock = new();
     private readonly List<string> _warnings = [];
     private readonly HandlerWatch _watch;
 
     public HandlerWatchTests() => _watch = new HandlerWatch(_clock, _warnings.Add);
-
-    public void Dispose() => _watch.Dispose();
 
     [Fact]
     public void A_handler_that_throws_is_named_with_what_it_threw()
@@ -88,6 +86,53 @@ public sealed class HandlerWatchTests : IDisposable
     }
 
     [Fact]
+    public void Calls_that_overlap_are_not_one_that_does_not_return()
+    {
+        using var hanging = new HangingHandler();
+        var handler = Watched(hanging);
+        Thread? before = null;
+        for (var i = 0; i < 6; i++)
+        {
+            var place = (ulong)i % 2;
+            var cpu = new Thread(() => Read(handler, place));
+            cpu.Start();
+            hanging.AwaitEntry();
+            if (before is not null)
+            {
+                hanging.Release(1 - place);
+                before.Join();
+            }
+            before = cpu;
+            _watch.Check();
+            _clock.Advance(TimeSpan.FromMilliseconds(600));
+            _watch.Check();
+        }
+        hanging.Release(1);
+        before!.Join();
+        Assert.Empty(_warnings);
+    }
+
+    [Fact]
+    public void A_call_that_does_not_return_is_told_of_where_others_come_and_go()
+    {
+        using var hanging = new HangingHandler();
+        var handler = Watched(hanging);
+        var stuck = new Thread(() => Read(handler));
+        stuck.Start();
+        hanging.AwaitEntry();
+        for (var i = 0; i < 6; i++)
+        {
+            hanging.Release(1);
+            Read(handler, 1);
+            _watch.Check();
+            _clock.Advance(TimeSpan.FromMilliseconds(250));
+        }
+        Assert.Single(_warnings);
+        hanging.Release();
+        stuck.Join();
+    }
+
+    [Fact]
     public void After_an_exception_nobody_is_in_the_handler_any_more()
     {
         Assert.Throws<InvalidOperationException>(() => Read(Watched(new FakeHandler { Throws = true })));
@@ -97,25 +142,26 @@ public sealed class HandlerWatchTests : IDisposable
         Assert.Single(_warnings);
     }
 
-    private WatchedHandler Watched(IBarHandler handler, string name = "'counter' (BAR0 8h)") => new(handler, name, _watch);
+    private IBarHandler Watched(IBarHandler handler, string name = "'counter' (BAR0 8h)") => _watch.Over(handler, name);
 
-    private static ulong Read(WatchedHandler handler) => handler.Read(new BarAccess(new(0), 8, 0, AccessWidth.Dword, null));
+    private static ulong Read(IBarHandler handler, ulong offset = 0) =>
+        handler.Read(new BarAccess(new(0), 8 + offset, offset, AccessWidth.Dword, null));
 
-    private static void Write(WatchedHandler handler) => handler.Write(new BarAccess(new(0), 8, 0, AccessWidth.Dword, null), 1);
+    private static void Write(IBarHandler handler) => handler.Write(new BarAccess(new(0), 8, 0, AccessWidth.Dword, null), 1);
 
     private sealed class HangingHandler : IBarHandler, IDisposable
     {
         private readonly SemaphoreSlim _entered = new(0);
-        private readonly SemaphoreSlim _released = new(0);
+        private readonly SemaphoreSlim[] _released = [new(0), new(0)];
 
         public void AwaitEntry() => Assert.True(_entered.Wait(TimeSpan.FromSeconds(30)));
 
-        public void Release() => _released.Release();
+        public void Release(ulong offset = 0) => _released[offset].Release();
 
         public ulong Read(in BarAccess access)
         {
             _entered.Release();
-            _released.Wait();
+            _released[access.HandlerOffset].Wait();
             return 0;
         }
 
@@ -126,7 +172,7 @@ public sealed class HandlerWatchTests : IDisposable
         public void Dispose()
         {
             _entered.Dispose();
-            _released.Dispose();
+            Array.ForEach(_released, static released => released.Dispose());
         }
     }
 
