@@ -2,6 +2,7 @@ using Hatchway.Linux;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Passthrough.Host;
@@ -101,7 +102,9 @@ public sealed record InspectedFunction(
     // Whose registers the guest does not get as they are.
     private static List<BarHandlerRange> Handled(HostDevice device, RecordedConfigSpace config, CapabilityChains chains)
     {
-        var ranges = new List<BarHandlerRange>(CapabilityWords.MsiXRanges(config, chains, NoHandler.Instance));
+        var ranges = new List<BarHandlerRange>();
+        if (MsixLayout.Find(config, chains) is { } msix)
+            ranges.AddRange([msix.TableRange(NoHandler.Instance), msix.PendingRange(NoHandler.Instance)]);
         foreach (var mirror in KnownMirrors.For(device.Vendor, device.Device, (byte)(device.Class >> 16)))
             ranges.Add(new BarHandlerRange(mirror.Bar, mirror.Offset, mirror.Length, mirror.Name, NoHandler.Instance));
         ranges.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));

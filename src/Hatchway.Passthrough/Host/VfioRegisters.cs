@@ -3,6 +3,7 @@ using Hatchway.Linux.Vfio;
 using Hatchway.Passthrough.Vfio;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Passthrough.Host;
 
@@ -15,14 +16,14 @@ internal sealed class VfioRegisters : IDeviceRegisters
     private readonly VfioRegionInfo _config;
     private readonly Dictionary<BarIndex, VfioRegionInfo> _regions = [];
     private readonly Dictionary<BarIndex, MemoryMapping> _mappings = [];
-    private readonly Lazy<(BarIndex Bar, ulong Offset, ulong Length)?> _interruptTable;
+    private readonly Lazy<MsixLayout?> _interrupts;
 
     private VfioRegisters(VfioContainer container, VfioGroup group, VfioDevice device)
     {
         (_container, _group, _device) = (container, group, device);
         _config = device.GetRegionInfo(VfioPciIndex.ConfigRegion);
         var config = new VfioConfigSpace(device, _config);
-        _interruptTable = new(() => CapabilityWords.MsiXTable(config, CapabilityWalker.Walk(config)));
+        _interrupts = new(() => MsixLayout.Find(config, CapabilityWalker.Walk(config)));
     }
 
     public int ConfigSize => (int)Math.Min(_config.Size, Pci.Spec.Header.ExpressSize);
@@ -101,8 +102,7 @@ internal sealed class VfioRegisters : IDeviceRegisters
     }
 
     private bool IsInInterruptTable(in RegisterAccess access) =>
-        access.Bar is { } bar && _interruptTable.Value is { } table && bar == table.Bar
-        && access.Offset >= table.Offset && access.Offset - table.Offset < table.Length;
+        access.Bar is { } bar && _interrupts.Value is { } layout && layout.IsInTable(bar, access.Offset);
 
     private VfioRegionInfo Region(BarIndex bar)
     {

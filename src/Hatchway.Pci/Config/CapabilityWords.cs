@@ -1,5 +1,5 @@
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Bars;
+using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
@@ -45,38 +45,6 @@ public static class CapabilityWords
         return details.Length == 0 ? name : $"{name}: {details}";
     }
 
-    /// <summary>The ranges of a function's BARs that its MSI-X structures take, which the guest's own stand in for (PCIe 6.0
-    /// §7.7.2).</summary>
-    /// <param name="config">The function's config space.</param>
-    /// <param name="chains">Its capabilities.</param>
-    /// <param name="handler">Who would answer in their place.</param>
-    public static IReadOnlyList<BarHandlerRange> MsiXRanges(IHostConfigSpace config, CapabilityChains chains, IBarHandler handler)
-    {
-        if (MsiXTable(config, chains) is not { } table || chains.Find(CapabilityId.MsiX) is not { } capability)
-            return [];
-        var (pendingBar, pending) = Place(config, capability, MsiX.PendingBitArray);
-        var pendingLength = (ulong)((MsiXCount(config, capability) + 63) / 64 * 8);
-        return
-        [
-            new BarHandlerRange(table.Bar, table.Offset, table.Length, "MSI-X table", handler),
-            new BarHandlerRange(pendingBar, pending, pendingLength, "MSI-X pending bits", handler),
-        ];
-    }
-
-    /// <summary>Where a function's MSI-X table is, in bytes of a BAR; null when it has none.</summary>
-    public static (BarIndex Bar, ulong Offset, ulong Length)? MsiXTable(IHostConfigSpace config, CapabilityChains chains)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(chains);
-        if (chains.Find(CapabilityId.MsiX) is not { Length: MsiX.Length } capability)
-            return null;
-        var (bar, offset) = Place(config, capability, MsiX.Table);
-        return (bar, offset, (ulong)(MsiXCount(config, capability) * MsiX.EntryBytes));
-    }
-
-    /// <summary>How many vectors a function's MSI-X has.</summary>
-    public static int MsiXCount(IHostConfigSpace config, Capability msix) => (Word(config, msix, MsiX.Control) & MsiX.TableSizeMask) + 1;
-
     /// <summary>How many vectors a function's MSI asks for.</summary>
     public static int MsiCount(IHostConfigSpace config, Capability msi) =>
         1 << ((Word(config, msi, Msi.Control) & Msi.MultipleCapableMask) >> 1);
@@ -103,10 +71,9 @@ public static class CapabilityWords
 
     private static string DescribeMsiX(IHostConfigSpace config, Capability msix)
     {
-        var (tableBar, table) = Place(config, msix, MsiX.Table);
-        var (pendingBar, pending) = Place(config, msix, MsiX.PendingBitArray);
-        var count = MsiXCount(config, msix);
-        return $"{count} vector{(count == 1 ? "" : "s")}, table in {tableBar} at {table:x}h, pending bits in {pendingBar} at {pending:x}h"
+        var at = MsixLayout.Read(config, msix);
+        return $"{at.Count} vector{(at.Count == 1 ? "" : "s")}, table in {at.TableBar} at {at.Table:x}h, "
+            + $"pending bits in {at.PendingBar} at {at.Pending:x}h"
             + ((Word(config, msix, MsiX.Control) & MsiX.Enable) != 0 ? ", on" : ", off");
     }
 
@@ -143,12 +110,6 @@ public static class CapabilityWords
     private static string DescribeSingleRootIov(IHostConfigSpace config, Capability capability) =>
         $"{Word(config, capability, SingleRootIov.Functions)} of {Word(config, capability, SingleRootIov.TotalFunctions)} "
         + "virtual functions made";
-
-    private static (BarIndex Bar, ulong Offset) Place(IHostConfigSpace config, Capability capability, int register)
-    {
-        var value = config.Read(new((ushort)(capability.Offset + register)), AccessWidth.Dword);
-        return (new BarIndex((byte)(value & MsiX.BarMask)), value & ~MsiX.BarMask);
-    }
 
     private static ushort Word(IHostConfigSpace config, Capability capability, int register) =>
         (ushort)config.Read(new((ushort)(capability.Offset + register)), AccessWidth.Word);

@@ -33,12 +33,6 @@ public sealed class MsixTable : IBarHandler
     /// <summary>Vectors.</summary>
     public int Count => _bound.Length;
 
-    /// <summary>Bytes of the table.</summary>
-    public ulong Length => (ulong)_entries.Length;
-
-    /// <summary>Bytes of the pending bit array: a bit a vector, in whole qwords (§7.7.2.7).</summary>
-    public ulong PendingLength => (ulong)((Count + 63) / 64 * 8);
-
     /// <summary>Answers for the pending bit array.</summary>
     public IBarHandler PendingBitArray { get; }
 

@@ -197,34 +197,30 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
 
     private MsixTable? AddMsix(Capability capability, IReadOnlyList<BarDescription> bars, BarHandlerList handlers)
     {
-        var control = _host.Config.Read(new((ushort)(capability.Offset + MsiX.Control)), AccessWidth.Word);
-        var table = new MsixTable((int)Math.Min((control & MsiX.TableSizeMask) + 1, (uint)_host.MsiX!.Count), _host.MsiX);
-        var place = _host.Config.Read(new((ushort)(capability.Offset + MsiX.Table)), AccessWidth.Dword);
-        var pending = _host.Config.Read(new((ushort)(capability.Offset + MsiX.PendingBitArray)), AccessWidth.Dword);
-        if (!Lies(place, table.Length, bars))
+        // The host may have fewer vectors to give than the device has.
+        var layout = MsixLayout.Read(_host.Config, capability);
+        layout = layout with { Count = Math.Min(layout.Count, _host.MsiX!.Count) };
+        var table = new MsixTable(layout.Count, _host.MsiX);
+        var (entries, pending) = (layout.TableRange(table), layout.PendingRange(table.PendingBitArray));
+        if (!Lies(entries, bars))
         {
             _flaws.Add("its MSI-X table lies in no memory BAR of its: it is given without MSI-X");
             return null;
         }
-        handlers.Add(new BarHandlerRange(Bar(place), place & ~MsiX.BarMask, table.Length, "MSI-X table", table));
-        if (!Lies(pending, table.PendingLength, bars))
-        {
+        handlers.Add(entries);
+        if (Lies(pending, bars))
+            handlers.Add(pending);
+        else
             _flaws.Add("the pending bits of its MSI-X lie in no memory BAR of its: nobody can read them");
-            return table;
-        }
-        handlers.Add(new BarHandlerRange(
-            Bar(pending), pending & ~MsiX.BarMask, table.PendingLength, "MSI-X pending bits", table.PendingBitArray));
         return table;
     }
 
-    private static BarIndex Bar(uint place) => new((byte)(place & MsiX.BarMask));
-
-    private static bool Lies(uint place, ulong length, IReadOnlyList<BarDescription> bars)
+    private static bool Lies(BarHandlerRange range, IReadOnlyList<BarDescription> bars)
     {
         foreach (var bar in bars)
         {
-            if (bar.Index == Bar(place) && bar.Kind is BarKind.Memory32 or BarKind.Memory64)
-                return (place & ~MsiX.BarMask) + length <= bar.Size;
+            if (bar.Index == range.Bar && bar.Kind is BarKind.Memory32 or BarKind.Memory64)
+                return range.End <= bar.Size;
         }
         return false;
     }

@@ -4,6 +4,7 @@ using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Config;
+using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Host;
@@ -111,7 +112,7 @@ internal static class ShowCommand
         if (function.Capabilities.Find(CapabilityId.Msi) is { } msi)
             kinds.Add($"MSI ({CapabilityWords.MsiCount(function.Config, msi)})");
         if (function.Capabilities.Find(CapabilityId.MsiX) is { } msix)
-            kinds.Add($"MSI-X ({CapabilityWords.MsiXCount(function.Config, msix)})");
+            kinds.Add($"MSI-X ({MsixLayout.Read(function.Config, msix).Count})");
         return kinds.Count == 0 ? "none" : string.Join(", ", kinds);
     }
 
