@@ -25,6 +25,7 @@ public sealed record CommandResult(int Status, string Output)
 public sealed class LabHost : IDisposable
 {
     private static readonly TimeSpan StartBound = TimeSpan.FromMinutes(3);
+    private static readonly string s_standStill = Path.Combine(Repository.Root, "lab/scripts/stand-still.sh");
     private readonly Process _process;
     private readonly StringBuilder _errors = new();
     private int _commands;
@@ -52,19 +53,23 @@ public sealed class LabHost : IDisposable
     public string PathOf(string name) => Path.Combine(Shared.FullName, name);
 
     /// <summary>Runs a shell command, its standard error joined to its output.</summary>
+    /// <exception cref="TimeoutException">It does not end; the message has its output, and what the monitors were doing.</exception>
     public CommandResult Run(string command, TimeSpan? bound = null)
     {
+        var limit = bound ?? TimeSpan.FromMinutes(2);
         var marker = string.Create(CultureInfo.InvariantCulture, $"--- command {++_commands} ended:");
-        _process.StandardInput.WriteLine($"( {command}\n) 2>&1 < /dev/null; status=$?; echo; echo '{marker}' $status");
+        var patience = string.Create(CultureInfo.InvariantCulture, $"{limit.TotalSeconds - 15:0}");
+        _process.StandardInput.WriteLine(
+            $"sh {s_standStill} {patience} & ( {command}\n) 2>&1 < /dev/null; status=$?; kill $! 2> /dev/null; echo; echo '{marker}' $status");
         _process.StandardInput.Flush();
         var output = new StringBuilder();
-        using var limit = new CancellationTokenSource(bound ?? TimeSpan.FromMinutes(2));
+        using var end = new CancellationTokenSource(limit);
         while (true)
         {
             string? line;
             try
             {
-                line = _process.StandardOutput.ReadLineAsync(limit.Token).AsTask().GetAwaiter().GetResult();
+                line = _process.StandardOutput.ReadLineAsync(end.Token).AsTask().GetAwaiter().GetResult();
             }
             catch (OperationCanceledException)
             {
