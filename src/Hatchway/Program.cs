@@ -32,10 +32,13 @@ internal static class Program
                 throw new UserException("no command: 'hatchway run' starts a guest, 'hatchway --help' tells more");
             case ["--version", ..]:
                 return Print($"hatchway {Version}");
-            case ["--help" or "-h", ..]:
+            case ["--help" or "-h" or "help", ..]:
                 return Print(Help.Program);
             case ["-s" or "-l", "help", ..]:
                 return RunCommand.Execute(args);
+            case [['-', ..] option, ..]:
+                throw new UserException(
+                    $"'{option}' is no command: bhyve's options follow one, 'hatchway run {option} ...'; 'hatchway --help' tells more");
             default:
                 return Commands.Execute(args);
         }

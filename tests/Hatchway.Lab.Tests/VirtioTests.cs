@@ -100,7 +100,7 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
     [Theory]
     [InlineData("rm -f /tmp/bad.img", "no such file")]
     [InlineData("truncate -s 1000 /tmp/bad.img", "'truncate -s %512 /tmp/bad.img' fills it up")]
-    [InlineData("truncate -s 0 /tmp/bad.img", "has 0 bytes")]
+    [InlineData("truncate -s 0 /tmp/bad.img", "has no bytes")]
     public void A_file_that_is_no_disk_is_an_error_of_one_line(string prepare, string message)
     {
         _host.Check(prepare);

@@ -13,6 +13,8 @@ public sealed class PciAddressTests
     [InlineData("0/6/0", 0, 0, 6, 0)]
     [InlineData("255/31/7", 0, 255, 31, 7)]
     [InlineData("0/10/1", 0, 0, 10, 1)]
+    [InlineData("pci3:10:1", 0, 3, 10, 1)]
+    [InlineData("pci0:3:10:1", 0, 3, 10, 1)]
     public void An_address_is_read_in_both_notations(string text, int domain, int bus, int device, int function) =>
         Assert.Equal(new PciAddress((uint)domain, (byte)bus, (byte)device, (byte)function), PciAddress.Parse(text));
 
@@ -43,6 +45,10 @@ public sealed class PciAddressTests
     [InlineData("0//0")]
     [InlineData("+0/6/0")]
     [InlineData("0/6/ 0")]
+    [InlineData("pci1:3:10:1")]
+    [InlineData("pci")]
+    [InlineData("pci0:6")]
+    [InlineData("pci0/6/0")]
     public void What_is_no_address_is_refused_and_quoted(string text)
     {
         Assert.False(PciAddress.TryParse(text, null, out _));

@@ -150,7 +150,9 @@ public static class HostChecks
             : Finding.Problem(
                 "off, and VFIO gives no device away without it",
                 "switch it on in the firmware (x2APIC, interrupt remapping); "
-                + "where the guest is trusted, 'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
+                + "where the guest is trusted, " + (host.View.Sysfs.Exists("module/vfio_iommu_type1")
+                    ? "'echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts'"
+                    : "'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'"));
     }
 
     private static Finding Vfio(HostSubject host)

@@ -42,13 +42,22 @@ public readonly record struct PciAddress(uint Domain, byte Bus, byte Device, byt
 
     /// <inheritdoc/>
     public static bool TryParse(ReadOnlySpan<char> s, IFormatProvider? provider, out PciAddress result) =>
-        s.Contains('/') ? TryParseBhyve(s, out result) : TryParseLinux(s, out result);
+        s.StartsWith("pci") ? TryParseSelector(s["pci".Length..], out result)
+        : s.Contains('/') ? TryParseDecimal(s, '/', out result)
+        : TryParseLinux(s, out result);
 
-    private static bool TryParseBhyve(ReadOnlySpan<char> s, out PciAddress result)
+    // pciconf(8)'s domain is a number of FreeBSD's, which no other than 0 has a counterpart for here.
+    private static bool TryParseSelector(ReadOnlySpan<char> s, out PciAddress result)
+    {
+        var hasDomain = s.Count(':') == 3 && s.StartsWith("0:");
+        return TryParseDecimal(hasDomain ? s[2..] : s, ':', out result);
+    }
+
+    private static bool TryParseDecimal(ReadOnlySpan<char> s, char separator, out PciAddress result)
     {
         result = default;
         Span<Range> parts = stackalloc Range[4];
-        if (s.Split(parts, '/') != 3
+        if (s.Split(parts, separator) != 3
             || !TryNumber(s[parts[0]], NumberStyles.None, 255, out var bus)
             || !TryNumber(s[parts[1]], NumberStyles.None, 31, out var device)
             || !TryNumber(s[parts[2]], NumberStyles.None, 7, out var function))

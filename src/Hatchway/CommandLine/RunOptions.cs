@@ -126,15 +126,18 @@ internal sealed record RunOptions
     };
 
     /// <summary>The file that a variable names, which is there; null when the variable is not set.</summary>
+    /// <param name="root">All variables.</param>
+    /// <param name="name">The variable.</param>
+    /// <param name="instead">What the message ends with when there is no such file: what else can be done.</param>
     /// <exception cref="UserException">It is no file.</exception>
-    public static string? ExistingFile(ConfigurationNode root, string name)
+    public static string? ExistingFile(ConfigurationNode root, string name, string instead = "")
     {
         if (root.Text(name) is not { } path)
             return null;
         if (Directory.Exists(path))
             throw new UserException($"{root.Origin(name)}: {path} is a directory, a file is needed");
         if (!File.Exists(path))
-            throw new UserException($"{root.Origin(name)}: {path}: no such file");
+            throw new UserException($"{root.Origin(name)}: {path}: no such file{instead}");
         return path;
     }
 }

@@ -66,11 +66,16 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
     {
         var origin = node.Origin();
         var model = node.Text("device") ?? throw new UserException($"{origin}: a device needs its model: set the variable device");
-        var emulation = Configuration.Emulation.Find(model) is { } found && found.Model == found.Name
+        var found = Configuration.Emulation.Find(model);
+        var emulation = found is not null && found.Model == found.Name
             ? found
-            : throw new UserException($"{node.Origin("device")}: unknown emulation '{model}': '-s help' lists them");
+            : throw new UserException(found is null
+                ? $"{node.Origin("device")}: unknown emulation '{model}': '-s help' lists them"
+                : $"{node.Origin("device")}: '{model}' is a short form of -s: write {found.Model}, and its variables");
         if (emulation.Instead is { } instead)
             throw new UserException($"{node.Origin("device")}: there is no {model}: {instead}");
+        if (model == "virtio-net")
+            VirtioNetOptions.CheckBackend(node);
         foreach (var setting in node.All)
         {
             var name = node.Relative(setting);
@@ -82,15 +87,16 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         }
         return model switch
         {
-            "hostbridge" => new HostBridgeSlot(Identity(node, "pcireg.vendor"), Identity(node, "pcireg.device")),
+            "hostbridge" => new HostBridgeSlot(Identity(node, "vendor", "vendor"), Identity(node, "devid", "device")),
             "lpc" => new LpcSlot(),
             "passthru" => new PassthruSlot(PassthruOptions.Host(node), PassthruOptions.From(node)),
             _ => new DeviceSlot(model, node),
         };
     }
 
-    private static ushort Identity(ConfigurationNode node, string name) =>
-        (ushort)(node.Number(name, 0, ushort.MaxValue) ?? HostBridgeSlot.NetApp);
+    // As bhyve's: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c, and pci_config_read_reg in pci_emul.c).
+    private static ushort Identity(ConfigurationNode node, string name, string register) =>
+        (ushort)(node.Number(name, 0, ushort.MaxValue) ?? node.Hexadecimal($"pcireg.{register}", ushort.MaxValue) ?? HostBridgeSlot.NetApp);
 
     private static void Check(List<SlotOption> slots)
     {
@@ -100,7 +106,10 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
             if (slot.Emulation is PassthruSlot passthru && !hosts.Add(passthru.Host))
                 throw new UserException($"{passthru.Host} is given twice: a device can be at one slot only");
             if (slot.Function != 0 && !slots.Exists(other => other.Slot == slot.Slot && other.Function == 0))
-                throw new UserException($"slot {slot.Slot} has function {slot.Function} but no function 0: a guest would not see it");
+            {
+                throw new UserException(
+                    $"slot {slot.Slot} has function {slot.Function} but no function 0, so a guest would not see it: give it {slot.Slot}:0");
+            }
         }
         if (slots.Count(static slot => slot.Emulation is LpcSlot) > 1)
             throw new UserException("lpc is given twice: a guest has one");

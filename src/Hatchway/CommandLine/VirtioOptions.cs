@@ -36,7 +36,7 @@ internal sealed record VirtioBlockOptions(
         var path = node.Text("path")
             ?? throw new UserException($"{node.Origin()}: which file? Write virtio-blk,disk.img or virtio-blk,/dev/sdb");
         if (!File.Exists(path))
-            throw new UserException($"{node.Origin("path")}: '{path}': no such file: 'truncate -s 10G {path}' makes an empty disk");
+            throw new UserException($"{node.Origin("path")}: '{path}': {WhyNot(path)}");
         var serial = node.Text("ser");
         if (serial is { Length: 0 or > SerialLength })
             throw new UserException($"{node.Origin("ser")}: '{serial}': a serial has 1 to {SerialLength} characters");
@@ -52,6 +52,11 @@ internal sealed record VirtioBlockOptions(
             serial,
             node.Number("threads", 1, MostThreads) ?? DefaultThreads);
     }
+
+    private static string WhyNot(string path) =>
+        Directory.Exists(path) ? "that is a directory, and a disk is a file or a block device"
+        : path.StartsWith("/dev/", StringComparison.Ordinal) ? "no such device: 'lsblk -p' lists the host's disks"
+        : $"no such file: 'truncate -s 10G {path}' makes an empty disk";
 
     private static (uint? Logical, uint? Physical) SectorSize(ConfigurationNode node)
     {

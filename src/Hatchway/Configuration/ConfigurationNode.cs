@@ -98,6 +98,18 @@ internal sealed record ConfigurationNode
         throw new UserException($"{Origin(name)}: {_prefix}{name} must be a number from {least} to {most}, not '{text}'");
     }
 
+    /// <summary>A variable's value as a number from 0 on, always hexadecimal, with or without 0x; null when it is not set.</summary>
+    /// <exception cref="UserException">It is no such number, or larger than <paramref name="most"/>.</exception>
+    public int? Hexadecimal(string name, int most)
+    {
+        if (Text(name) is not { } text)
+            return null;
+        var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
+        if (int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number) && number >= 0 && number <= most)
+            return number;
+        throw new UserException($"{Origin(name)}: {_prefix}{name} must be a hexadecimal number up to {most:X}, not '{text}'");
+    }
+
     /// <summary>Reads a number as strtol(3) does with base 0; no sign.</summary>
     public static bool TryNumber(string text, out int number)
     {

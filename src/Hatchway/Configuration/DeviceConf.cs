@@ -139,7 +139,7 @@ internal static class DeviceConf
             conf.Set("pptdev", text);
             return;
         }
-        if (!TryParseFunction(text, out var host))
+        if (!PciAddress.TryParse(text, null, out var host))
         {
             throw new UserException(
                 $"{conf.Origin}: '{text}' is no PCI address: write bus/slot/function in decimal, as 0/6/0, or 0000:00:06.0");
@@ -149,16 +149,5 @@ internal static class DeviceConf
         conf.Set("bus", host.Bus.ToString(CultureInfo.InvariantCulture));
         conf.Set("slot", host.Device.ToString(CultureInfo.InvariantCulture));
         conf.Set("func", host.Function.ToString(CultureInfo.InvariantCulture));
-    }
-
-    // 0/6/0, pci0:6:0 and pci0:0:6:0 are bhyve's (usr.sbin/bhyve/pci_passthru.c), in decimal; 0000:00:06.0 is Linux's.
-    private static bool TryParseFunction(string text, out PciAddress host)
-    {
-        if (!text.StartsWith("pci", StringComparison.Ordinal))
-            return PciAddress.TryParse(text, CultureInfo.InvariantCulture, out host);
-        var numbers = text[3..].Split(':');
-        if (numbers is ["0", _, _, _])
-            numbers = numbers[1..];
-        return PciAddress.TryParse(string.Join('/', numbers), CultureInfo.InvariantCulture, out host);
     }
 }

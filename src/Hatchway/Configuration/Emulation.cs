@@ -26,8 +26,8 @@ internal sealed record Emulation(
     public static IReadOnlyList<Emulation> All { get; } =
     [
         new(
-            "hostbridge", "hostbridge", "-", "PCI host bridge; slot 0 by custom", DeviceConf.None,
-            ["pcireg.vendor", "pcireg.device"], null),
+            "hostbridge", "hostbridge", "-", "PCI host bridge; slot 0 by custom", static conf => conf.Pairs(),
+            ["pcireg.vendor", "pcireg.device", "vendor", "devid"], null),
         new("amd_hostbridge", "hostbridge", "-", "the same with an identity of AMD's", DeviceConf.AmdHostBridge, [], null),
         new("lpc", "lpc", "-", "bridge to the ISA devices (com1, RTC); wants a slot of its own", DeviceConf.None, [], null),
         new(

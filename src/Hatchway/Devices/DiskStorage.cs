@@ -49,9 +49,10 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
         if (file.Length > 0 && file.Length % storage.LogicalBlock == 0)
             return storage;
         file.Dispose();
-        throw new UserException(
-            $"{origin}: {options.Path} has {file.Length} bytes, and a disk is a number of whole blocks of {storage.LogicalBlock}: "
-            + $"'truncate -s %{storage.LogicalBlock} {options.Path}' fills it up");
+        throw new UserException(file.Length == 0
+            ? $"{origin}: {options.Path} has no bytes: 'truncate -s 10G FILE' makes a file that is an empty disk"
+            : $"{origin}: {options.Path} has {file.Length} bytes, and a disk is a number of whole blocks of {storage.LogicalBlock}: "
+                + $"'truncate -s %{storage.LogicalBlock} {options.Path}' fills it up");
     }
 
     public bool TryRead(ulong offset, ReadOnlySpan<GuestRange> target)

@@ -43,7 +43,7 @@ internal sealed record FirmwareOptions
             if (root.Find(name) is not null)
                 throw new UserException($"{root.Origin(name)}: belongs to a kernel: add --kernel FILE");
         }
-        var code = RunOptions.ExistingFile(root, "lpc.bootrom");
+        var code = RunOptions.ExistingFile(root, "lpc.bootrom", ": without -l bootrom the installed OVMF is taken");
         var variables = root.Text("lpc.bootvars");
         if (variables is not null && code is null)
             throw new UserException($"{root.Origin("lpc.bootvars")}: variables of which firmware? Write -l bootrom,CODE.fd,VARS.fd");

@@ -85,8 +85,8 @@ internal sealed class FirmwareBoot : IDisposable
             if (slot.Function == Piix.PowerManagementFunction || (slot.Function == 0 && slot.Emulation is not LpcSlot))
             {
                 throw new UserException(
-                    $"slot {slot.Slot}:{slot.Function}: firmware uses it as the chip set's: "
-                    + "put lpc at 1:0, and the device at another slot");
+                    $"slot {slot.Slot}:{slot.Function}: firmware takes it for the chip set's: "
+                    + "give the device another slot, as 2:0; 1:0 is for lpc, or for none");
             }
         }
     }

@@ -63,7 +63,11 @@ public sealed class HostChecksTests : IDisposable
     public void Interrupt_remapping_is_told_by_the_chips_that_the_kernel_uses()
     {
         _tree.WithProc("interrupts", " 24:  9  PCI-MSI 49152-edge  nvme0q0\n");
-        AssertFinding("interrupt remapping", FindingLevel.Problem, "allow_unsafe_interrupts=1");
+        AssertFinding("interrupt remapping", FindingLevel.Problem, "'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
+
+        // A module that is there takes no parameter by modprobe any more.
+        _tree.WithParameter("vfio_iommu_type1", "allow_unsafe_interrupts", "N");
+        AssertFinding("interrupt remapping", FindingLevel.Problem, "'echo 1 > /sys/module/vfio_iommu_type1/parameters/");
 
         _tree.WithProc("cmdline", "nointremap");
         AssertFinding("interrupt remapping", FindingLevel.Problem, "booted with nointremap");

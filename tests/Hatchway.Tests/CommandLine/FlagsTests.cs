@@ -47,6 +47,9 @@ public sealed class FlagsTests
         "--initrd i --cmdline c --stats s --verbose",
         "hatchway.initrd=i|hatchway.cmdline=c|hatchway.stats=s|hatchway.verbose=true")]
     [InlineData("-s 0:0,hostbridge", "pci.0.0.0.device=hostbridge")]
+    [InlineData(
+        "-s 0,hostbridge,vendor=0x8086,devid=0x1237",
+        "pci.0.0.0.device=hostbridge|pci.0.0.0.vendor=0x8086|pci.0.0.0.devid=0x1237")]
     [InlineData("-s 0,amd_hostbridge", "pci.0.0.0.device=hostbridge|pci.0.0.0.pcireg.vendor=0x1022|pci.0.0.0.pcireg.device=0x7432")]
     [InlineData("-s 31,lpc", "pci.0.31.0.device=lpc")]
     [InlineData("-s 4:0,passthru,0/29/1", "pci.0.4.0.device=passthru|pci.0.4.0.bus=0|pci.0.4.0.slot=29|pci.0.4.0.func=1")]

@@ -29,7 +29,9 @@ public sealed class VirtioOptionsTests
 
     [Theory]
     [InlineData("", "", "which file?")]
-    [InlineData("path", "/no/such/file", "no such file")]
+    [InlineData("path", "/no/such/file", "'truncate -s 10G /no/such/file' makes an empty disk")]
+    [InlineData("path", "/dev/no-such-disk", "no such device: 'lsblk -p'")]
+    [InlineData("path", "/tmp", "a directory")]
     [InlineData("sectorsize", "500", "powers of two from 512")]
     [InlineData("sectorsize", "4096/512", "powers of two from 512")]
     [InlineData("sectorsize", "512/4096/1", "powers of two from 512")]
