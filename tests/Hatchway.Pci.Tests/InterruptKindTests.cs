@@ -6,6 +6,7 @@ namespace Hatchway.Pci.Tests;
 /// <summary>Which of INTx, MSI and MSI-X is in use, and the way from one to another.</summary>
 public sealed class InterruptKindTests
 {
+    private const int PowerControl = 0x44;
     private const int MsiControl = 0x52;
     private const int MsixControl = 0x72;
 
@@ -89,6 +90,51 @@ public sealed class InterruptKindTests
     }
 
     [Theory]
+    [InlineData(MsiControl, "msi.enable 1", "MSI")]
+    [InlineData(MsixControl, "msix.enable 4", "MSI-X")]
+    public void Messages_that_are_switched_on_while_the_function_sleeps_come_on_when_it_wakes(int control, string enabled, string kind)
+    {
+        using var guest = All();
+        guest.Write16(PowerControl, 3);
+        guest.Write16(control, control == MsiControl ? 1u : MsiX.Enable);
+        Assert.Equal("INTx", guest.Function.InterruptKind);
+        Assert.Empty(guest.Log.Of("intx", "msi"));
+        guest.Write16(PowerControl, 0);
+        Assert.Equal(kind, guest.Function.InterruptKind);
+        Assert.Equal(["intx.disable", enabled], guest.Log.Of("intx", "msi").Take(2));
+    }
+
+    [Fact]
+    public void Messages_that_are_switched_off_while_the_function_sleeps_go_when_it_wakes()
+    {
+        using var guest = All();
+        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(PowerControl, 3);
+        guest.Log.Clear();
+        guest.Write16(MsixControl, 0);
+        Assert.Empty(guest.Log.Of("intx", "msi"));
+        guest.Write16(PowerControl, 0);
+        Assert.Equal(["msix.disable", "intx.enable"], guest.Log.Of("intx", "msi"));
+    }
+
+    [Theory]
+    [InlineData(MsiControl)]
+    [InlineData(MsixControl)]
+    public void Where_the_host_has_no_messages_the_pin_stays_answered_and_the_next_write_tries_again(int control)
+    {
+        using var guest = All();
+        guest.Host.Msi!.Refuses = guest.Host.MsiX!.Refuses = true;
+        var enable = control == MsiControl ? 1u : MsiX.Enable;
+        guest.Write16(control, enable);
+        Assert.Equal("INTx", guest.Function.InterruptKind);
+        Assert.True(guest.Host.Intx!.Enabled);
+        guest.Host.Msi!.Refuses = guest.Host.MsiX!.Refuses = false;
+        guest.Write16(control, enable);
+        Assert.Equal(control == MsiControl ? "MSI" : "MSI-X", guest.Function.InterruptKind);
+        Assert.False(guest.Host.Intx!.Enabled);
+    }
+
+    [Theory]
     [InlineData(0, "intx.disable")]
     [InlineData(MsiControl, "msi.disable")]
     [InlineData(MsixControl, "msix.disable")]
@@ -106,7 +152,7 @@ public sealed class InterruptKindTests
 
     private static Guest All()
     {
-        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 0).MsiX(0x70, 4, 0, 0, 0x1000).Build());
+        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Power(0x40).Msi(0x50, 0).MsiX(0x70, 4, 0, 0, 0x1000).Build());
         guest.Log.Clear();
         return guest;
     }

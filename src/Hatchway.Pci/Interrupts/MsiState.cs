@@ -18,7 +18,8 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
     private ushort Control => (ushort)Read(Msi.Control, AccessWidth.Word);
 
     /// <summary>Brings the host's vectors into line with what the guest has programmed.</summary>
-    public void Apply()
+    /// <returns>False when the host could not switch MSI on; it said why.</returns>
+    public bool TryApply()
     {
         var control = Control;
         // More vectors granted than asked for is undefined (§7.7.1.2); the device has no more than it has.
@@ -26,17 +27,18 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
         if (_enabled != 0 && vectors != _enabled)
             Disable();
         if (vectors == 0)
-            return;
+            return true;
         if (_enabled == 0)
         {
             if (!host.TryEnable(vectors))
-                return;
+                return false;
             _enabled = vectors;
         }
         var message = Message(control);
         var masks = (_control & Msi.PerVectorMasking) != 0 ? Read(Msi.MaskBits(_control), AccessWidth.Dword) : 0;
         for (var vector = 0; vector < vectors; vector++)
             Apply(vector, (masks & (1u << vector)) != 0, message with { Data = message.Data | (uint)vector });
+        return true;
     }
 
     /// <summary>Switches MSI off on the host's side.</summary>

@@ -132,11 +132,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 RemoveWindows();
             _mediator.Forward(write);
-            if (offset.Value <= _powerControl && _powerControl < offset.Value + (int)width)
+            var hasMoved = offset.Value <= _powerControl && _powerControl < offset.Value + (int)width;
+            if (hasMoved)
                 FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
-            if ((write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0)
+            // The host's kernel can't touch the interrupts of a function that sleeps: what the guest has asked for then is done in D0.
+            if (PowerState == 0 && (hasMoved || (write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0))
                 SwitchInterrupts();
         }
     }
@@ -278,10 +280,15 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             : _msi is { IsEnabledByGuest: true } ? InterruptMode.Msi
             : _host.Intx is not null ? InterruptMode.Intx
             : InterruptMode.None);
-        if (_mode == InterruptMode.MsiX)
-            _msix!.SetControl(true, (msixControl & MsiX.FunctionMask) != 0);
-        else if (_mode == InterruptMode.Msi)
-            _msi!.Apply();
+        var isOn = _mode switch
+        {
+            InterruptMode.MsiX => _msix!.SetControl(true, (msixControl & MsiX.FunctionMask) != 0),
+            InterruptMode.Msi => _msi!.TryApply(),
+            _ => true,
+        };
+        // A function whose messages the host could not switch on still has its pin, and the host needs somebody there who answers it.
+        if (!isOn)
+            SwitchTo(_host.Intx is null ? InterruptMode.None : InterruptMode.Intx);
     }
 
     // The old kind goes off before the new one comes on: the host's function, too, has one at a time.
