@@ -2,24 +2,31 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough;
 
-/// <summary>Passes on what is logged of one device, but for a minute no more than a few lines: a guest must not be able to fill the
-/// host's log.</summary>
+/// <summary>Passes on what is logged of one device, or of a guest, but no more than a number of lines in a minute: a guest must not be able
+/// to fill the host's log.</summary>
 /// <remarks>Any thread may call.</remarks>
-internal sealed class LimitedLogger(ILogger inner, string device, TimeProvider time) : ILogger
+/// <param name="inner">Where it goes.</param>
+/// <param name="subject">For people: what the lines are of.</param>
+/// <param name="most">Lines a minute.</param>
+/// <param name="time">The time.</param>
+public sealed class LimitedLogger(ILogger inner, string subject, int most, TimeProvider time) : ILogger
 {
-    /// <summary>Lines a minute.</summary>
-    public const int Most = 20;
+    /// <summary>Lines a minute of a device.</summary>
+    public const int MostOfDevice = 20;
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
     private readonly Lock _gate = new();
     private long _start = time.GetTimestamp();
     private int _lines;
 
+    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => inner.BeginScope(state);
 
+    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
+    /// <inheritdoc/>
     public void Log<TState>(
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
@@ -32,16 +39,16 @@ internal sealed class LimitedLogger(ILogger inner, string device, TimeProvider t
                 (_start, _lines) = (time.GetTimestamp(), 0);
             line = ++_lines;
         }
-        if (line <= Most)
+        if (line <= most)
             inner.Log(logLevel, eventId, state, exception, formatter);
-        else if (line == Most + 1)
+        else if (line == most + 1)
         {
             inner.Log(
                 logLevel,
                 eventId,
-                device,
+                (subject, most),
                 null,
-                static (device, _) => $"{device}: more than {Most} such lines in a minute: the others are not shown");
+                static (limit, _) => $"{limit.subject}: more than {limit.most} such lines in a minute: the others are not shown");
         }
     }
 }

@@ -9,10 +9,10 @@ public sealed class LimitedLoggerTests
     {
         var lines = new Lines();
         var time = new Clock();
-        var log = new LimitedLogger(lines, "0000:00:06.0", time);
+        var log = new LimitedLogger(lines, "0000:00:06.0", LimitedLogger.MostOfDevice, time);
 
         Write(log, 1000);
-        Assert.Equal(LimitedLogger.Most + 1, lines.Count);
+        Assert.Equal(LimitedLogger.MostOfDevice + 1, lines.Count);
         Assert.Contains("0000:00:06.0: more than", lines[^1], StringComparison.Ordinal);
 
         time.Seconds = 61;

@@ -106,7 +106,8 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         try
         {
             var function = new VfioFunction(
-                host, space, device, vm, routes, intxGsi, peers, new LimitedLogger(log, host.Address.ToString(), TimeProvider.System));
+                host, space, device, vm, routes, intxGsi, peers,
+                new LimitedLogger(log, host.Address.ToString(), LimitedLogger.MostOfDevice, TimeProvider.System));
             if (!function.Answers)
                 throw new PassthroughException(DeviceChecks.NoAnswer(host.Address).Line);
             function.Reset();

@@ -30,6 +30,16 @@ public sealed class HandlerWatch
         _warn = warn;
     }
 
+    /// <summary>True while a vCPU is in one of the handlers.</summary>
+    public bool HasCpu
+    {
+        get
+        {
+            lock (_gate)
+                return _handlers.Exists(static handler => handler.HasCpu);
+        }
+    }
+
     /// <summary>
     /// Looks who is in a handler. A call that has not returned since earlier checks, for longer than <see cref="Patience"/>, is warned of
     /// once. Called by one thread.

@@ -31,6 +31,9 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     /// <summary>For people: what and where.</summary>
     public string Name => name;
 
+    /// <summary>True while a vCPU is in it.</summary>
+    public bool HasCpu => Volatile.Read(ref _inside) != 0;
+
     ulong IBarHandler.Read(in BarAccess access)
     {
         var call = Enter();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hatchway.Configuration;
+using Hatchway.Handlers;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
@@ -14,7 +15,7 @@ internal readonly record struct MirrorOption(BarIndex Bar, ulong Offset, ulong L
 /// <param name="Handlers">Assemblies with register handlers.</param>
 /// <param name="Mirrors">Where config space is shown in a BAR, beyond what is known of the device.</param>
 internal sealed record PassthruOptions(
-    string? Rom, bool TrapSubPage, bool ReachedByPeers, IReadOnlyList<string> Handlers, IReadOnlyList<MirrorOption> Mirrors)
+    string? Rom, bool TrapSubPage, bool ReachedByPeers, IReadOnlyList<HandlerAssembly> Handlers, IReadOnlyList<MirrorOption> Mirrors)
 {
     public const string NoRom = "off";
 
@@ -54,7 +55,8 @@ internal sealed record PassthruOptions(
                 "off" => false,
                 var other => throw new UserException($"{node.Origin("peers")}: 'peers={other}': write peers=on or peers=off"),
             },
-            [.. List(node.Node("handler")).Select(static entry => ExistingFile(entry.Origin, "handler", entry.Value))],
+            [.. List(node.Node("handler")).Select(static entry =>
+                new HandlerAssembly(ExistingFile(entry.Origin, "handler", entry.Value)))],
             [.. List(node.Node("mirror")).Select(static entry => ParseMirror(entry.Origin, entry.Value))]);
     }
 

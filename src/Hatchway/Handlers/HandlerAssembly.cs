@@ -7,25 +7,27 @@ using Hatchway.Pci.Handlers;
 namespace Hatchway.Handlers;
 
 /// <summary>An assembly of a user's with register handlers: <c>handler=FILE</c>.</summary>
-internal static class HandlerAssembly
+/// <remarks>Loaded once, however often its guest starts, since it stays until the process ends. Used by one thread.</remarks>
+/// <param name="path">The assembly.</param>
+internal sealed class HandlerAssembly(string path)
 {
     private static readonly Assembly Contract = typeof(IDeviceHandlers).Assembly;
     private static readonly AssemblyName ContractName = Contract.GetName();
+    private Type? _handlers;
 
-    /// <summary>Loads an assembly and makes its one <see cref="IDeviceHandlers"/>.</summary>
-    /// <param name="path">The assembly.</param>
-    /// <exception cref="UserException">It can't be; one line says why.</exception>
+    /// <summary>Makes a new one of its one <see cref="IDeviceHandlers"/>.</summary>
+    /// <exception cref="UserException">It can't be loaded, or not be made; one line says why.</exception>
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "The program is not trimmed: see Hatchway.csproj.")]
-    public static IDeviceHandlers Load(string path) => RuntimeFeature.IsDynamicCodeSupported
-        ? Make(path, Find(path, LoadAssembly(path)))
-        : throw Error(path, "this hatchway is native code only and can't load handlers: use one made by 'dotnet publish src/Hatchway'");
+    public IDeviceHandlers Make() => RuntimeFeature.IsDynamicCodeSupported
+        ? Make(_handlers ??= Find(LoadAssembly()))
+        : throw Error("this hatchway is native code only and can't load handlers: use one made by 'dotnet publish src/Hatchway'");
 
-    /// <summary>An error of a handler's as one line.</summary>
-    public static UserException Error(string path, string reason) =>
+    /// <summary>An error of its as one line.</summary>
+    public UserException Error(string reason) =>
         new($"handler={path}: {reason.AsSpan()[..(reason.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? end : reason.Length)]}");
 
     [RequiresUnreferencedCode("Loads an assembly that the program does not know.")]
-    private static Assembly LoadAssembly(string path)
+    private Assembly LoadAssembly()
     {
         var full = Path.GetFullPath(path);
         Assembly assembly;
@@ -35,22 +37,22 @@ internal static class HandlerAssembly
         }
         catch (BadImageFormatException)
         {
-            throw Error(path, "this is no .NET assembly: give the .dll that 'dotnet build' makes of a class library");
+            throw Error("this is no .NET assembly: give the .dll that 'dotnet build' makes of a class library");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw Error(path, $"can't be loaded: {failure.Message}");
+            throw Error($"can't be loaded: {failure.Message}");
         }
         var wanted = Array.Find(assembly.GetReferencedAssemblies(), static name => name.Name == ContractName.Name);
         // Before 1.0 a minor version may take something away (semver.org, 4).
         var own = ContractName.Version!;
         if (wanted is { Version: { } version } && (version.Major != own.Major || version.Minor != own.Minor))
-            throw Error(path, $"it was built for Hatchway.Pci {version.ToString(3)} and this is {own.ToString(3)}: build it again");
+            throw Error($"it was built for Hatchway.Pci {version.ToString(3)} and this is {own.ToString(3)}: build it again");
         return assembly;
     }
 
     [RequiresUnreferencedCode("Looks through the types of an assembly that the program does not know.")]
-    private static Type Find(string path, Assembly assembly)
+    private Type Find(Assembly assembly)
     {
         Type[] types;
         try
@@ -59,24 +61,24 @@ internal static class HandlerAssembly
         }
         catch (ReflectionTypeLoadException failure)
         {
-            throw Error(path, failure.LoaderExceptions.FirstOrDefault()?.Message ?? failure.Message);
+            throw Error(failure.LoaderExceptions.FirstOrDefault()?.Message ?? failure.Message);
         }
         var found = Array.FindAll(
             types, static type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IDeviceHandlers)));
         return found switch
         {
             [var only] => only,
-            [] => throw Error(path, $"no class in it implements {typeof(IDeviceHandlers)}"),
+            [] => throw Error($"no class in it implements {typeof(IDeviceHandlers)}"),
             _ => throw Error(
-                path, $"several classes in it implement {nameof(IDeviceHandlers)}: {string.Join(", ", found.Select(static t => t.Name))}"),
+                $"several classes in it implement {nameof(IDeviceHandlers)}: {string.Join(", ", found.Select(static t => t.Name))}"),
         };
     }
 
     [RequiresUnreferencedCode("Asks a type that the program does not know for its constructor.")]
-    private static IDeviceHandlers Make(string path, Type type)
+    private IDeviceHandlers Make(Type type)
     {
         if (type.GetConstructor(Type.EmptyTypes) is not { } constructor)
-            throw Error(path, $"{type.Name} has no public constructor without parameters");
+            throw Error($"{type.Name} has no public constructor without parameters");
         try
         {
             return (IDeviceHandlers)constructor.Invoke(null);
@@ -84,7 +86,7 @@ internal static class HandlerAssembly
         catch (TargetInvocationException failure)
         {
             var inner = failure.InnerException ?? failure;
-            throw Error(path, $"the constructor of {type.Name} threw {inner.GetType().Name}: {inner.Message}");
+            throw Error($"the constructor of {type.Name} threw {inner.GetType().Name}: {inner.Message}");
         }
     }
 

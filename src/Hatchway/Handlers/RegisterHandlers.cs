@@ -18,7 +18,7 @@ internal sealed class RegisterHandlers : IDisposable
     private readonly PciAddress _host;
     private readonly PassthruOptions _options;
     private readonly HandlerWatch _watch;
-    private readonly List<(string Path, IDeviceHandlers Handlers)> _libraries;
+    private readonly List<(HandlerAssembly Assembly, IDeviceHandlers Handlers)> _libraries;
     private readonly Timer? _timer;
 
     /// <summary>Loads the assemblies; nothing of the device is needed yet.</summary>
@@ -31,7 +31,7 @@ internal sealed class RegisterHandlers : IDisposable
         _slot = slot;
         _host = host;
         _options = slot.Emulation is PassthruSlot passthru ? passthru.Options : PassthruOptions.None;
-        _libraries = [.. _options.Handlers.Select(static path => (path, HandlerAssembly.Load(path)))];
+        _libraries = [.. _options.Handlers.Select(static assembly => (assembly, assembly.Make()))];
         _watch = new HandlerWatch(TimeProvider.System, warning => log.HandlerWarning(host, warning));
         if (_libraries.Count > 0)
             _timer = new Timer(_ => _watch.Check(), null, CheckEvery, CheckEvery);
@@ -51,8 +51,8 @@ internal sealed class RegisterHandlers : IDisposable
                 mirrors.Add(mirror.Bar, mirror.Offset, mirror.Length);
             var guest = new PciAddress(0, 0, (byte)_slot.Slot, (byte)_slot.Function);
             var device = new DeviceContext(function, _host, guest, list, _watch, line => StandardErrorLogger.Write($"{_host}: {line}"));
-            foreach (var (path, handlers) in _libraries)
-                Attach(path, handlers, device);
+            foreach (var (assembly, handlers) in _libraries)
+                Attach(assembly, handlers, device);
             var made = make(list);
             mirrors.Bind(made);
             return made;
@@ -64,9 +64,12 @@ internal sealed class RegisterHandlers : IDisposable
         }
     }
 
+    /// <summary>True while a vCPU is in a handler of a user's.</summary>
+    public bool HasCpu => _watch.HasCpu;
+
     public void Dispose() => _timer?.Dispose();
 
-    private static void Attach(string path, IDeviceHandlers handlers, DeviceContext device)
+    private static void Attach(HandlerAssembly assembly, IDeviceHandlers handlers, DeviceContext device)
     {
         try
         {
@@ -74,13 +77,13 @@ internal sealed class RegisterHandlers : IDisposable
         }
         catch (HandlerException failure)
         {
-            throw HandlerAssembly.Error(path, failure.Message);
+            throw assembly.Error(failure.Message);
         }
 #pragma warning disable CA1031 // Anyone's code: whatever it throws is told in one line.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
-            throw HandlerAssembly.Error(path, $"{handlers.GetType().Name}.Attach threw {failure.GetType().Name}: {failure.Message}");
+            throw assembly.Error($"{handlers.GetType().Name}.Attach threw {failure.GetType().Name}: {failure.Message}");
         }
     }
 }

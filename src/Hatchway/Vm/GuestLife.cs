@@ -16,6 +16,9 @@ internal sealed class GuestLife : IGuestControl, IDisposable
 {
     private static readonly TimeSpan PowerOffBound = TimeSpan.FromSeconds(30);
 
+    // Lines a minute of all devices and starts together.
+    private const int MostLines = 100;
+
     private readonly RunOptions _options;
     private readonly IReadOnlyList<(SlotOption Slot, HostDevice Host)> _hosts;
     private readonly ILogger _log;
@@ -34,7 +37,9 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     /// <param name="log">Where limitations are told.</param>
     public GuestLife(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
     {
-        (_options, _hosts, _log) = (options, hosts, log);
+        (_options, _hosts) = (options, hosts);
+        // Over all starts: a guest that starts again and again says the same each time.
+        _log = new LimitedLogger(log, "the guest", MostLines, TimeProvider.System);
         Console = options.SerialPorts.Any(static port => port.Number == 1) ? new AttachedConsole() : null;
     }
 
@@ -131,9 +136,11 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         {
             if (_machine is null)
                 return "the guest is just restarting: ask again";
-            return _machine.Pause()
-                ? null
-                : "not all of its CPUs stand still: a register handler has one, which will when the handler returns";
+            if (_machine.Pause())
+                return null;
+            return _machine.HasCpuInHandler
+                ? "not all of its CPUs stand still: a register handler has one, which will when the handler returns"
+                : "not all of its CPUs stand still: the kernel has one, for a device's reset or a large BAR, and lets it go soon";
         }
     }
 

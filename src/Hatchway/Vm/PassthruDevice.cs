@@ -40,10 +40,10 @@ internal sealed class PassthruDevice : IDisposable
     {
         Slot = slot;
         _handlers = new RegisterHandlers(slot, host.Address, log);
-        var peers = ((PassthruSlot)slot.Emulation).Options.ReachedByPeers;
-        _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), peers, log);
         try
         {
+            var peers = ((PassthruSlot)slot.Emulation).Options.ReachedByPeers;
+            _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), peers, log);
             Guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(slot, multiFunction)));
             foreach (var flaw in Guest.Flaws)
                 log.BrokenCapabilities(host.Address, flaw);
@@ -53,7 +53,7 @@ internal sealed class PassthruDevice : IDisposable
         catch
         {
             _handlers.Dispose();
-            _host.Dispose();
+            _host?.Dispose();
             throw;
         }
     }
@@ -93,6 +93,9 @@ internal sealed class PassthruDevice : IDisposable
 
     /// <summary>What the guest sees.</summary>
     public AssignedFunction Guest { get; }
+
+    /// <summary>True while a CPU of the guest is in a register handler of a user's.</summary>
+    public bool HasCpuInHandler => _handlers.HasCpu;
 
     /// <summary>Signalled when the host wants it back; null when the host's kernel does not tell.</summary>
     public EventFd? ReturnRequested => _host.ReturnRequested;

@@ -24,7 +24,8 @@ namespace Hatchway.Vm;
 /// <remarks>What is made last is let go first: devices before the RAM that they reach, and that before the VM.</remarks>
 internal sealed class VirtualMachine : IDisposable
 {
-    // A vCPU's thread ends at once, but for one that is in a handler of the user's that does not return.
+    // A vCPU's thread ends at once, but for one that is in a handler of the user's that does not return, or in a long call of the kernel's,
+    // as for a reset or to map a large BAR.
     private static readonly TimeSpan HandlerBound = TimeSpan.FromSeconds(5);
 
     private readonly Stack<IDisposable> _owned = [];
@@ -132,7 +133,7 @@ internal sealed class VirtualMachine : IDisposable
     public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();
 
     /// <summary>Lets the CPUs stand still; devices go on with what they were told. Any thread.</summary>
-    /// <returns>False when a CPU does not come to a stop within seconds, since a handler has it; it will when that returns.</returns>
+    /// <returns>False when a CPU does not come to a stop within seconds, since a handler or the kernel has it; it will when that returns.</returns>
     public bool Pause()
     {
         _pause.Close();
@@ -144,7 +145,10 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>Lets the CPUs go on. Any thread.</summary>
     public void Resume() => _pause.Open();
 
-    /// <summary>True when it has ended while something still had one of its CPUs: it can't be let go before the process ends.</summary>
+    /// <summary>True while one of its CPUs is in a register handler of a user's.</summary>
+    public bool HasCpuInHandler => _devices.Exists(static device => device.HasCpuInHandler);
+
+    /// <summary>True when it has ended while a handler still had one of its CPUs: it can't be let go before the process ends.</summary>
     public bool IsStuck { get; private set; }
 
     /// <summary>True from <see cref="Pause"/> to <see cref="Resume"/>.</summary>
@@ -218,8 +222,8 @@ internal sealed class VirtualMachine : IDisposable
         for (var i = 0; i < threads.Count; i++)
         {
             _vcpus[i].Kick();
-            if (!threads[i].Join(HandlerBound))
-                IsStuck = true;
+            while (!IsStuck && !threads[i].Join(HandlerBound))
+                IsStuck = HasCpuInHandler;
         }
     }
 

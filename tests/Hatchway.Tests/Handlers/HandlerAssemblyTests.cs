@@ -20,10 +20,20 @@ public sealed class HandlerAssemblyTests : IDisposable
     [Fact]
     public void The_sample_is_loaded_apart_and_speaks_the_programs_own_contract()
     {
-        var handlers = HandlerAssembly.Load(Sample);
+        var handlers = new HandlerAssembly(Sample).Make();
 
         Assert.Equal("Edu.EduHandlers", handlers.GetType().FullName);
         Assert.NotSame(AssemblyLoadContext.Default, AssemblyLoadContext.GetLoadContext(handlers.GetType().Assembly));
+    }
+
+    [Fact]
+    public void It_is_loaded_once_and_gives_new_handlers_for_each_start_of_the_guest()
+    {
+        var assembly = new HandlerAssembly(Sample);
+        var (first, second) = (assembly.Make(), assembly.Make());
+
+        Assert.NotSame(first, second);
+        Assert.Same(first.GetType(), second.GetType());
     }
 
     // What NativeAOT makes can't be made everywhere; a runtime with its one answer can be had by a switch of the process.
@@ -112,7 +122,7 @@ public sealed class HandlerAssemblyTests : IDisposable
     }
 
     private static void AssertRefused(string path, string reason) =>
-        Assert.Equal($"handler={path}: {reason}", Assert.Throws<UserException>(() => HandlerAssembly.Load(path)).Message);
+        Assert.Equal($"handler={path}: {reason}", Assert.Throws<UserException>(() => new HandlerAssembly(path).Make()).Message);
 
     private static void Throw(ILGenerator code)
     {
