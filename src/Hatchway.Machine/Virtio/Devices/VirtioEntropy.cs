@@ -37,15 +37,6 @@ public sealed class VirtioEntropy(QueueMemory memory, EntropySource source) : IV
     public int Workers => 1;
 
     /// <inheritdoc/>
-    public IReadOnlyList<(string Name, long Value)> Counters => [];
-
-    /// <inheritdoc/>
-    public int? WorkerOf(int queue) => null;
-
-    /// <inheritdoc/>
-    public IBufferKeeper? KeeperOf(int queue) => null;
-
-    /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width) => width.AllOnes();
 
     /// <inheritdoc/>
