@@ -19,20 +19,7 @@ internal static class LinuxImage
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, header.CommandLineSize);
         var initrd = BootPlacement.LoadInitrd(request, memory, layout, address + needed, header.RamdiskAddressMax + 1ul);
         WriteZeroPage(header, address, initrd, request.AcpiRsdp, memory, layout);
-        CpuTables.WriteDescriptors(memory, CpuMode.Long64);
-        CpuTables.WriteIdentityMap(memory);
-        return new BootState(
-            CpuMode.Long64,
-            address + Entry64,
-            BootAddresses.StackTop,
-            BootAddresses.ZeroPage,
-            0,
-            BootAddresses.PageMapLevel4,
-            BootAddresses.DescriptorTable,
-            CpuTables.DescriptorLimit,
-            CpuTables.CodeSelector,
-            CpuTables.DataSelector,
-            CpuTables.TaskSelector);
+        return CpuTables.Write(memory, CpuMode.Long64, address + Entry64) with { Rsi = BootAddresses.ZeroPage };
     }
 
     // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the

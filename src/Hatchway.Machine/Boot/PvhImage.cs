@@ -32,19 +32,7 @@ internal static class PvhImage
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, BootAddresses.CommandLineCapacity - 1);
         var initrd = BootPlacement.LoadInitrd(request, memory, layout, end, BootPlacement.LowRamEnd(layout));
         WriteStartInfo(memory, MemoryMap.For(layout), initrd, request.AcpiRsdp);
-        CpuTables.WriteDescriptors(memory, CpuMode.Protected32);
-        return new BootState(
-            CpuMode.Protected32,
-            entry,
-            BootAddresses.StackTop,
-            0,
-            BootAddresses.StartInfo,
-            0,
-            BootAddresses.DescriptorTable,
-            CpuTables.DescriptorLimit,
-            CpuTables.CodeSelector,
-            CpuTables.DataSelector,
-            CpuTables.TaskSelector);
+        return CpuTables.Write(memory, CpuMode.Protected32, entry) with { Rbx = BootAddresses.StartInfo };
     }
 
     private static ulong Entry(BootFile file, ElfFile elf)
