@@ -53,18 +53,8 @@ internal static class LinuxImage
         fields.UInt32(ZeroPageOffset.RamdiskAddress, (uint)initrd.Start);
         fields.UInt32(ZeroPageOffset.RamdiskSize, (uint)initrd.Length);
         fields.UInt32(ZeroPageOffset.CommandLineAddress, (uint)BootAddresses.CommandLine);
-        WriteMemoryMap(page, MemoryMap.For(layout));
-    }
-
-    private static void WriteMemoryMap(Span<byte> page, IReadOnlyList<MemoryMapEntry> map)
-    {
-        page[ZeroPageOffset.MemoryMapCount] = (byte)map.Count;
-        for (var index = 0; index < map.Count; index++)
-        {
-            var fields = new LittleEndianWriter(page[(ZeroPageOffset.MemoryMap + (index * ZeroPageValue.MemoryMapEntrySize))..]);
-            fields.UInt64(0, map[index].Start);
-            fields.UInt64(8, map[index].Length);
-            fields.UInt32(16, (uint)map[index].Kind);
-        }
+        var map = MemoryMap.For(layout);
+        fields.UInt8(ZeroPageOffset.MemoryMapCount, (byte)map.Count);
+        MemoryMap.Write(map, page[ZeroPageOffset.MemoryMap..], MemoryMap.E820EntryLength);
     }
 }

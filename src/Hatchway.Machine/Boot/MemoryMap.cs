@@ -18,6 +18,9 @@ internal readonly record struct MemoryMapEntry(ulong Start, ulong Length, Memory
 /// <summary>The memory map that the guest is told, whichever way it is started.</summary>
 internal static class MemoryMap
 {
+    /// <summary>Bytes of an entry of E820's table.</summary>
+    public const int E820EntryLength = 20;
+
     private const ulong EcamLength = 1 << 20;
 
     /// <summary>RAM with holes cut out of it for what is reserved, in ascending order.</summary>
@@ -43,6 +46,21 @@ internal static class MemoryMap
         // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
         new(MemoryLayout.IdentityMapAddress, 0x4000, MemoryKind.Reserved),
     ];
+
+    /// <summary>Writes a map as E820 and PVH have it: start, length and kind.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="table">Where it goes. What an entry has beyond these three stays as it is.</param>
+    /// <param name="entryLength">Bytes of an entry.</param>
+    public static void Write(IReadOnlyList<MemoryMapEntry> map, Span<byte> table, int entryLength)
+    {
+        for (var i = 0; i < map.Count; i++)
+        {
+            var fields = new LittleEndianWriter(table.Slice(i * entryLength, entryLength));
+            fields.UInt64(0, map[i].Start);
+            fields.UInt64(8, map[i].Length);
+            fields.UInt32(16, (uint)map[i].Kind);
+        }
+    }
 
     /// <summary>Adds what remains of a range around holes, which are in ascending order and apart from each other.</summary>
     public static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)

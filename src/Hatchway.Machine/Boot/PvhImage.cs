@@ -102,12 +102,6 @@ internal static class PvhImage
 
         var table = memory.Slice(BootAddresses.MemoryMapTable, map.Count * MemoryMapEntryLength);
         table.Clear();
-        for (var index = 0; index < map.Count; index++)
-        {
-            var fields = new LittleEndianWriter(table[(index * MemoryMapEntryLength)..]);
-            fields.UInt64(0, map[index].Start);
-            fields.UInt64(8, map[index].Length);
-            fields.UInt32(16, (uint)map[index].Kind);
-        }
+        MemoryMap.Write(map, table, MemoryMapEntryLength);
     }
 }

@@ -46,7 +46,6 @@ internal static class ZeroPageValue
     public const byte LoadedHigh = 1 << 0;
     public const ushort Kernel64 = 1 << 0;
     public const ushort NormalVideo = 0xFFFF;
-    public const int MemoryMapEntrySize = 20;
 }
 
 /// <summary>The part of a bzImage's setup header that the 64-bit boot protocol needs, checked.</summary>
