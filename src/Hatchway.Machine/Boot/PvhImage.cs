@@ -30,7 +30,7 @@ internal static class PvhImage
             Clear(memory, segment.Physical + segment.FileSize, segment.MemorySize - segment.FileSize);
         }
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, BootAddresses.CommandLineCapacity - 1);
-        var initrd = BootPlacement.LoadInitrd(request, memory, layout, end, BootPlacement.LowRamEnd(layout));
+        var initrd = BootPlacement.LoadInitrd(request, memory, layout, end, layout.Ram[0].End);
         WriteStartInfo(memory, MemoryMap.For(layout), initrd, request.AcpiRsdp);
         return CpuTables.Write(memory, CpuMode.Protected32, entry) with { Rbx = BootAddresses.StartInfo };
     }

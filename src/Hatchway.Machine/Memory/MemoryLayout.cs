@@ -72,7 +72,8 @@ public sealed class MemoryLayout
     /// <summary>Where flash ends.</summary>
     public const ulong FlashEnd = HighRamStart;
 
-    /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
+    /// <summary>The guest's RAM, in ascending order of address: one range from address 0 on, and another when it passes
+    /// <see cref="LowRamEnd"/>.</summary>
     public IReadOnlyList<RamRange> Ram { get; }
 
     /// <summary>The window for memory BARs below 4 GiB.</summary>
