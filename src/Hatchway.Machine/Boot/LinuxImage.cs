@@ -6,7 +6,6 @@ namespace Hatchway.Machine.Boot;
 internal static class LinuxImage
 {
     private const int PageSize = 4096;
-    private const ulong Entry64 = 0x200;
 
     /// <summary>Loads it and writes what it expects to find.</summary>
     public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
@@ -19,7 +18,7 @@ internal static class LinuxImage
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, header.CommandLineSize);
         var initrd = BootPlacement.LoadInitrd(request, memory, layout, address + needed, header.RamdiskAddressMax + 1ul);
         WriteZeroPage(header, address, initrd, request.AcpiRsdp, memory, layout);
-        return CpuTables.Write(memory, CpuMode.Long64, address + Entry64) with { Rsi = BootAddresses.ZeroPage };
+        return CpuTables.Write(memory, CpuMode.Long64, address + SetupHeader.Entry64) with { Rsi = BootAddresses.ZeroPage };
     }
 
     // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the

@@ -51,9 +51,11 @@ internal static class ZeroPageValue
 /// <summary>The part of a bzImage's setup header that the 64-bit boot protocol needs, checked.</summary>
 internal sealed class SetupHeader
 {
+    /// <summary>Where the 64-bit entry point is, counted from the protected-mode kernel's first byte.</summary>
+    public const ulong Entry64 = 0x200;
+
     private const int SectorSize = 512;
     private const int SectorsWhenZero = 4;
-    private const uint Entry64 = 0x200;
 
     private readonly byte[] _bytes;
 
