@@ -188,9 +188,7 @@ public sealed class FwCfg : IAddressTarget
     {
         for (var i = 0; i < _memory.Ranges.Count; i++)
         {
-            var range = _memory.Ranges[i];
-            if (address < range.GuestPhysical || address - range.GuestPhysical > range.Length
-                || (ulong)length > range.Length - (address - range.GuestPhysical))
+            if (!_memory.Ranges[i].Holds(address, (ulong)length))
                 continue;
             bytes = _memory.Slice(address, length);
             return true;
