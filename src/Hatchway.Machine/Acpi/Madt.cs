@@ -1,4 +1,5 @@
 using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
 using static Hatchway.Machine.Acpi.AcpiTable;
 
 namespace Hatchway.Machine.Acpi;
@@ -6,9 +7,6 @@ namespace Hatchway.Machine.Acpi;
 /// <summary>The interrupt controllers (ACPI 6.5 §5.2.12).</summary>
 internal static class Madt
 {
-    private const uint LocalApicAddress = 0xFEE0_0000;
-    private const uint IoApicAddress = 0xFEC0_0000;
-
     // PCAT_COMPAT: there is a pair of 8259s, to be masked before the APICs are used.
     private const uint HasLegacyPics = 1;
     private const uint Enabled = 1;
@@ -36,14 +34,15 @@ internal static class Madt
     public static byte[] Build(int cpus, Func<int, uint> apicId)
     {
         var body = new List<byte>();
-        body.AddRange(LittleEndian(LocalApicAddress));
+        body.AddRange(LittleEndian((uint)MemoryLayout.LocalApicAddress));
         body.AddRange(LittleEndian(HasLegacyPics));
         for (var cpu = 0; cpu < cpus; cpu++)
             AddCpu(body, cpu, apicId(cpu));
 
         var lastId = apicId(cpus - 1);
         // An id that no local APIC has, as long as there is one.
-        Add(body, Entry.IoApic, [(byte)Math.Min(lastId + 1, byte.MaxValue), 0, .. LittleEndian(IoApicAddress), .. LittleEndian(0u)]);
+        var id = (byte)Math.Min(lastId + 1, byte.MaxValue);
+        Add(body, Entry.IoApic, [id, 0, .. LittleEndian((uint)MemoryLayout.IoApicAddress), .. LittleEndian(0u)]);
         AddOverride(body, 0, 2, Conforming);
         AddOverride(body, (byte)PowerManagementDevice.SciGsi, (byte)PowerManagementDevice.SciGsi, ActiveHighLevel);
 

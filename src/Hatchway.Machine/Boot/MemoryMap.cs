@@ -1,4 +1,5 @@
 using Hatchway.Machine.Memory;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Boot;
 
@@ -21,8 +22,6 @@ internal static class MemoryMap
     /// <summary>Bytes of an entry of E820's table.</summary>
     public const int E820EntryLength = 20;
 
-    private const ulong EcamLength = 1 << 20;
-
     /// <summary>RAM with holes cut out of it for what is reserved, in ascending order.</summary>
     public static IReadOnlyList<MemoryMapEntry> For(MemoryLayout layout)
     {
@@ -42,7 +41,7 @@ internal static class MemoryMap
     /// <summary>What no system may take for free address space.</summary>
     public static MemoryMapEntry[] ReservedDevices(MemoryLayout layout) =>
     [
-        new(layout.EcamStart, EcamLength, MemoryKind.Reserved),
+        new(layout.EcamStart, Ecam.BytesPerBus, MemoryKind.Reserved),
         // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
         new(MemoryLayout.IdentityMapAddress, 0x4000, MemoryKind.Reserved),
     ];
