@@ -22,7 +22,6 @@ internal static class CpuTables
     private const ulong Present = 1 << 0;
     private const ulong Writable = 1 << 1;
     private const ulong LargePage = 1 << 7;
-    private const int PageSize = 4096;
     private const int EntriesPerTable = 512;
     private const int GiBMapped = 4;
     private const int LargePageShift = 21;
@@ -64,22 +63,22 @@ internal static class CpuTables
     {
         var words = new ulong[EntriesPerTable];
         words[0] = BootAddresses.PageDirectoryPointers | Present | Writable;
-        WriteWords(memory.Slice(BootAddresses.PageMapLevel4, PageSize), words);
+        WriteWords(memory.Slice(BootAddresses.PageMapLevel4, MemoryLayout.PageSize), words);
 
         words[0] = 0;
         for (var directory = 0; directory < GiBMapped; directory++)
             words[directory] = DirectoryAddress(directory) | Present | Writable;
-        WriteWords(memory.Slice(BootAddresses.PageDirectoryPointers, PageSize), words);
+        WriteWords(memory.Slice(BootAddresses.PageDirectoryPointers, MemoryLayout.PageSize), words);
 
         for (var directory = 0; directory < GiBMapped; directory++)
         {
             for (var entry = 0; entry < EntriesPerTable; entry++)
                 words[entry] = ((ulong)((directory * EntriesPerTable) + entry) << LargePageShift) | Present | Writable | LargePage;
-            WriteWords(memory.Slice(DirectoryAddress(directory), PageSize), words);
+            WriteWords(memory.Slice(DirectoryAddress(directory), MemoryLayout.PageSize), words);
         }
     }
 
-    private static ulong DirectoryAddress(int directory) => BootAddresses.PageDirectories + ((ulong)directory * PageSize);
+    private static ulong DirectoryAddress(int directory) => BootAddresses.PageDirectories + ((ulong)directory * MemoryLayout.PageSize);
 
     private static void WriteWords(Span<byte> destination, ReadOnlySpan<ulong> words)
     {

@@ -5,8 +5,6 @@ namespace Hatchway.Machine.Boot;
 /// <summary>Loads a Linux bzImage by the 64-bit boot protocol (Linux Documentation/arch/x86/boot.rst).</summary>
 internal static class LinuxImage
 {
-    private const int PageSize = 4096;
-
     /// <summary>Loads it and writes what it expects to find.</summary>
     public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
     {
@@ -39,7 +37,7 @@ internal static class LinuxImage
     private static void WriteZeroPage(
         SetupHeader header, ulong address, PlacedRange initrd, ulong rsdp, IGuestMemory memory, MemoryLayout layout)
     {
-        var page = memory.Slice(BootAddresses.ZeroPage, PageSize);
+        var page = memory.Slice(BootAddresses.ZeroPage, MemoryLayout.PageSize);
         page.Clear();
         header.ForZeroPage.CopyTo(page[ZeroPageOffset.SetupHeader..]);
         var fields = new LittleEndianWriter(page);

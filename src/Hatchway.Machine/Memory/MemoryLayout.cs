@@ -26,6 +26,9 @@ namespace Hatchway.Machine.Memory;
 /// </remarks>
 public sealed class MemoryLayout
 {
+    /// <summary>Bytes of a page, of which RAM has a whole number.</summary>
+    public const int PageSize = 4096;
+
     /// <summary>Where RAM below 4 GiB ends at the latest.</summary>
     public const ulong LowRamEnd = 0xC000_0000;
 
@@ -48,7 +51,6 @@ public sealed class MemoryLayout
     public const int MinimumPhysicalAddressBits = 32;
 
     private const ulong FirmwareWindowEnd = 0xFC00_0000;
-    private const ulong PageSize = 4096;
     private const ulong SmallestRam = 1 << 20;
 
     // No bridge needs it so coarse. It is for people, who read the addresses.
