@@ -41,8 +41,8 @@ public interface IVirtioDevice
     /// <param name="features">What was negotiated.</param>
     void Start(ulong features);
 
-    /// <summary>Does what a buffer asks for, of a queue that has no filler. Allocates nothing and does not
-    /// throw, whatever is in it.</summary>
+    /// <summary>Does what a buffer asks for, of a queue that has no keeper. Allocates nothing and does not throw,
+    /// whatever is in it.</summary>
     /// <param name="queue">The queue that it came by.</param>
     /// <param name="worker">0 to <see cref="Workers"/> less one; no two threads have the same at once.</param>
     /// <param name="buffer">The buffer.</param>
