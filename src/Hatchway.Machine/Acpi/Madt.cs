@@ -66,7 +66,7 @@ internal static class Madt
 
     // The bus is 0, ISA.
     private static void AddOverride(List<byte> body, byte irq, byte gsi, ushort flags) =>
-        Add(body, Entry.InterruptSourceOverride, [0, irq, .. LittleEndian(gsi), .. LittleEndian(flags)]);
+        Add(body, Entry.InterruptSourceOverride, [0, irq, .. LittleEndian((uint)gsi), .. LittleEndian(flags)]);
 
     private static void Add(List<byte> body, Entry entry, ReadOnlySpan<byte> content)
     {
