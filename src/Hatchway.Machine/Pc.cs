@@ -7,8 +7,8 @@ namespace Hatchway.Machine;
 
 /// <summary>The guest's PC put together: two address spaces, a PCI bus, and the devices that every PC has.</summary>
 /// <remarks>
-/// RAM, the interrupt controllers and the interval timer are the hypervisor's: an access comes here only where those do not answer. The
-/// program puts functions on <see cref="Bus"/>, the bridges among them, because the user chooses their slots.
+/// RAM, the interrupt controllers and the interval timer with port 0x61 are the hypervisor's: an access comes here only where those do
+/// not answer. The program puts functions on <see cref="Bus"/>, the bridges among them, because the user chooses their slots.
 /// </remarks>
 public sealed class Pc
 {
@@ -31,7 +31,6 @@ public sealed class Pc
         Ports.Map(PowerManagementDevice.EventBlock, PowerManagementDevice.PortCount, PowerManagement, Fixed);
         Clock = new RealTimeClock(parts.Time, parts.ClockOffset);
         Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, Clock, Fixed);
-        Ports.Map(SystemControlPort.Port, 1, new SystemControlPort(), Fixed);
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
     }
 

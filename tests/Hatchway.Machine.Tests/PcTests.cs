@@ -102,15 +102,6 @@ public sealed class PcTests
     }
 
     [Fact]
-    public void An_NMI_handler_finds_no_error_and_a_delay_loop_its_toggling_bit()
-    {
-        Out(0x61, AccessWidth.Byte, 0xF3);
-        var first = In(0x61, AccessWidth.Byte);
-        Assert.Equal(0x23ul, first & ~0x10ul);
-        Assert.Equal(first ^ 0x10, In(0x61, AccessWidth.Byte));
-    }
-
-    [Fact]
     public void ACPI_ports_are_where_their_constants_say()
     {
         Assert.Equal(1ul, In(PowerManagementDevice.ControlBlock, AccessWidth.Word));

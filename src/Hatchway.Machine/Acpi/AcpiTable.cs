@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Text;
 
 namespace Hatchway.Machine.Acpi;
@@ -60,6 +61,15 @@ internal sealed class AcpiTable
         foreach (var value in bytes)
             sum += value;
         return (byte)-sum;
+    }
+
+    /// <summary>A number's bytes, as many as its type has.</summary>
+    public static byte[] LittleEndian<T>(T value)
+        where T : IBinaryInteger<T>
+    {
+        var bytes = new byte[value.GetByteCount()];
+        value.WriteLittleEndian(bytes);
+        return bytes;
     }
 
     private void Text(int offset, string text) => Encoding.ASCII.GetBytes(text, _bytes.AsSpan(offset));

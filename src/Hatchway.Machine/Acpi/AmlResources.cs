@@ -1,6 +1,5 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using static Hatchway.Machine.Acpi.AcpiTable;
 
 namespace Hatchway.Machine.Acpi;
 
@@ -70,19 +69,10 @@ internal static class AmlResources
 
     // Granularity, first, last, translation, length; the tag says how wide they are.
     private static AmlResource Address<T>(byte tag, AddressKind kind, byte kindFlags, T first, T last)
-        where T : unmanaged, IBinaryInteger<T>
+        where T : IBinaryInteger<T>
     {
         byte[] range = [.. LittleEndian(first), .. LittleEndian(last)];
         byte[] numbers = [.. LittleEndian(T.Zero), .. range, .. LittleEndian(T.Zero), .. LittleEndian(last - first + T.One)];
         return new((byte[])[tag, .. LittleEndian((ushort)(3 + numbers.Length)), (byte)kind, FixedProducer, kindFlags, .. numbers]);
-    }
-
-    // As this machine has them.
-    private static byte[] LittleEndian<T>(T value)
-        where T : unmanaged, IBinaryInteger<T>
-    {
-        var bytes = new byte[Unsafe.SizeOf<T>()];
-        MemoryMarshal.Write(bytes, in value);
-        return bytes;
     }
 }

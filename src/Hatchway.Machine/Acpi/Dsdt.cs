@@ -1,6 +1,7 @@
 using System.Globalization;
 using Hatchway.Machine.Devices;
 using Hatchway.Machine.Memory;
+using Hatchway.Pci.Topology;
 using static Hatchway.Machine.Acpi.Aml;
 using static Hatchway.Machine.Acpi.AmlResources;
 
@@ -10,7 +11,6 @@ namespace Hatchway.Machine.Acpi;
 internal static class Dsdt
 {
     private const int PinsPerSlot = 4;
-    private const uint EcamLength = 1 << 20;
 
     // PCI Firmware 3.3 §4.5.1, and there table 4-5 for the bits of the first dword that _OSC returns.
     private const string HostBridgeUuid = "33DB4D5B-1FF7-401C-9657-7441C03DD766";
@@ -58,9 +58,9 @@ internal static class Dsdt
         var windows = new List<AmlResource>
         {
             WordBusNumber(0, 0),
-            Io(0xCF8, 8),
-            WordIo(0, 0xCF7),
-            WordIo(0xD00, 0xFFFF),
+            Io(ConfigPorts.FirstPort, ConfigPorts.PortCount),
+            WordIo(0, ConfigPorts.FirstPort - 1),
+            WordIo(ConfigPorts.FirstPort + ConfigPorts.PortCount, 0xFFFF),
             DWordMemory((uint)layout.Mmio32.Start, (uint)(layout.Mmio32.End - 1)),
         };
         if (layout.Mmio64.Length != 0)
@@ -103,7 +103,7 @@ internal static class Dsdt
     private static AmlTerm Rtc() => Device(
         "RTC",
         Name("_HID", EisaId("PNP0B00")),
-        Name("_CRS", Template(Io(0x70, 2))));
+        Name("_CRS", Template(Io(RealTimeClock.FirstPort, RealTimeClock.PortCount))));
 
     private static AmlTerm Serial(SerialPort port) => Device(
         string.Create(CultureInfo.InvariantCulture, $"COM{port.Number}"),
@@ -123,7 +123,7 @@ internal static class Dsdt
         "ECAM",
         Name("_HID", EisaId("PNP0C02")),
         Name("_UID", Integer(0)),
-        Name("_CRS", Template(Memory32Fixed((uint)layout.EcamStart, EcamLength))));
+        Name("_CRS", Template(Memory32Fixed((uint)layout.EcamStart, (uint)Ecam.BytesPerBus))));
 
     private static IEnumerable<AmlTerm> Processors(int cpus)
     {

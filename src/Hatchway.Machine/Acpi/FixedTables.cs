@@ -26,7 +26,8 @@ internal static class FixedTables
     private const int McfgLength = AcpiTable.HeaderLength + 8 + 16;
     private const byte SystemIoSpace = 1;
 
-    /// <summary>The root pointer, revision 2 (ACPI 6.5 §5.2.5.3): two checksums, the first over revision 1's part.</summary>
+    /// <summary>The root pointer, revision 2 (ACPI 6.5 §5.2.5.3), without its two checksums, of which the first is over revision 1's
+    /// part.</summary>
     public static byte[] Rsdp(ulong xsdt)
     {
         var bytes = new byte[RsdpLength];
@@ -35,8 +36,6 @@ internal static class FixedTables
         bytes[15] = 2;
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(20), RsdpLength);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(RsdpXsdt), xsdt);
-        bytes[RsdpChecksum] = AcpiTable.Checksum(bytes.AsSpan(0, RsdpLengthRevision1));
-        bytes[RsdpExtendedChecksum] = AcpiTable.Checksum(bytes);
         return bytes;
     }
 

@@ -1,14 +1,12 @@
-using System.Buffers.Binary;
 using Hatchway.Machine.Devices;
+using Hatchway.Machine.Memory;
+using static Hatchway.Machine.Acpi.AcpiTable;
 
 namespace Hatchway.Machine.Acpi;
 
 /// <summary>The interrupt controllers (ACPI 6.5 §5.2.12).</summary>
 internal static class Madt
 {
-    private const uint LocalApicAddress = 0xFEE0_0000;
-    private const uint IoApicAddress = 0xFEC0_0000;
-
     // PCAT_COMPAT: there is a pair of 8259s, to be masked before the APICs are used.
     private const uint HasLegacyPics = 1;
     private const uint Enabled = 1;
@@ -36,57 +34,44 @@ internal static class Madt
     public static byte[] Build(int cpus, Func<int, uint> apicId)
     {
         var body = new List<byte>();
-        body.AddRange(UInt32(LocalApicAddress));
-        body.AddRange(UInt32(HasLegacyPics));
+        body.AddRange(LittleEndian((uint)MemoryLayout.LocalApicAddress));
+        body.AddRange(LittleEndian(HasLegacyPics));
         for (var cpu = 0; cpu < cpus; cpu++)
             AddCpu(body, cpu, apicId(cpu));
 
         var lastId = apicId(cpus - 1);
         // An id that no local APIC has, as long as there is one.
-        Add(body, Entry.IoApic, [(byte)Math.Min(lastId + 1, byte.MaxValue), 0, .. UInt32(IoApicAddress), .. UInt32(0)]);
+        var id = (byte)Math.Min(lastId + 1, byte.MaxValue);
+        Add(body, Entry.IoApic, [id, 0, .. LittleEndian((uint)MemoryLayout.IoApicAddress), .. LittleEndian(0u)]);
         AddOverride(body, 0, 2, Conforming);
         AddOverride(body, (byte)PowerManagementDevice.SciGsi, (byte)PowerManagementDevice.SciGsi, ActiveHighLevel);
 
         // A UID of all ones means every CPU.
-        Add(body, Entry.LocalApicNmi, [byte.MaxValue, .. UInt16(Conforming), NmiInput]);
+        Add(body, Entry.LocalApicNmi, [byte.MaxValue, .. LittleEndian(Conforming), NmiInput]);
         if (lastId > LastLocalApicId)
-            Add(body, Entry.LocalX2ApicNmi, [.. UInt16(Conforming), .. UInt32(uint.MaxValue), NmiInput, 0, 0, 0]);
+            Add(body, Entry.LocalX2ApicNmi, [.. LittleEndian(Conforming), .. LittleEndian(uint.MaxValue), NmiInput, 0, 0, 0]);
 
-        var table = new AcpiTable("APIC", 4, AcpiTable.HeaderLength + body.Count);
-        table.Bytes(AcpiTable.HeaderLength, body.ToArray());
+        var table = new AcpiTable("APIC", 4, HeaderLength + body.Count);
+        table.Bytes(HeaderLength, body.ToArray());
         return table.Finish();
     }
 
     private static void AddCpu(List<byte> body, int cpu, uint id)
     {
         if (id <= LastLocalApicId)
-            Add(body, Entry.LocalApic, [(byte)cpu, (byte)id, .. UInt32(Enabled)]);
+            Add(body, Entry.LocalApic, [(byte)cpu, (byte)id, .. LittleEndian(Enabled)]);
         else
-            Add(body, Entry.LocalX2Apic, [0, 0, .. UInt32(id), .. UInt32(Enabled), .. UInt32((uint)cpu)]);
+            Add(body, Entry.LocalX2Apic, [0, 0, .. LittleEndian(id), .. LittleEndian(Enabled), .. LittleEndian((uint)cpu)]);
     }
 
     // The bus is 0, ISA.
     private static void AddOverride(List<byte> body, byte irq, byte gsi, ushort flags) =>
-        Add(body, Entry.InterruptSourceOverride, [0, irq, .. UInt32(gsi), .. UInt16(flags)]);
+        Add(body, Entry.InterruptSourceOverride, [0, irq, .. LittleEndian((uint)gsi), .. LittleEndian(flags)]);
 
     private static void Add(List<byte> body, Entry entry, ReadOnlySpan<byte> content)
     {
         body.Add((byte)entry);
         body.Add((byte)(content.Length + 2));
         body.AddRange(content);
-    }
-
-    private static byte[] UInt16(ushort value)
-    {
-        var bytes = new byte[sizeof(ushort)];
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
-        return bytes;
-    }
-
-    private static byte[] UInt32(uint value)
-    {
-        var bytes = new byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
-        return bytes;
     }
 }

@@ -9,23 +9,10 @@ internal readonly record struct PlacedRange(ulong Start, ulong Length);
 /// <summary>Finds room in guest RAM for what both boot protocols need.</summary>
 internal static class BootPlacement
 {
-    private const ulong PageSize = 4096;
-
-    /// <summary>The end of the RAM that begins at address 0.</summary>
-    public static ulong LowRamEnd(MemoryLayout layout)
-    {
-        foreach (var range in layout.Ram)
-        {
-            if (range.GuestPhysical == 0)
-                return range.Length;
-        }
-        return 0;
-    }
-
     /// <summary>Demands that a range is RAM above the legacy area and below the 32-bit hole.</summary>
     public static void DemandRam(BootFile file, MemoryLayout layout, ulong start, ulong length, string what)
     {
-        var end = LowRamEnd(layout);
+        var end = layout.Ram[0].End;
         if (start < BootAddresses.HighMemory)
             throw file.Error(Text($"{what} belongs at 0x{start:x}, and nothing can be loaded below 1 MiB; use another kernel"));
         if (start > end || length > end - start)
@@ -49,13 +36,13 @@ internal static class BootPlacement
         var file = new BootFile(request.Initrd, request.InitrdName ?? "initrd");
         if (file.Length == 0)
             throw file.Error("empty; leave the initrd out or give one with content");
-        var top = Math.Min(LowRamEnd(layout), limit);
-        if (top < floor || file.Length > top - floor || ((top - file.Length) & ~(PageSize - 1)) < floor)
+        var top = Math.Min(layout.Ram[0].End, limit);
+        if (top < floor || file.Length > top - floor || ((top - file.Length) & ~(MemoryLayout.PageSize - 1ul)) < floor)
         {
             throw file.Error(Text(
                 $"its 0x{file.Length:x} bytes find no room between the kernel and 0x{top:x}; give the guest more memory"));
         }
-        var start = (top - file.Length) & ~(PageSize - 1);
+        var start = (top - file.Length) & ~(MemoryLayout.PageSize - 1ul);
         file.Load(0, file.Length, memory, start, "the initrd");
         return new(start, file.Length);
     }

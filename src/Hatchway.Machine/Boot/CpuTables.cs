@@ -6,17 +6,13 @@ namespace Hatchway.Machine.Boot;
 /// <summary>The descriptor table and page tables that the first CPU starts with (Intel SDM volume 3 §3.4.5, §4.5).</summary>
 internal static class CpuTables
 {
-    /// <summary>Linux's __BOOT_CS, which its 64-bit protocol demands.</summary>
-    public const ushort CodeSelector = 0x10;
+    // Linux's __BOOT_CS, which its 64-bit protocol demands, and its __BOOT_DS.
+    private const ushort CodeSelector = 0x10;
+    private const ushort DataSelector = 0x18;
 
-    /// <summary>Linux's __BOOT_DS.</summary>
-    public const ushort DataSelector = 0x18;
-
-    /// <summary>The task register; its descriptor is 16 bytes long in 64-bit mode.</summary>
-    public const ushort TaskSelector = 0x20;
-
-    /// <summary>The descriptor table's limit.</summary>
-    public const ushort DescriptorLimit = (6 * 8) - 1;
+    // Its descriptor is 16 bytes long in 64-bit mode.
+    private const ushort TaskSelector = 0x20;
+    private const ushort DescriptorLimit = (6 * 8) - 1;
 
     private const ulong Code64 = 0x00AF_9B00_0000_FFFF;
     private const ulong Code32 = 0x00CF_9B00_0000_FFFF;
@@ -26,39 +22,63 @@ internal static class CpuTables
     private const ulong Present = 1 << 0;
     private const ulong Writable = 1 << 1;
     private const ulong LargePage = 1 << 7;
-    private const int PageSize = 4096;
     private const int EntriesPerTable = 512;
     private const int GiBMapped = 4;
     private const int LargePageShift = 21;
 
-    /// <summary>Writes null, null, code, data and a TSS of 16 bytes.</summary>
-    public static void WriteDescriptors(IGuestMemory memory, CpuMode mode)
+    /// <summary>Writes the tables that a mode needs.</summary>
+    /// <param name="memory">Guest RAM.</param>
+    /// <param name="mode">The mode.</param>
+    /// <param name="entry">Guest-physical address of the first instruction.</param>
+    /// <returns>The state in which the first CPU starts with them, still without the address of what the kernel is told.</returns>
+    public static BootState Write(IGuestMemory memory, CpuMode mode, ulong entry)
     {
-        ReadOnlySpan<ulong> descriptors = [0, 0, mode == CpuMode.Long64 ? Code64 : Code32, Data, BusyTask, 0];
+        var isLong = mode == CpuMode.Long64;
+        WriteDescriptors(memory, isLong ? Code64 : Code32);
+        if (isLong)
+            WriteIdentityMap(memory);
+        return new BootState(
+            mode,
+            entry,
+            BootAddresses.StackTop,
+            Rsi: 0,
+            Rbx: 0,
+            isLong ? BootAddresses.PageMapLevel4 : 0,
+            BootAddresses.DescriptorTable,
+            DescriptorLimit,
+            CodeSelector,
+            DataSelector,
+            TaskSelector);
+    }
+
+    // Null, null, code, data and a TSS of 16 bytes.
+    private static void WriteDescriptors(IGuestMemory memory, ulong code)
+    {
+        ReadOnlySpan<ulong> descriptors = [0, 0, code, Data, BusyTask, 0];
         WriteWords(memory.Slice(BootAddresses.DescriptorTable, DescriptorLimit + 1), descriptors);
     }
 
-    /// <summary>Maps the first 4 GiB to themselves. In 2 MiB pages, because not every CPU has 1 GiB ones.</summary>
-    public static void WriteIdentityMap(IGuestMemory memory)
+    // Maps the first 4 GiB to themselves. In 2 MiB pages, because not every CPU has 1 GiB ones.
+    private static void WriteIdentityMap(IGuestMemory memory)
     {
         var words = new ulong[EntriesPerTable];
         words[0] = BootAddresses.PageDirectoryPointers | Present | Writable;
-        WriteWords(memory.Slice(BootAddresses.PageMapLevel4, PageSize), words);
+        WriteWords(memory.Slice(BootAddresses.PageMapLevel4, MemoryLayout.PageSize), words);
 
         words[0] = 0;
         for (var directory = 0; directory < GiBMapped; directory++)
             words[directory] = DirectoryAddress(directory) | Present | Writable;
-        WriteWords(memory.Slice(BootAddresses.PageDirectoryPointers, PageSize), words);
+        WriteWords(memory.Slice(BootAddresses.PageDirectoryPointers, MemoryLayout.PageSize), words);
 
         for (var directory = 0; directory < GiBMapped; directory++)
         {
             for (var entry = 0; entry < EntriesPerTable; entry++)
                 words[entry] = ((ulong)((directory * EntriesPerTable) + entry) << LargePageShift) | Present | Writable | LargePage;
-            WriteWords(memory.Slice(DirectoryAddress(directory), PageSize), words);
+            WriteWords(memory.Slice(DirectoryAddress(directory), MemoryLayout.PageSize), words);
         }
     }
 
-    private static ulong DirectoryAddress(int directory) => BootAddresses.PageDirectories + ((ulong)directory * PageSize);
+    private static ulong DirectoryAddress(int directory) => BootAddresses.PageDirectories + ((ulong)directory * MemoryLayout.PageSize);
 
     private static void WriteWords(Span<byte> destination, ReadOnlySpan<ulong> words)
     {

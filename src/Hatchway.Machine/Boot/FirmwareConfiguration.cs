@@ -9,7 +9,6 @@ namespace Hatchway.Machine.Boot;
 public static class FirmwareConfiguration
 {
     private const string MemoryMapFile = "etc/e820";
-    private const int MemoryMapEntryLength = 20;
 
     // SeaBIOS's and edk2's CMOS cells: 64 KiB above 16 MiB, 64 KiB above 4 GiB, and CPUs less one.
     private const byte MemoryAbove16MiB = 0x34;
@@ -63,14 +62,8 @@ public static class FirmwareConfiguration
         foreach (var range in layout.Ram)
             entries.Add(new(range.GuestPhysical, range.Length, MemoryKind.Ram));
         entries.AddRange(MemoryMap.ReservedDevices(layout));
-        var table = new byte[entries.Count * MemoryMapEntryLength];
-        for (var i = 0; i < entries.Count; i++)
-        {
-            var entry = table.AsSpan(i * MemoryMapEntryLength, MemoryMapEntryLength);
-            BinaryPrimitives.WriteUInt64LittleEndian(entry, entries[i].Start);
-            BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], entries[i].Length);
-            BinaryPrimitives.WriteUInt32LittleEndian(entry[16..], (uint)entries[i].Kind);
-        }
+        var table = new byte[entries.Count * MemoryMap.E820EntryLength];
+        MemoryMap.Write(entries, table, MemoryMap.E820EntryLength);
         return table;
     }
 }

@@ -19,7 +19,7 @@ public static class KernelLoader
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(layout);
         var file = new BootFile(request.Kernel, request.KernelName);
-        var ram = BootPlacement.LowRamEnd(layout);
+        var ram = layout.Ram[0].End;
         if (ram < SmallestRam)
             throw file.Error(BootPlacement.Text($"no kernel starts in 0x{ram:x} bytes of RAM; give the guest at least 2 MiB"));
         if (HasMagic(file, 0, ElfOffset.Magic))

@@ -5,9 +5,6 @@ namespace Hatchway.Machine.Boot;
 /// <summary>Loads a Linux bzImage by the 64-bit boot protocol (Linux Documentation/arch/x86/boot.rst).</summary>
 internal static class LinuxImage
 {
-    private const int PageSize = 4096;
-    private const ulong Entry64 = 0x200;
-
     /// <summary>Loads it and writes what it expects to find.</summary>
     public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
     {
@@ -19,20 +16,7 @@ internal static class LinuxImage
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, header.CommandLineSize);
         var initrd = BootPlacement.LoadInitrd(request, memory, layout, address + needed, header.RamdiskAddressMax + 1ul);
         WriteZeroPage(header, address, initrd, request.AcpiRsdp, memory, layout);
-        CpuTables.WriteDescriptors(memory, CpuMode.Long64);
-        CpuTables.WriteIdentityMap(memory);
-        return new BootState(
-            CpuMode.Long64,
-            address + Entry64,
-            BootAddresses.StackTop,
-            BootAddresses.ZeroPage,
-            0,
-            BootAddresses.PageMapLevel4,
-            BootAddresses.DescriptorTable,
-            CpuTables.DescriptorLimit,
-            CpuTables.CodeSelector,
-            CpuTables.DataSelector,
-            CpuTables.TaskSelector);
+        return CpuTables.Write(memory, CpuMode.Long64, address + SetupHeader.Entry64) with { Rsi = BootAddresses.ZeroPage };
     }
 
     // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the
@@ -53,7 +37,7 @@ internal static class LinuxImage
     private static void WriteZeroPage(
         SetupHeader header, ulong address, PlacedRange initrd, ulong rsdp, IGuestMemory memory, MemoryLayout layout)
     {
-        var page = memory.Slice(BootAddresses.ZeroPage, PageSize);
+        var page = memory.Slice(BootAddresses.ZeroPage, MemoryLayout.PageSize);
         page.Clear();
         header.ForZeroPage.CopyTo(page[ZeroPageOffset.SetupHeader..]);
         var fields = new LittleEndianWriter(page);
@@ -66,18 +50,8 @@ internal static class LinuxImage
         fields.UInt32(ZeroPageOffset.RamdiskAddress, (uint)initrd.Start);
         fields.UInt32(ZeroPageOffset.RamdiskSize, (uint)initrd.Length);
         fields.UInt32(ZeroPageOffset.CommandLineAddress, (uint)BootAddresses.CommandLine);
-        WriteMemoryMap(page, MemoryMap.For(layout));
-    }
-
-    private static void WriteMemoryMap(Span<byte> page, IReadOnlyList<MemoryMapEntry> map)
-    {
-        page[ZeroPageOffset.MemoryMapCount] = (byte)map.Count;
-        for (var index = 0; index < map.Count; index++)
-        {
-            var fields = new LittleEndianWriter(page[(ZeroPageOffset.MemoryMap + (index * ZeroPageValue.MemoryMapEntrySize))..]);
-            fields.UInt64(0, map[index].Start);
-            fields.UInt64(8, map[index].Length);
-            fields.UInt32(16, (uint)map[index].Kind);
-        }
+        var map = MemoryMap.For(layout);
+        fields.UInt8(ZeroPageOffset.MemoryMapCount, (byte)map.Count);
+        MemoryMap.Write(map, page[ZeroPageOffset.MemoryMap..], MemoryMap.E820EntryLength);
     }
 }

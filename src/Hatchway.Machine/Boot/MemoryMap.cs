@@ -1,4 +1,5 @@
 using Hatchway.Machine.Memory;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Boot;
 
@@ -18,7 +19,8 @@ internal readonly record struct MemoryMapEntry(ulong Start, ulong Length, Memory
 /// <summary>The memory map that the guest is told, whichever way it is started.</summary>
 internal static class MemoryMap
 {
-    private const ulong EcamLength = 1 << 20;
+    /// <summary>Bytes of an entry of E820's table.</summary>
+    public const int E820EntryLength = 20;
 
     /// <summary>RAM with holes cut out of it for what is reserved, in ascending order.</summary>
     public static IReadOnlyList<MemoryMapEntry> For(MemoryLayout layout)
@@ -39,10 +41,25 @@ internal static class MemoryMap
     /// <summary>What no system may take for free address space.</summary>
     public static MemoryMapEntry[] ReservedDevices(MemoryLayout layout) =>
     [
-        new(layout.EcamStart, EcamLength, MemoryKind.Reserved),
+        new(layout.EcamStart, Ecam.BytesPerBus, MemoryKind.Reserved),
         // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
         new(MemoryLayout.IdentityMapAddress, 0x4000, MemoryKind.Reserved),
     ];
+
+    /// <summary>Writes a map as E820 and PVH have it: start, length and kind.</summary>
+    /// <param name="map">The map.</param>
+    /// <param name="table">Where it goes. What an entry has beyond these three stays as it is.</param>
+    /// <param name="entryLength">Bytes of an entry.</param>
+    public static void Write(IReadOnlyList<MemoryMapEntry> map, Span<byte> table, int entryLength)
+    {
+        for (var i = 0; i < map.Count; i++)
+        {
+            var fields = new LittleEndianWriter(table.Slice(i * entryLength, entryLength));
+            fields.UInt64(0, map[i].Start);
+            fields.UInt64(8, map[i].Length);
+            fields.UInt32(16, (uint)map[i].Kind);
+        }
+    }
 
     /// <summary>Adds what remains of a range around holes, which are in ascending order and apart from each other.</summary>
     public static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)

@@ -30,21 +30,9 @@ internal static class PvhImage
             Clear(memory, segment.Physical + segment.FileSize, segment.MemorySize - segment.FileSize);
         }
         BootPlacement.WriteCommandLine(request.CommandLine, memory, file, BootAddresses.CommandLineCapacity - 1);
-        var initrd = BootPlacement.LoadInitrd(request, memory, layout, end, BootPlacement.LowRamEnd(layout));
+        var initrd = BootPlacement.LoadInitrd(request, memory, layout, end, layout.Ram[0].End);
         WriteStartInfo(memory, MemoryMap.For(layout), initrd, request.AcpiRsdp);
-        CpuTables.WriteDescriptors(memory, CpuMode.Protected32);
-        return new BootState(
-            CpuMode.Protected32,
-            entry,
-            BootAddresses.StackTop,
-            0,
-            BootAddresses.StartInfo,
-            0,
-            BootAddresses.DescriptorTable,
-            CpuTables.DescriptorLimit,
-            CpuTables.CodeSelector,
-            CpuTables.DataSelector,
-            CpuTables.TaskSelector);
+        return CpuTables.Write(memory, CpuMode.Protected32, entry) with { Rbx = BootAddresses.StartInfo };
     }
 
     private static ulong Entry(BootFile file, ElfFile elf)
@@ -114,12 +102,6 @@ internal static class PvhImage
 
         var table = memory.Slice(BootAddresses.MemoryMapTable, map.Count * MemoryMapEntryLength);
         table.Clear();
-        for (var index = 0; index < map.Count; index++)
-        {
-            var fields = new LittleEndianWriter(table[(index * MemoryMapEntryLength)..]);
-            fields.UInt64(0, map[index].Start);
-            fields.UInt64(8, map[index].Length);
-            fields.UInt32(16, (uint)map[index].Kind);
-        }
+        MemoryMap.Write(map, table, MemoryMapEntryLength);
     }
 }

@@ -46,15 +46,16 @@ internal static class ZeroPageValue
     public const byte LoadedHigh = 1 << 0;
     public const ushort Kernel64 = 1 << 0;
     public const ushort NormalVideo = 0xFFFF;
-    public const int MemoryMapEntrySize = 20;
 }
 
 /// <summary>The part of a bzImage's setup header that the 64-bit boot protocol needs, checked.</summary>
 internal sealed class SetupHeader
 {
+    /// <summary>Where the 64-bit entry point is, counted from the protected-mode kernel's first byte.</summary>
+    public const ulong Entry64 = 0x200;
+
     private const int SectorSize = 512;
     private const int SectorsWhenZero = 4;
-    private const uint Entry64 = 0x200;
 
     private readonly byte[] _bytes;
 

@@ -14,8 +14,7 @@ namespace Hatchway.Machine.Devices;
 /// 0x514   8      DMA: the big-endian address of a request; writing the lower half starts it
 /// </code>
 /// <para>Every item is read-only to the guest. Items are added before the guest runs; then any thread, though selecting and reading are
-/// several
-/// accesses, which the guest has to serialise.</para>
+/// several accesses, which the guest has to serialise.</para>
 /// </remarks>
 public sealed class FwCfg : IAddressTarget
 {
@@ -188,9 +187,7 @@ public sealed class FwCfg : IAddressTarget
     {
         for (var i = 0; i < _memory.Ranges.Count; i++)
         {
-            var range = _memory.Ranges[i];
-            if (address < range.GuestPhysical || address - range.GuestPhysical > range.Length
-                || (ulong)length > range.Length - (address - range.GuestPhysical))
+            if (!_memory.Ranges[i].Holds(address, (ulong)length))
                 continue;
             bytes = _memory.Slice(address, length);
             return true;

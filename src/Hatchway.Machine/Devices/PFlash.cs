@@ -13,9 +13,8 @@ namespace Hatchway.Machine.Devices;
 /// E8, N, ..., D0  program N + 1 bytes of one block               98     CFI query
 /// </code>
 /// <para>As QEMU's, which is the one that edk2's driver is written for, and unlike a chip, clearing the status clears its ready bit, too
-/// (the driver
-/// tells flash from RAM by that), and programming sets bits as well as it clears them. Nothing takes time: a command is done when its
-/// last cycle is.</para>
+/// (the driver tells flash from RAM by that), and programming sets bits as well as it clears them. Nothing takes time: a command is done
+/// when its last cycle is.</para>
 /// <para>Any thread. The content is the guest's to read directly while the array is read, so that code and data in it cost no exit.</para>
 /// </remarks>
 public sealed class PFlash : IAddressTarget, IByteRegisters

@@ -4,9 +4,8 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>The reset control register at port 0xCF9 (Intel 82371SB PIIX3, "RC: Reset Control Register"; ICH and later alike).</summary>
 /// <remarks>
-/// A reset begins when RST_CPU goes from 0 to 1. Without SYS_RST that resets the processors only; there is no firmware here that
-/// they could start again from, so it resets the machine too. The FADT's reset register is this port, with
-/// <see cref="AcpiResetValue"/>. Any thread.
+/// A reset begins when RST_CPU goes from 0 to 1. Without SYS_RST that would reset the processors only; here it resets the whole machine,
+/// with or without firmware. The FADT's reset register is this port, with <see cref="AcpiResetValue"/>. Any thread.
 /// </remarks>
 public sealed class ResetPort : IAddressTarget
 {

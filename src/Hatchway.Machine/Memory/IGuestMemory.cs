@@ -8,6 +8,10 @@ public readonly record struct RamRange(ulong GuestPhysical, ulong Offset, ulong 
 {
     /// <summary>The first guest-physical address after it.</summary>
     public ulong End => GuestPhysical + Length;
+
+    /// <summary>True when all the bytes from an address on lie in it, whatever the numbers are.</summary>
+    public bool Holds(ulong guestPhysical, ulong length) =>
+        guestPhysical >= GuestPhysical && length <= Length && guestPhysical - GuestPhysical <= Length - length;
 }
 
 /// <summary>The guest's RAM by guest-physical address. The program implements it.</summary>

@@ -26,6 +26,9 @@ namespace Hatchway.Machine.Memory;
 /// </remarks>
 public sealed class MemoryLayout
 {
+    /// <summary>Bytes of a page, of which RAM has a whole number.</summary>
+    public const int PageSize = 4096;
+
     /// <summary>Where RAM below 4 GiB ends at the latest.</summary>
     public const ulong LowRamEnd = 0xC000_0000;
 
@@ -48,7 +51,6 @@ public sealed class MemoryLayout
     public const int MinimumPhysicalAddressBits = 32;
 
     private const ulong FirmwareWindowEnd = 0xFC00_0000;
-    private const ulong PageSize = 4096;
     private const ulong SmallestRam = 1 << 20;
 
     // No bridge needs it so coarse. It is for people, who read the addresses.
@@ -72,7 +74,8 @@ public sealed class MemoryLayout
     /// <summary>Where flash ends.</summary>
     public const ulong FlashEnd = HighRamStart;
 
-    /// <summary>The guest's RAM, in ascending order of address: one range, or two when it passes <see cref="LowRamEnd"/>.</summary>
+    /// <summary>The guest's RAM, in ascending order of address: one range from address 0 on, and another when it passes
+    /// <see cref="LowRamEnd"/>.</summary>
     public IReadOnlyList<RamRange> Ram { get; }
 
     /// <summary>The window for memory BARs below 4 GiB.</summary>

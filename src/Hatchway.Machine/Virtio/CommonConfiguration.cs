@@ -140,22 +140,17 @@ internal sealed class CommonConfiguration
         CommonRegister.QueueSelect => _queueSelect,
         >= CommonRegister.Bytes => null,
         // A queue that there is not has size 0 (§4.1.5.1.3).
-        _ => _queueSelect < _setups.Length ? ReadQueue(offset, _setups[_queueSelect]) : offset % (int)width == 0 ? 0 : null,
+        _ => _queueSelect < _setups.Length ? ReadQueue(offset, ref _setups[_queueSelect]) : offset % (int)width == 0 ? 0 : null,
     };
 
-    private ulong? ReadQueue(int offset, in Setup setup) => offset switch
+    private ulong? ReadQueue(int offset, ref Setup setup) => offset switch
     {
         CommonRegister.QueueSize => setup.Size,
         CommonRegister.QueueMsixVector => _queues[_queueSelect].Vector,
         CommonRegister.QueueEnable => setup.IsEnabled ? 1u : 0u,
         CommonRegister.QueueNotifyOffset or CommonRegister.QueueNotifyData => _queueSelect,
-        CommonRegister.QueueDescriptors => (uint)setup.Descriptors,
-        CommonRegister.QueueDescriptors + 4 => setup.Descriptors >> 32,
-        CommonRegister.QueueDriver => (uint)setup.Driver,
-        CommonRegister.QueueDriver + 4 => setup.Driver >> 32,
-        CommonRegister.QueueDevice => (uint)setup.Device,
-        CommonRegister.QueueDevice + 4 => setup.Device >> 32,
         CommonRegister.QueueReset => 0,
+        _ when IsArea(offset) => Half(Area(ref setup, offset), HalfAt(offset)),
         _ => null,
     };
 
@@ -178,39 +173,40 @@ internal sealed class CommonConfiguration
             case CommonRegister.QueueEnable when value == 1:
                 setup.IsEnabled = true;
                 return true;
-            case CommonRegister.QueueDescriptors:
-                setup.Descriptors = (setup.Descriptors & ~(ulong)uint.MaxValue) | value;
-                return true;
-            case CommonRegister.QueueDescriptors + 4:
-                setup.Descriptors = (uint)setup.Descriptors | (value << 32);
-                return true;
-            case CommonRegister.QueueDriver:
-                setup.Driver = (setup.Driver & ~(ulong)uint.MaxValue) | value;
-                return true;
-            case CommonRegister.QueueDriver + 4:
-                setup.Driver = (uint)setup.Driver | (value << 32);
-                return true;
-            case CommonRegister.QueueDevice:
-                setup.Device = (setup.Device & ~(ulong)uint.MaxValue) | value;
-                return true;
-            case CommonRegister.QueueDevice + 4:
-                setup.Device = (uint)setup.Device | (value << 32);
+            case var _ when IsArea(offset):
+                SetHalf(ref Area(ref setup, offset), HalfAt(offset), (uint)value);
                 return true;
             default:
                 return false;
         }
     }
 
+    // A half of the address of one of a queue's three areas.
+    private static bool IsArea(int offset) =>
+        offset is >= CommonRegister.QueueDescriptors and < CommonRegister.QueueNotifyData && offset % sizeof(uint) == 0;
+
+    private static ref ulong Area(ref Setup setup, int offset) =>
+        ref offset < CommonRegister.QueueDriver ? ref setup.Descriptors
+        : ref offset < CommonRegister.QueueDevice ? ref setup.Driver
+        : ref setup.Device;
+
+    private static uint HalfAt(int offset) => (uint)offset / sizeof(uint) % 2;
+
     // Features beyond 63 there are none of.
-    private static ulong Half(ulong features, uint select) => select > 1 ? 0 : (uint)(features >> (int)(32 * select));
+    private static ulong Half(ulong field, uint half) => half > 1 ? 0 : (uint)(field >> (int)(32 * half));
+
+    private static void SetHalf(ref ulong field, uint half, uint value)
+    {
+        var shift = (int)(32 * half);
+        field = (field & ~((ulong)uint.MaxValue << shift)) | ((ulong)value << shift);
+    }
 
     private void SetDriverFeatures(uint value)
     {
         // Negotiated is negotiated (§3.1.1).
         if (_driverFeatureSelect > 1 || (_status & DeviceStatus.FeaturesOk) != 0)
             return;
-        var shift = (int)(32 * _driverFeatureSelect);
-        _driverFeatures = (_driverFeatures & ~((ulong)uint.MaxValue << shift)) | ((ulong)value << shift);
+        SetHalf(ref _driverFeatures, _driverFeatureSelect, value);
     }
 
     // A vector that there is not can't be had, and reads as none (§4.1.5.1.2.1).

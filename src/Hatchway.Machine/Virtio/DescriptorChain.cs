@@ -75,17 +75,10 @@ public sealed class DescriptorChain
         var count = 0;
         foreach (var piece in from)
         {
-            if (take == 0)
-                break;
-            if (skip >= piece.Length)
-            {
-                skip -= piece.Length;
+            if (Next(piece, ref skip, take) is not { Length: > 0 } part)
                 continue;
-            }
-            var length = (uint)Math.Min(piece.Length - skip, take);
-            to[count++] = new GuestRange(piece.Address + skip, length);
-            skip = 0;
-            take -= length;
+            to[count++] = part;
+            take -= part.Length;
         }
         return count;
     }
@@ -98,7 +91,7 @@ public sealed class DescriptorChain
         var done = 0;
         foreach (var piece in Readable)
         {
-            if (Next(piece, ref skip, to.Length - done) is not { Length: > 0 } part)
+            if (Next(piece, ref skip, (ulong)(to.Length - done)) is not { Length: > 0 } part)
                 continue;
             memory.Slice(part.Address, (int)part.Length).CopyTo(to[done..]);
             done += (int)part.Length;
@@ -114,7 +107,7 @@ public sealed class DescriptorChain
         var done = 0;
         foreach (var piece in Writable)
         {
-            if (Next(piece, ref skip, from.Length - done) is not { Length: > 0 } part)
+            if (Next(piece, ref skip, (ulong)(from.Length - done)) is not { Length: > 0 } part)
                 continue;
             from.Slice(done, (int)part.Length).CopyTo(memory.Slice(part.Address, (int)part.Length));
             done += (int)part.Length;
@@ -122,14 +115,15 @@ public sealed class DescriptorChain
         return done;
     }
 
-    private static GuestRange Next(GuestRange piece, ref ulong skip, int left)
+    // What of a piece is to be taken: nothing where all of it is skipped, or nothing is left to take.
+    private static GuestRange Next(GuestRange piece, ref ulong skip, ulong left)
     {
         if (skip >= piece.Length)
         {
             skip -= piece.Length;
             return default;
         }
-        var part = new GuestRange(piece.Address + skip, (uint)Math.Min(piece.Length - skip, (ulong)left));
+        var part = new GuestRange(piece.Address + skip, (uint)Math.Min(piece.Length - skip, left));
         skip = 0;
         return part;
     }

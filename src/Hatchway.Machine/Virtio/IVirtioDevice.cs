@@ -24,13 +24,13 @@ public interface IVirtioDevice
     int Workers { get; }
 
     /// <summary>What it counts, by name, for people. Any thread.</summary>
-    IReadOnlyList<(string Name, long Value)> Counters { get; }
+    IReadOnlyList<(string Name, long Value)> Counters => [];
 
     /// <summary>The one worker that serves a queue; null where all do.</summary>
-    int? WorkerOf(int queue);
+    int? WorkerOf(int queue) => null;
 
     /// <summary>What serves a queue whose buffers wait; null where each buffer is a request. A worker's thread asks.</summary>
-    IBufferKeeper? KeeperOf(int queue);
+    IBufferKeeper? KeeperOf(int queue) => null;
 
     /// <summary>Reads its configuration. A vCPU's thread calls.</summary>
     /// <param name="offset">In bytes; the access lies wholly inside.</param>
@@ -41,8 +41,8 @@ public interface IVirtioDevice
     /// <param name="features">What was negotiated.</param>
     void Start(ulong features);
 
-    /// <summary>Does what a buffer asks for, of a queue that has no filler. Allocates nothing and does not
-    /// throw, whatever is in it.</summary>
+    /// <summary>Does what a buffer asks for, of a queue that has no keeper. Allocates nothing and does not throw,
+    /// whatever is in it.</summary>
     /// <param name="queue">The queue that it came by.</param>
     /// <param name="worker">0 to <see cref="Workers"/> less one; no two threads have the same at once.</param>
     /// <param name="buffer">The buffer.</param>

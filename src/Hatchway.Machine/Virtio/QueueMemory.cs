@@ -27,8 +27,8 @@ public sealed class QueueMemory
     {
         foreach (ref readonly var range in _ranges.AsSpan())
         {
-            if (address >= range.GuestPhysical && address - range.GuestPhysical <= range.Length)
-                return length <= range.Length - (address - range.GuestPhysical);
+            if (range.Holds(address, length))
+                return true;
         }
         return false;
     }

@@ -101,7 +101,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
     private void FollowCommand()
     {
         var command = (CommandBits)BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(Header.Command));
-        _interrupts.Disable((command & CommandBits.IntxDisable) != 0);
+        _interrupts.SetIntxDisable((command & CommandBits.IntxDisable) != 0);
         _busMaster((command & CommandBits.BusMaster) != 0);
     }
 

@@ -24,7 +24,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     }
 
     /// <summary>The function's command register holds the pin back.</summary>
-    public void Disable(bool disabled)
+    public void SetIntxDisable(bool disabled)
     {
         lock (_gate)
         {

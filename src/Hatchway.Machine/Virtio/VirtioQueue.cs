@@ -71,24 +71,11 @@ internal sealed class VirtioQueue
         wake = false;
         lock (_gate)
         {
-            while (_ring is { } ring && !_isStopping)
-            {
-                switch (ring.TryTake(buffer))
-                {
-                    case TakeResult.Taken:
-                        _busy++;
-                        wake = Share(ring);
-                        return true;
-                    case TakeResult.Broken:
-                        Break();
-                        return false;
-                    default:
-                        if (!Resume(ring))
-                            return false;
-                        break;
-                }
-            }
-            return false;
+            if (_isStopping || _ring is not { } ring || !TryTake(ring, buffer))
+                return false;
+            _busy++;
+            wake = Share(ring);
+            return true;
         }
     }
 
@@ -125,23 +112,10 @@ internal sealed class VirtioQueue
     {
         lock (_gate)
         {
-            while (_ring is { } ring)
-            {
-                switch (ring.TryTake(buffer))
-                {
-                    case TakeResult.Taken:
-                        Suppress(ring);
-                        return true;
-                    case TakeResult.Broken:
-                        Break();
-                        return false;
-                    default:
-                        if (!Resume(ring))
-                            return false;
-                        break;
-                }
-            }
-            return false;
+            if (_ring is not { } ring || !TryTake(ring, buffer))
+                return false;
+            Suppress(ring);
+            return true;
         }
     }
 
@@ -182,6 +156,17 @@ internal sealed class VirtioQueue
             _ring = null;
             _broken();
         }
+    }
+
+    // With the gate. When there is none the driver is to notify, and what it offered before it could know is looked for once more.
+    private bool TryTake(IVirtQueue ring, DescriptorChain buffer)
+    {
+        var found = ring.TryTake(buffer);
+        while (found == TakeResult.Empty && Resume(ring))
+            found = ring.TryTake(buffer);
+        if (found == TakeResult.Broken)
+            Break();
+        return found == TakeResult.Taken;
     }
 
     // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy

@@ -1,4 +1,5 @@
 using Hatchway.Configuration;
+using Hatchway.Machine.Memory;
 
 namespace Hatchway.CommandLine;
 
@@ -11,7 +12,6 @@ namespace Hatchway.CommandLine;
 internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulong HugePageBytes, bool Prefault)
 {
     private const ulong LeastMemory = 32 << 20;
-    private const ulong PageSize = 4096;
 
     /// <summary>Reads <c>-m</c> and the variables around it.</summary>
     /// <exception cref="UserException">A value is wrong, or they do not fit.</exception>
@@ -22,7 +22,7 @@ internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulon
         var bytes = MemorySize.Parse(origin, root.Text("memory.size")!);
         if (bytes == 0)
             throw new UserException($"{origin}: a guest without memory can't start; give at least 32M");
-        if (bytes < LeastMemory || bytes % PageSize != 0)
+        if (bytes < LeastMemory || bytes % MemoryLayout.PageSize != 0)
             throw new UserException($"{origin}: give at least 32M, in whole pages of 4 KiB");
         var huge = HugePages(root);
         if (huge != 0 && bytes % huge != 0)

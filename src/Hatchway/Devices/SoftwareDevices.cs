@@ -1,4 +1,5 @@
 using Hatchway.CommandLine;
+using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Machine;
 using Hatchway.Machine.Virtio;
@@ -69,7 +70,7 @@ internal sealed class SoftwareDevices : IDisposable
         switch (slot.Model)
         {
             case "virtio-rnd":
-                return new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), new KernelEntropy()), [], null);
+                return new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), RandomBytes.Fill), [], null);
             case "virtio-net":
                 return MakeNetwork(guest, place, slot, ram, parts);
             case "virtio-console":

@@ -45,7 +45,6 @@ internal static class GuestCpu
 
     // IA32_APIC_BASE (Intel SDM volume 3 §11.12.1).
     private const uint ApicBase = 0x1B;
-    private const ulong ApicAddress = 0xFEE0_0000;
     private const ulong ApicBootCpu = 1 << 8;
     private const ulong ApicX2Mode = 1 << 10;
     private const ulong ApicEnable = 1 << 11;
@@ -111,7 +110,7 @@ internal static class GuestCpu
             vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
         // After the registers, whose form it changes.
         if (x2Apic)
-            vcpu.SetMsrs([new(ApicBase, ApicAddress | ApicEnable | ApicX2Mode | (isFirst ? ApicBootCpu : 0))]);
+            vcpu.SetMsrs([new(ApicBase, MemoryLayout.LocalApicAddress | ApicEnable | ApicX2Mode | (isFirst ? ApicBootCpu : 0))]);
         if (boot is null)
             return;
         SetMemoryTypes(vcpu, physicalAddressBits);

@@ -76,8 +76,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
     {
         foreach (ref readonly var range in _ranges.AsSpan())
         {
-            if (guestPhysical >= range.GuestPhysical && guestPhysical - range.GuestPhysical <= range.Length
-                && length <= range.Length - (guestPhysical - range.GuestPhysical))
+            if (range.Holds(guestPhysical, length))
                 return range.Offset + (guestPhysical - range.GuestPhysical);
         }
         throw new ArgumentOutOfRangeException(nameof(guestPhysical), $"{length} bytes at {guestPhysical:x}h are not RAM");

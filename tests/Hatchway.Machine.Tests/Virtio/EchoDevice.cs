@@ -23,13 +23,7 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
     /// <summary>It has a mistake, and throws.</summary>
     public bool Fails { get; init; }
 
-    public IReadOnlyList<(string Name, long Value)> Counters => [];
-
     public int Handled { get; private set; }
-
-    public int? WorkerOf(int queue) => null;
-
-    public IBufferKeeper? KeeperOf(int queue) => null;
 
     public ulong ReadConfiguration(int offset, AccessWidth width) => (0x1234_5678ul >> (8 * offset)) & width.AllOnes();
 

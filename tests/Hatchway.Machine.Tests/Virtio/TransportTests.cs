@@ -46,6 +46,22 @@ public sealed class TransportTests : IDisposable
         Assert.Equal(0ul, _driver.Common(0x18, AccessWidth.Word));
     }
 
+    [Theory]
+    [InlineData(0x20)]
+    [InlineData(0x28)]
+    [InlineData(0x30)]
+    public void A_queues_address_is_written_and_read_in_halves(int at)
+    {
+        _driver.SetCommon(at + 4, AccessWidth.Dword, 0x12);
+        _driver.SetCommon(at, AccessWidth.Dword, 0x8765_4000);
+        Assert.Equal(0x8765_4000ul, _driver.Common(at, AccessWidth.Dword));
+        Assert.Equal(0x12ul, _driver.Common(at + 4, AccessWidth.Dword));
+        _driver.SetCommon(at + 4, AccessWidth.Dword, 0);
+        Assert.Equal(0x8765_4000ul, _driver.Common(at, AccessWidth.Dword));
+        Assert.Equal(0ul, _driver.Common(at + 4, AccessWidth.Dword));
+        Assert.Equal(uint.MaxValue, _driver.Common(at + 2, AccessWidth.Dword));
+    }
+
     [Fact]
     public void A_vector_that_there_is_not_reads_as_none()
     {

@@ -13,7 +13,7 @@ public interface IBlockStorage
     /// <summary>Nothing can be written.</summary>
     bool IsReadOnly { get; }
 
-    /// <summary>Bytes that are read and written at once at best and at least: the logical block, a power of two from 512 on.</summary>
+    /// <summary>The smallest unit of an access, in bytes: the logical block, a power of two from 512 on.</summary>
     uint LogicalBlock { get; }
 
     /// <summary>Bytes that the storage itself works with: the physical block, a power of two, not below the logical.</summary>

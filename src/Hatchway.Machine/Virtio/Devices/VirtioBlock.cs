@@ -71,15 +71,6 @@ public sealed class VirtioBlock : IVirtioDevice
     public int Workers { get; }
 
     /// <inheritdoc/>
-    public IReadOnlyList<(string Name, long Value)> Counters => [];
-
-    /// <inheritdoc/>
-    public int? WorkerOf(int queue) => null;
-
-    /// <inheritdoc/>
-    public IBufferKeeper? KeeperOf(int queue) => null;
-
-    /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width)
     {
         var value = 0ul;

@@ -72,9 +72,6 @@ public sealed class VirtioConsole : IVirtioDevice
     public int Workers => 1;
 
     /// <inheritdoc/>
-    public IReadOnlyList<(string Name, long Value)> Counters => [];
-
-    /// <inheritdoc/>
     public int? WorkerOf(int queue) => 0;
 
     /// <inheritdoc/>

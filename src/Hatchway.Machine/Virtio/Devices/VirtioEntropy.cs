@@ -2,10 +2,14 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
+/// <summary>Where random bytes come from: fills bytes with them. Neither throws nor allocates.</summary>
+/// <returns>How many were filled, from the start.</returns>
+public delegate int EntropySource(Span<byte> bytes);
+
 /// <summary>A source of random bytes (Virtual I/O Device (VIRTIO) Version 1.2 §5.4), as bhyve's <c>virtio-rnd</c>.</summary>
 /// <param name="memory">The guest's RAM.</param>
 /// <param name="source">Where the bytes come from.</param>
-public sealed class VirtioEntropy(QueueMemory memory, IEntropySource source) : IVirtioDevice
+public sealed class VirtioEntropy(QueueMemory memory, EntropySource source) : IVirtioDevice
 {
     private const ushort Entropy = 4;
     private const uint OtherEncryption = 0x10_80_00;
@@ -33,15 +37,6 @@ public sealed class VirtioEntropy(QueueMemory memory, IEntropySource source) : I
     public int Workers => 1;
 
     /// <inheritdoc/>
-    public IReadOnlyList<(string Name, long Value)> Counters => [];
-
-    /// <inheritdoc/>
-    public int? WorkerOf(int queue) => null;
-
-    /// <inheritdoc/>
-    public IBufferKeeper? KeeperOf(int queue) => null;
-
-    /// <inheritdoc/>
     public ulong ReadConfiguration(int offset, AccessWidth width) => width.AllOnes();
 
     /// <inheritdoc/>
@@ -57,7 +52,7 @@ public sealed class VirtioEntropy(QueueMemory memory, IEntropySource source) : I
         foreach (var piece in buffer.Writable)
         {
             var wanted = (int)Math.Min(piece.Length, MostAtOnce - filled);
-            var done = source.Fill(memory.Slice(piece.Address, wanted));
+            var done = source(memory.Slice(piece.Address, wanted));
             filled += (uint)done;
             if (done < piece.Length)
                 break;
