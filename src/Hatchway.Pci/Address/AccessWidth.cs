@@ -22,9 +22,6 @@ public enum AccessWidth : byte
 /// <summary>What follows from an access's width.</summary>
 public static class AccessWidthExtensions
 {
-    /// <summary>The width in bytes: 1, 2, 4 or 8.</summary>
-    public static int Bytes(this AccessWidth width) => (int)width;
-
     /// <summary>
     /// All ones at this width: what a read gives where nothing answers, as a root complex does when a request is not completed
     /// (PCIe 6.0 §2.3.2).

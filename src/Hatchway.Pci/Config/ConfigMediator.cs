@@ -20,6 +20,7 @@ public readonly record struct ConfigWrite(ConfigEffects Effects, ConfigOffset Of
 public sealed class ConfigMediator
 {
     private readonly IHostConfigSpace _host;
+    private readonly IReadOnlyList<FieldRule> _rules;
     private readonly byte[] _copy;
     private readonly byte[] _virtual;
     private readonly byte[] _writable;
@@ -34,7 +35,7 @@ public sealed class ConfigMediator
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(rules);
         _host = host;
-        Rules = rules;
+        _rules = rules;
         _copy = new byte[host.Size];
         _virtual = new byte[host.Size];
         _writable = new byte[host.Size];
@@ -45,11 +46,7 @@ public sealed class ConfigMediator
             Lay(rule);
     }
 
-    /// <summary>The rules in force.</summary>
-    public IReadOnlyList<FieldRule> Rules { get; }
-
-    /// <summary>Bytes of config space.</summary>
-    public int Size => _copy.Length;
+    private int Size => _copy.Length;
 
     /// <summary>Reads as the guest sees it; zero beyond config space's end.</summary>
     /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
@@ -137,7 +134,7 @@ public sealed class ConfigMediator
     {
         lock (_copyLock)
         {
-            foreach (var rule in Rules)
+            foreach (var rule in _rules)
                 LayValue(rule);
         }
     }

@@ -215,9 +215,6 @@ public static class PowerManagement
     /// <summary>Bytes of the capability.</summary>
     public const int Length = 8;
 
-    /// <summary>Capabilities: version, bits 2:0.</summary>
-    public const ushort VersionMask = 0b111;
-
     /// <summary>Power management capabilities, 16 bits, read-only.</summary>
     public const int Capabilities = 2;
 
