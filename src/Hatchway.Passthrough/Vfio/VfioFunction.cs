@@ -46,14 +46,14 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
                 _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, peers ? space : null, log);
         }
         var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
-        if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)
+        if (device.GetIrqCount(VfioPciIndex.IntxIrq) > 0 && pin is >= 1 and <= 4)
         {
             IntxGsi = intxGsi(pin);
             _intx = new VfioIntx(name, device, vm, IntxGsi.Value, log);
         }
-        if (device.GetIrqInfo(VfioPciIndex.MsiIrq).Count is > 0 and var msi)
+        if (device.GetIrqCount(VfioPciIndex.MsiIrq) is > 0 and var msi)
             _msi = new VfioMessageInterrupts(name, device, VfioPciIndex.MsiIrq, msi, vm, routes, log);
-        if (device.GetIrqInfo(VfioPciIndex.MsixIrq).Count is > 0 and var msix)
+        if (device.GetIrqCount(VfioPciIndex.MsixIrq) is > 0 and var msix)
             _msix = new VfioMessageInterrupts(name, device, VfioPciIndex.MsixIrq, msix, vm, routes, log);
     }
 
@@ -180,7 +180,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     {
         try
         {
-            if (_device.GetIrqInfo(index).Count == 0)
+            if (_device.GetIrqCount(index) == 0)
                 return null;
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EINVAL)
