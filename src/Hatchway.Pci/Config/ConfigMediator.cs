@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Config;
@@ -169,10 +168,6 @@ public sealed class ConfigMediator
             _copy[rule.Offset + i] = (byte)(rule.Value >> (8 * Math.Min(i, 7)));
     }
 
-    private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) => width switch
-    {
-        AccessWidth.Byte => bytes[offset.Value],
-        AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(offset.Value)),
-        _ => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(offset.Value)),
-    };
+    private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) =>
+        (uint)width.Load(bytes.AsSpan(offset.Value));
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Spec;
 
@@ -23,19 +22,8 @@ public sealed class RecordedConfigSpace : IHostConfigSpace
     public bool HasCapabilities => _bytes.Length >= Header.ConventionalSize;
 
     /// <inheritdoc/>
-    public uint Read(ConfigOffset offset, AccessWidth width)
-    {
-        var bytes = (int)width;
-        if (offset.Value + bytes > _bytes.Length)
-            return (uint)width.AllOnes();
-        var at = _bytes.AsSpan(offset.Value);
-        return width switch
-        {
-            AccessWidth.Byte => at[0],
-            AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(at),
-            _ => BinaryPrimitives.ReadUInt32LittleEndian(at),
-        };
-    }
+    public uint Read(ConfigOffset offset, AccessWidth width) =>
+        (uint)(offset.Value + (int)width > _bytes.Length ? width.AllOnes() : width.Load(_bytes.AsSpan(offset.Value)));
 
     /// <inheritdoc/>
     public void Write(ConfigOffset offset, AccessWidth width, uint value)

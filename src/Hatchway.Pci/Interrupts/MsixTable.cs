@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
@@ -76,12 +77,7 @@ public sealed class MsixTable : IBarHandler
     public ulong Read(in BarAccess access)
     {
         lock (_gate)
-        {
-            var value = 0ul;
-            for (var i = (int)access.Width - 1; i >= 0; i--)
-                value = (value << 8) | _entries[(int)access.HandlerOffset + i];
-            return value;
-        }
+            return access.Width.Load(_entries.AsSpan((int)access.HandlerOffset));
     }
 
     /// <inheritdoc/>
