@@ -45,7 +45,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             if (TryGetRegion(device, i) is { Size: > 0 } info)
                 _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, peers ? space : null, log);
         }
-        var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
+        var pin = Config.ReadByte(Pci.Spec.Header.InterruptPin);
         if (device.GetIrqCount(VfioPciIndex.IntxIrq) > 0 && pin is >= 1 and <= 4)
         {
             IntxGsi = intxGsi(pin);
@@ -149,7 +149,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         ErrorReported?.Dispose();
     }
 
-    private bool Answers => Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) != uint.MaxValue;
+    private bool Answers => Config.ReadDword(Pci.Spec.Header.VendorId) != uint.MaxValue;
 
     // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
     private void Reset()

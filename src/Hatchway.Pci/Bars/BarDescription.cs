@@ -62,7 +62,7 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
         var bars = new List<BarDescription>();
         for (byte i = 0; i < 6; i++)
         {
-            var register = config.Read(new((ushort)(Header.Bar0 + (4 * i))), AccessWidth.Dword);
+            var register = config.ReadDword(Header.Bar0 + (4 * i));
             var is64 = (register & BarBits.Io) == 0 && (register & BarBits.TypeMask) == BarBits.Type64;
             if (regionOf(new BarIndex(i)) is { Size: > 0 } region)
             {

@@ -19,7 +19,7 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
         var found = new List<BarRegister>();
         for (byte i = 0; i < BarIndex.Rom.Value; i++)
         {
-            var register = Read(config, Header.Bar0 + (4 * i));
+            var register = config.ReadDword(Header.Bar0 + (4 * i));
             if (register is 0 or uint.MaxValue)
                 continue;
             var index = new BarIndex(i);
@@ -36,13 +36,12 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
                 continue;
             }
             i++;
-            found.Add(new BarRegister(index, BarKind.Memory64, address | ((ulong)Read(config, Header.Bar0 + (4 * i)) << 32), prefetchable));
+            address |= (ulong)config.ReadDword(Header.Bar0 + (4 * i)) << 32;
+            found.Add(new BarRegister(index, BarKind.Memory64, address, prefetchable));
         }
-        var rom = Read(config, Header.RomBar);
+        var rom = config.ReadDword(Header.RomBar);
         if (rom != uint.MaxValue && (rom & BarBits.RomAddressMask) != 0)
             found.Add(new BarRegister(BarIndex.Rom, BarKind.Rom, rom & BarBits.RomAddressMask, false));
         return found;
     }
-
-    private static uint Read(IHostConfigSpace config, int offset) => config.Read(new((ushort)offset), AccessWidth.Dword);
 }

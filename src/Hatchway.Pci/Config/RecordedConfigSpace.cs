@@ -36,7 +36,7 @@ public sealed class RecordedConfigSpace : IHostConfigSpace
     {
         if (HasCapabilities)
             return CapabilityWalker.Walk(this);
-        var told = Size > Header.CapabilitiesPointer && (Read(new(Header.Status), AccessWidth.Word) & Header.StatusCapabilityList) == 0
+        var told = Size > Header.CapabilitiesPointer && (this.ReadWord(Header.Status) & Header.StatusCapabilityList) == 0
             ? Array.Empty<string>()
             : [$"only {Size} bytes of config space are known: "
                 + "capabilities can't be told (root reads all of it; 'lspci -xxxx' prints all of it)"];
