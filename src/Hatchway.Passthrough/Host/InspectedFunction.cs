@@ -36,7 +36,7 @@ public sealed record InspectedFunction(
     /// <summary>Subsystem vendor and device; zero where there is none, as in a bridge.</summary>
     public (ushort Vendor, ushort Device) Subsystem => Device.IsBridge || Config.Size < Header.End
         ? default
-        : (Config.ReadWord(Header.SubsystemVendorId), Config.ReadWord(Header.SubsystemVendorId + 2));
+        : (Config.ReadWord(Header.SubsystemVendorId), Config.ReadWord(Header.SubsystemId));
 
     /// <summary>The revision.</summary>
     public byte Revision => Config.ReadByte(Header.RevisionId);

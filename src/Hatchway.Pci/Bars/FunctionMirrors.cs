@@ -24,7 +24,7 @@ public sealed class FunctionMirrors
         _handlers = handlers;
         var vendor = host.Config.ReadWord(Header.VendorId);
         var device = host.Config.ReadWord(Header.DeviceId);
-        var baseClass = host.Config.ReadByte(Header.ClassCode + 2);
+        var baseClass = host.Config.ReadByte(Header.BaseClass);
         foreach (var known in KnownMirrors.For(vendor, device, baseClass))
         {
             if (host.Region(known.Bar) is { } region && known.Offset + known.Length <= region.Size)

@@ -122,7 +122,7 @@ public static class AssignedRules
             var capability = shown[i];
             AddCapability(rules, config, capability, shape);
             var next = i + 1 < shown.Count ? shown[i + 1].Offset : 0u;
-            rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + 1, 1, next));
+            rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + CapabilityHeader.Next, 1, next));
         }
     }
 
@@ -155,7 +155,7 @@ public static class AssignedRules
             "Power Management Capabilities", at + PowerManagement.Capabilities, 2, capabilities & ~(uint)PowerManagement.PmeSupportMask));
         rules.Add(FieldRule.MaskedField(
             "Power Management Control/Status", at + PowerManagement.ControlStatus, 2,
-            virtualBits: 0xFFF0,
+            virtualBits: PowerManagement.WakeAndDataMask,
             value: 0,
             writable: PowerManagement.PowerStateMask,
             forwarded: PowerManagement.PowerStateMask,
@@ -192,7 +192,7 @@ public static class AssignedRules
         if ((control & Msi.PerVectorMasking) == 0)
             return;
         // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
-        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.Data(control) + 2, 2, 0));
+        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.ExtendedData(control), 2, 0));
         rules.Add(FieldRule.VirtualField(
             "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(1 << (int)log, 32)) - 1, ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
@@ -258,7 +258,7 @@ public static class AssignedRules
     {
         ExtendedCapabilityId.AdvancedErrorReporting => AdvancedErrors.Length,
         ExtendedCapabilityId.VendorSpecific or ExtendedCapabilityId.DesignatedVendorSpecific =>
-            (int)(config.ReadDword(capability.Offset + 4) >> 20),
+            VendorSpecific.ExtendedLength(config.ReadDword(capability.Offset + VendorSpecific.ExtendedHeader)),
         _ => 0,
     };
 
@@ -270,9 +270,9 @@ public static class AssignedRules
         var capability = chains.Extended[index];
         var isLast = next >= chains.Extended.Count;
         var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
-            ? (isLast ? 0 : 0x0001_0000u)
-            : config.ReadDword(capability.Offset) & 0x000F_FFFF;
-        var pointer = isLast ? 0 : (uint)chains.Extended[next].Offset << 20;
-        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, 4, header | pointer));
+            ? (isLast ? 0 : ExtendedCapabilityHeader.Null)
+            : config.ReadDword(capability.Offset);
+        header = ExtendedCapabilityHeader.WithNext(header, isLast ? 0 : chains.Extended[next].Offset);
+        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, ExtendedCapabilityHeader.Bytes, header));
     }
 }

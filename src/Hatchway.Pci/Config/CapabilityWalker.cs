@@ -31,8 +31,7 @@ public static class CapabilityWalker
         if ((config.ReadWord(Header.Status) & Header.StatusCapabilityList) == 0)
             return found;
         var seen = new HashSet<int>();
-        // The pointer's two low bits are reserved and must be masked (§7.5.1.1.11).
-        for (var at = Pointer(config, Header.CapabilitiesPointer); at != 0; at = Pointer(config, at + 1))
+        for (var at = Pointer(config, Header.CapabilitiesPointer); at != 0; at = Pointer(config, at + CapabilityHeader.Next))
         {
             if (at < Header.End)
             {
@@ -74,7 +73,7 @@ public static class CapabilityWalker
         return null;
     }
 
-    private static int Pointer(IHostConfigSpace config, int at) => config.ReadByte(at) & 0xFC;
+    private static int Pointer(IHostConfigSpace config, int at) => config.ReadByte(at) & CapabilityHeader.PointerMask;
 
     private static List<Capability> WalkExtended(IHostConfigSpace config, List<string> warnings)
     {
@@ -84,7 +83,7 @@ public static class CapabilityWalker
         var seen = new HashSet<int>();
         for (var at = ExtendedStart; at != 0;)
         {
-            if (at < ExtendedStart || at > config.Size - 4)
+            if (at < ExtendedStart || at > config.Size - ExtendedCapabilityHeader.Bytes)
             {
                 warnings.Add($"extended capability pointer {at:x3}h is outside the extended space; the chain is cut there");
                 break;
@@ -103,7 +102,7 @@ public static class CapabilityWalker
                 break;
             }
             found.Add(new Capability((ushort)header, (ushort)at, LengthNotKnown));
-            at = (int)(header >> 20) & 0xFFC;
+            at = ExtendedCapabilityHeader.Next(header);
         }
         return found;
     }
@@ -125,14 +124,14 @@ public static class CapabilityWalker
 
     private static int StandardLength(IHostConfigSpace config, Capability c) => (CapabilityId)c.Id switch
     {
-        CapabilityId.Null => 2,
+        CapabilityId.Null => CapabilityHeader.Bytes,
         CapabilityId.PowerManagement => PowerManagement.Length,
-        CapabilityId.VitalProductData => 8,
+        CapabilityId.VitalProductData => VitalProductData.Length,
         CapabilityId.Msi => Msi.Length(config.ReadWord(c.Offset + Msi.Control)),
         CapabilityId.MsiX => MsiX.Length,
         CapabilityId.PciX => PciX.Length(config.ReadWord(c.Offset + PciX.Command)),
         CapabilityId.AdvancedFeatures => AdvancedFeatures.Length,
-        CapabilityId.VendorSpecific => Math.Max((byte)3, config.ReadByte(c.Offset + 2)),
+        CapabilityId.VendorSpecific => Math.Max(VendorSpecific.SmallestLength, config.ReadByte(c.Offset + VendorSpecific.LengthAt)),
         CapabilityId.PciExpress => PciExpressLength(config, c),
         _ => LengthNotKnown,
     };

@@ -98,13 +98,13 @@ public sealed class MsixTable : IBarHandler
     {
         Array.Clear(_entries);
         for (var vector = 0; vector < Count; vector++)
-            _entries[(vector * MsiX.EntryBytes) + 12] = (byte)MsiX.VectorMasked;
+            _entries[(vector * MsiX.EntryBytes) + MsiX.VectorControl] = (byte)MsiX.VectorMasked;
     }
 
     private void Apply(int vector)
     {
         var entry = _entries.AsSpan(vector * MsiX.EntryBytes, MsiX.EntryBytes);
-        var masked = !_enabled || _functionMasked || (entry[12] & MsiX.VectorMasked) != 0;
+        var masked = !_enabled || _functionMasked || (entry[MsiX.VectorControl] & MsiX.VectorMasked) != 0;
         if (masked)
         {
             if (_bound[vector] is null)
@@ -114,7 +114,7 @@ public sealed class MsixTable : IBarHandler
             return;
         }
         var message = new MsiMessage(
-            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[MsiX.MessageData..]));
         if (_bound[vector] != message && _host.TryUnmask(vector, message))
             _bound[vector] = message;
     }
