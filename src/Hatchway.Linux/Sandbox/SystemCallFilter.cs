@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Sandbox;
@@ -43,7 +42,7 @@ public static class SystemCallFilter
                 (int)Libc.seccomp(Libc.SYS_seccomp, Libc.SECCOMP_SET_MODE_FILTER, Libc.SECCOMP_FILTER_FLAG_TSYNC, &filter), "seccomp");
             // More than zero is a thread that has another filter: then none of them has this one.
             if (result > 0)
-                throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"seccomp: thread {result}"), Errno.EBUSY);
+                throw new LinuxException($"seccomp: thread {result}", Errno.EBUSY);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Hatchway.Linux.Interop;
@@ -19,8 +18,7 @@ public sealed class VfioGroup : FileDescriptor
     /// <summary>Opens a group.</summary>
     /// <param name="number">Its number in /sys/kernel/iommu_groups.</param>
     /// <exception cref="LinuxException">ENOENT: no member is bound to vfio-pci; EBUSY: somebody else has it open.</exception>
-    public static VfioGroup Open(int number) =>
-        new(OpenPath(string.Create(CultureInfo.InvariantCulture, $"/dev/vfio/{number}"), Libc.O_RDWR));
+    public static VfioGroup Open(int number) => new(OpenPath($"/dev/vfio/{number}", Libc.O_RDWR));
 
     /// <summary>True when no member is used by another driver of the host.</summary>
     public unsafe bool IsViable

@@ -11,7 +11,7 @@ namespace Hatchway.Passthrough.Host;
 public readonly record struct HoldingProcess(int Id, string Name)
 {
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} ({Id})");
+    public override string ToString() => $"{Name} ({Id})";
 }
 
 /// <summary>What the host says of itself in /sys, /proc and /dev, each file read at most once.</summary>

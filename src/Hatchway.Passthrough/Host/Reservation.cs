@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 using Hatchway.Pci.Address;
 
@@ -95,7 +94,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var view = look();
         if (view.Find(address)?.IommuGroup is not { } group)
             throw new PassthroughException($"{address} has no IOMMU group, and so no device file to give");
-        var file = view.DeviceFilePath(string.Create(CultureInfo.InvariantCulture, $"vfio/{group}"));
+        var file = view.DeviceFilePath($"vfio/{group}");
         controls.GiveFile(file, user);
         return file;
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
@@ -25,7 +24,7 @@ internal static class OtherFlags
         if (comma > LongestFileName)
             throw new UserException($"{origin}: the name has {comma} characters, and at most {LongestFileName} are possible");
         var index = tree.Node("fwcfg").Children.Count;
-        var node = string.Create(CultureInfo.InvariantCulture, $"fwcfg.{index}");
+        var node = $"fwcfg.{index}";
         tree.Set($"{node}.name", VariableReferences.Quote(text[..comma]), origin);
         tree.Set($"{node}.{kind}", VariableReferences.Quote(data), origin);
     }

@@ -36,7 +36,7 @@ internal sealed record SerialPortOption(int Number, SerialBackend Backend, strin
         var ports = new List<SerialPortOption>();
         for (var number = 1; number <= MostPorts; number++)
         {
-            var node = tree.Node(FormattableString.Invariant($"lpc.com{number}"));
+            var node = tree.Node($"lpc.com{number}");
             if (node.Text("path") is not { } path)
                 continue;
             var port = new SerialPortOption(number, Parse(node.Origin("path"), path), node.Origin("path"));

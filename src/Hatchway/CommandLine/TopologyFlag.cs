@@ -39,8 +39,8 @@ internal static class TopologyFlag
             throw new UserException($"{origin}: write vcpu:hostcpu, two numbers that count from 0, as 0:2");
         if (host >= MostHostCpus)
             throw new UserException($"{origin}: {host} is no CPU of a host, which are numbered from 0 to {MostHostCpus - 1}");
-        var name = FormattableString.Invariant($"vcpu.{vcpu}.cpuset");
+        var name = $"vcpu.{vcpu}.cpuset";
         var before = tree.Find(name)?.Value;
-        tree.Set(name, FormattableString.Invariant($"{(before is null ? "" : before + ",")}{host}"), origin);
+        tree.Set(name, $"{(before is null ? "" : before + ",")}{host}", origin);
     }
 }
