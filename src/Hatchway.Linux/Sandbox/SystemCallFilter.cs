@@ -3,7 +3,7 @@ using Hatchway.Linux.Interop;
 namespace Hatchway.Linux.Sandbox;
 
 /// <summary>System calls that a process may make from now on, and no others (seccomp(2)).</summary>
-/// <remarks>The numbers are x86-64's (asm/unistd_64.h), in the table below by name; another architecture's calls end the process.</remarks>
+/// <remarks>A rule's number is x86-64's (asm/unistd_64.h); another architecture's calls end the process.</remarks>
 public static class SystemCallFilter
 {
     // linux/bpf_common.h: what a classic BPF instruction does.

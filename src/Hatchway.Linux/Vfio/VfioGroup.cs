@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Hatchway.Linux.Interop;
 using static Hatchway.Linux.Interop.VfioRequests;
@@ -51,7 +50,7 @@ public sealed class VfioGroup : FileDescriptor
         using var use = Use();
         var bytes = Encoding.UTF8.GetBytes(name + '\0');
         // SAFETY: the name is pinned for the call and ends with a zero.
-        fixed (byte* start = MemoryMarshal.AsBytes(bytes.AsSpan()))
+        fixed (byte* start = bytes)
         {
             var device = Ioctl.ioctl(use.Fd, VFIO_GROUP_GET_DEVICE_FD, start);
             return new VfioDevice(LinuxException.Check(device, $"VFIO_GROUP_GET_DEVICE_FD {name}"));
