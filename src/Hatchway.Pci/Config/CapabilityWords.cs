@@ -34,7 +34,7 @@ public static class CapabilityWords
     public static string Describe(IHostConfigSpace config, Capability capability)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var name = CapabilityNames.Of(capability);
+        var name = CapabilityNames.Of(capability.Id, capability.IsExtended);
         var details = capability switch
         {
             { IsExtended: false } when Standard.TryGetValue((CapabilityId)capability.Id, out var describe) => describe(config, capability),
