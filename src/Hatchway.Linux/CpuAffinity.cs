@@ -5,8 +5,9 @@ namespace Hatchway.Linux;
 /// <summary>The CPUs of this host on which the calling thread may run (sched_setaffinity(2)).</summary>
 public static unsafe class CpuAffinity
 {
-    // The C library's CPU_SETSIZE.
-    private const int MostCpus = 1024;
+    /// <summary>CPUs are numbered below this: the C library's CPU_SETSIZE, and FreeBSD's.</summary>
+    public const int MostCpus = 1024;
+
     private const int Words = MostCpus / 64;
 
     /// <summary>Those on which it may run, in ascending order.</summary>
@@ -30,7 +31,7 @@ public static unsafe class CpuAffinity
     }
 
     /// <summary>Lets the calling thread run on these only.</summary>
-    /// <param name="cpus">At least one that the host has, each from 0 to 1023.</param>
+    /// <param name="cpus">At least one that the host has, each below <see cref="MostCpus"/>.</param>
     /// <exception cref="LinuxException">The host has none of them, or forbids them.</exception>
     public static void Limit(IReadOnlyList<int> cpus)
     {

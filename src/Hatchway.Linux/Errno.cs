@@ -22,9 +22,6 @@ public enum Errno
     /// <summary>No such device or address.</summary>
     ENXIO = 6,
 
-    /// <summary>Bad file descriptor.</summary>
-    EBADF = 9,
-
     /// <summary>Try again.</summary>
     EAGAIN = 11,
 

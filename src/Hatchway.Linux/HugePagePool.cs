@@ -7,7 +7,7 @@ namespace Hatchway.Linux;
 /// <param name="sysfs">Where sysfs is mounted; a folder with recorded files in tests.</param>
 public sealed class HugePagePool(ulong bytes, string sysfs = "/sys")
 {
-    private readonly string _folder = string.Create(CultureInfo.InvariantCulture, $"{sysfs}/kernel/mm/hugepages/hugepages-{bytes >> 10}kB");
+    private readonly string _folder = $"{sysfs}/kernel/mm/hugepages/hugepages-{bytes >> 10}kB";
 
     /// <summary>The file that sets how many pages there are.</summary>
     public string SizeFile => $"{_folder}/nr_hugepages";

@@ -10,20 +10,20 @@ namespace Hatchway.Linux;
 public sealed class Sysfs(string root = "/sys")
 {
     /// <summary>True when a file or folder is there.</summary>
-    public bool Exists(string path) => Path.Exists(At(path));
+    public bool Exists(string path) => Path.Exists(PathOf(path));
 
     /// <summary>A file's text without the white space around it, or null when it can't be read.</summary>
-    public string? TryReadText(string path) => KernelFile.TryRead(At(path))?.Trim();
+    public string? TryReadText(string path) => KernelFile.TryRead(PathOf(path))?.Trim();
 
     /// <summary>A file's number, written in hexadecimal with or without 0x.</summary>
     /// <exception cref="LinuxException">The file is not there, or holds something else.</exception>
     public ulong ReadHex(string path)
     {
-        var text = TryReadText(path) ?? throw new LinuxException($"read {At(path)}", Errno.ENOENT);
+        var text = TryReadText(path) ?? throw new LinuxException($"read {PathOf(path)}", Errno.ENOENT);
         var digits = text.StartsWith("0x", StringComparison.Ordinal) ? text.AsSpan(2) : text;
         return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
             ? value
-            : throw new LinuxException($"read {At(path)}: '{text}' is no hexadecimal number", Errno.EINVAL);
+            : throw new LinuxException($"read {PathOf(path)}: '{text}' is no hexadecimal number", Errno.EINVAL);
     }
 
     /// <summary>The last part of a link's target, or null when there is no such link.</summary>
@@ -34,7 +34,7 @@ public sealed class Sysfs(string root = "/sys")
     {
         try
         {
-            return new FileInfo(At(path)).LinkTarget;
+            return new FileInfo(PathOf(path)).LinkTarget;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -48,19 +48,19 @@ public sealed class Sysfs(string root = "/sys")
     /// <exception cref="LinuxException">The file is not there, may not be written, or the kernel refuses.</exception>
     public void Write(string path, string text)
     {
-        var file = At(path);
+        var file = PathOf(path);
         using var open = new FileDescriptor(FileDescriptor.OpenPath(file, Libc.O_WRONLY));
         if (!open.TryWrite(Encoding.UTF8.GetBytes(text + "\n")))
             LinuxException.Throw($"write '{text}' to {file}");
     }
 
     /// <summary>Where a file or folder is, for calls that take a whole path.</summary>
-    public string PathOf(string path) => At(path);
+    public string PathOf(string path) => Path.Combine(root, path);
 
     /// <summary>Names in a folder, sorted; none when there is no such folder, or it can't be read.</summary>
     public IReadOnlyList<string> List(string path)
     {
-        var folder = At(path);
+        var folder = PathOf(path);
         if (!Directory.Exists(folder))
             return [];
         try
@@ -84,7 +84,7 @@ public sealed class Sysfs(string root = "/sys")
     {
         try
         {
-            using var file = new FileStream(At(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0)
+            using var file = new FileStream(PathOf(path), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0)
             {
                 Position = from,
             };
@@ -96,6 +96,4 @@ public sealed class Sysfs(string root = "/sys")
             return [];
         }
     }
-
-    private string At(string path) => Path.Combine(root, path);
 }

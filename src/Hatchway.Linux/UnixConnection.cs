@@ -13,7 +13,7 @@ public sealed class UnixConnection : FileDescriptor
 
     /// <summary>Bounds the waits of later calls that read or send, which fail with EAGAIN after it
     /// (socket(7), SO_RCVTIMEO and SO_SNDTIMEO).</summary>
-    /// <param name="bound">At most so long, in microseconds; zero for ever.</param>
+    /// <param name="bound">How long at most, to the microsecond; zero: without end.</param>
     /// <exception cref="LinuxException">The kernel refuses it.</exception>
     public unsafe void WaitAtMost(TimeSpan bound)
     {

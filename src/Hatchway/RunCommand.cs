@@ -116,7 +116,7 @@ internal static class RunCommand
         {
             if (vcpu < options.Cpus && cpus.FirstOrDefault(cpu => !allowed.Contains(cpu), -1) is >= 0 and var missing)
             {
-                var origin = options.Settings.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"));
+                var origin = options.Settings.Root.Origin($"vcpu.{vcpu}.cpuset");
                 throw new UserException(
                     $"{origin}: the host has no CPU {missing}, or none for this process; it may use {string.Join(',', allowed)}");
             }

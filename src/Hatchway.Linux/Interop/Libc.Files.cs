@@ -28,7 +28,6 @@ internal static unsafe partial class Libc
     public const int EPOLL_CLOEXEC = 0x80000;
     public const int EPOLL_CTL_ADD = 1;
     public const int EPOLL_CTL_DEL = 2;
-    public const int EPOLL_CTL_MOD = 3;
     public const uint MFD_CLOEXEC = 1;
     public const int AF_UNIX = 1;
     public const int AF_INET = 2;

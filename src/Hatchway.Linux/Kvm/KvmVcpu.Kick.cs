@@ -13,7 +13,7 @@ public sealed unsafe partial class KvmVcpu
     internal const int KickSignal = Libc.SIGRTMIN + 1;
 
     // A function of the C library's that looks at a number, and at nothing else.
-    private static readonly nint s_nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
+    private static readonly nint Nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
 
     private readonly Lock _kickGate = new();
     private int _thread;
@@ -91,7 +91,7 @@ public sealed unsafe partial class KvmVcpu
     // is in the midst of .NET's own. A call that it comes upon goes on (SA_RESTART), but for KVM_RUN.
     private static void HandleKicks()
     {
-        var action = new sigaction { sa_handler = s_nothing, sa_flags = Libc.SA_RESTART };
+        var action = new sigaction { sa_handler = Nothing, sa_flags = Libc.SA_RESTART };
         // SAFETY: a structure on the stack, as large as the C library's (tested).
         LinuxException.Check(Libc.sigaction_(KickSignal, &action, null), "sigaction");
     }

@@ -134,7 +134,8 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         Call(KVM_SET_SREGS, &native, "KVM_SET_SREGS");
     }
 
-    /// <summary>Puts the code segment's base and selector at zero and leaves the vCPU in real mode: how small guests start.</summary>
+    /// <summary>Puts the code segment's base and selector at zero, of a vCPU that has not run, and so is in real mode: how small guests
+    /// start.</summary>
     public void SetRealMode()
     {
         kvm_sregs native;

@@ -36,8 +36,7 @@ public sealed partial class KvmVm : FileDescriptor
     /// <summary>Puts the interval timer (8254) and the speaker port 61h, which software calibrates by, into the kernel.</summary>
     /// <remarks>
     /// A tick that the guest was too slow for is lost, as on hardware. KVM would make up for it by interrupts in close succession, which
-    /// keeps a
-    /// guest that counts ticks in time, and one that is slow already, as firmware on a busy host, from getting anywhere.
+    /// keeps a guest that counts ticks in time, and one that is slow already, as firmware on a busy host, from getting anywhere.
     /// </remarks>
     public unsafe void CreateTimer()
     {

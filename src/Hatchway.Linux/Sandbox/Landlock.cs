@@ -45,7 +45,7 @@ public static class Landlock
     private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate | ControlDevice;
 
     // All rights to files that a version of the interface knows, by version from 1 (landlock(7), "Landlock ABI").
-    private static readonly ulong[] s_known = [0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF];
+    private static readonly ulong[] Known = [0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF];
 
     /// <summary>Version of the kernel's interface, from 1; 0 when it has none, or it is switched off.</summary>
     public static unsafe int Version =>
@@ -60,7 +60,7 @@ public static class Landlock
     public static unsafe void Restrict(IEnumerable<FileRule> allowed)
     {
         ArgumentNullException.ThrowIfNull(allowed);
-        var handled = s_known[Math.Clamp(Version, 1, s_known.Length) - 1];
+        var handled = Known[Math.Clamp(Version, 1, Known.Length) - 1];
         // SAFETY: one structure on the stack, whose size is given.
         var attributes = new landlock_ruleset_attr { handled_access_fs = handled };
         using var ruleset = new FileDescriptor(

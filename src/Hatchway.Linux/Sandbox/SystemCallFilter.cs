@@ -1,10 +1,9 @@
-using System.Globalization;
 using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Sandbox;
 
 /// <summary>System calls that a process may make from now on, and no others (seccomp(2)).</summary>
-/// <remarks>The numbers are x86-64's (asm/unistd_64.h), in the table below by name; another architecture's calls end the process.</remarks>
+/// <remarks>A rule's number is x86-64's (asm/unistd_64.h); another architecture's calls end the process.</remarks>
 public static class SystemCallFilter
 {
     // linux/bpf_common.h: what a classic BPF instruction does.
@@ -43,7 +42,7 @@ public static class SystemCallFilter
                 (int)Libc.seccomp(Libc.SYS_seccomp, Libc.SECCOMP_SET_MODE_FILTER, Libc.SECCOMP_FILTER_FLAG_TSYNC, &filter), "seccomp");
             // More than zero is a thread that has another filter: then none of them has this one.
             if (result > 0)
-                throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"seccomp: thread {result}"), Errno.EBUSY);
+                throw new LinuxException($"seccomp: thread {result}", Errno.EBUSY);
         }
     }
 

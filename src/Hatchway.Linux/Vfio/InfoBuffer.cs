@@ -10,7 +10,7 @@ internal static unsafe class InfoBuffer
     /// <summary>Asks once for the size, then for all of it.</summary>
     /// <param name="fd">Whom.</param>
     /// <param name="request">The request.</param>
-    /// <param name="question">The structure as the request wants it, argsz filled in.</param>
+    /// <param name="question">The structure as the request wants it, but for argsz, which is filled in here.</param>
     /// <param name="name">The request's name.</param>
     public static byte[] Ask<T>(int fd, uint request, T question, string name)
         where T : unmanaged

@@ -7,11 +7,6 @@ namespace Hatchway.Linux.Vfio;
 /// <summary>A range of I/O virtual addresses, both ends included.</summary>
 public readonly record struct IovaRange(ulong Start, ulong Last);
 
-/// <summary>What an IOMMU can do.</summary>
-/// <param name="PageSizes">A bit set for each page size that can be mapped.</param>
-/// <param name="IovaRanges">Addresses that can be mapped, in rising order; empty when the kernel does not say.</param>
-public sealed record IommuInfo(ulong PageSizes, IReadOnlyList<IovaRange> IovaRanges);
-
 /// <summary>An IOMMU address space that groups join (/dev/vfio/vfio; Linux Documentation/driver-api/vfio.rst).</summary>
 public sealed class VfioContainer : FileDescriptor
 {
@@ -52,13 +47,13 @@ public sealed class VfioContainer : FileDescriptor
         LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "VFIO_SET_IOMMU");
     }
 
-    /// <summary>Asks what can be mapped. After <see cref="SetIommuType1"/>.</summary>
-    public unsafe IommuInfo GetIommuInfo()
+    /// <summary>Asks what addresses can be mapped. After <see cref="SetIommuType1"/>.</summary>
+    /// <returns>In rising order; empty when the kernel does not say.</returns>
+    public unsafe IReadOnlyList<IovaRange> GetIovaRanges()
     {
         const ushort VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE = 1;
         using var use = Use();
-        var bytes = InfoBuffer.Ask<vfio_iommu_type1_info>(
-            use.Fd, VFIO_IOMMU_GET_INFO, new() { argsz = (uint)sizeof(vfio_iommu_type1_info) }, "VFIO_IOMMU_GET_INFO");
+        var bytes = InfoBuffer.Ask<vfio_iommu_type1_info>(use.Fd, VFIO_IOMMU_GET_INFO, default, "VFIO_IOMMU_GET_INFO");
         var info = MemoryMarshal.Read<vfio_iommu_type1_info>(bytes);
         var ranges = new List<IovaRange>();
         var capability = InfoBuffer.Find(bytes, info.flags, VFIO_IOMMU_INFO_CAPS, info.cap_offset, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
@@ -69,7 +64,7 @@ public sealed class VfioContainer : FileDescriptor
             foreach (var range in native[..(int)header.nr_iovas])
                 ranges.Add(new IovaRange(range.start, range.end));
         }
-        return new IommuInfo(info.iova_pgsizes, ranges);
+        return ranges;
     }
 
     /// <summary>Lets devices reach memory of this process, which the kernel locks.</summary>

@@ -12,12 +12,10 @@ namespace Hatchway.Linux.Vfio;
 public sealed class VfioDevice : FileDescriptor
 {
     private const uint VFIO_DEVICE_FLAGS_RESET = 1;
-    private const uint VFIO_REGION_INFO_FLAG_READ = 1;
     private const uint VFIO_REGION_INFO_FLAG_WRITE = 2;
     private const uint VFIO_REGION_INFO_FLAG_MMAP = 4;
     private const uint VFIO_REGION_INFO_FLAG_CAPS = 8;
     private const ushort VFIO_REGION_INFO_CAP_SPARSE_MMAP = 1;
-    private const uint VFIO_IRQ_INFO_NORESIZE = 8;
     private const uint VFIO_IRQ_SET_DATA_NONE = 1;
     private const uint VFIO_IRQ_SET_DATA_EVENTFD = 4;
     private const uint VFIO_IRQ_SET_ACTION_UNMASK = 16;
@@ -60,20 +58,20 @@ public sealed class VfioDevice : FileDescriptor
         return new VfioRegionInfo(
             info.size,
             info.offset,
-            (info.flags & VFIO_REGION_INFO_FLAG_READ) != 0,
             (info.flags & VFIO_REGION_INFO_FLAG_WRITE) != 0,
             (info.flags & VFIO_REGION_INFO_FLAG_MMAP) != 0,
             SparseAreas(bytes, info));
     }
 
-    /// <summary>Describes an interrupt index.</summary>
-    public unsafe VfioIrqInfo GetIrqInfo(int index)
+    /// <summary>Asks how many vectors an interrupt index has; 0 when the device has none of this kind.</summary>
+    /// <param name="index">One of <see cref="VfioPciIndex"/>.</param>
+    public unsafe int GetIrqCount(int index)
     {
         using var use = Use();
         var info = new vfio_irq_info { argsz = (uint)sizeof(vfio_irq_info), index = (uint)index };
         // SAFETY: one structure, on the stack.
         LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_GET_IRQ_INFO, &info), "VFIO_DEVICE_GET_IRQ_INFO");
-        return new VfioIrqInfo((int)info.count, (info.flags & VFIO_IRQ_INFO_NORESIZE) == 0);
+        return (int)info.count;
     }
 
     /// <summary>Says which eventfds vectors signal; the first call switches the device to this kind of interrupt.</summary>

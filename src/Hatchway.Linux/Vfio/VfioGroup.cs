@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
 using Hatchway.Linux.Interop;
 using static Hatchway.Linux.Interop.VfioRequests;
@@ -19,8 +17,7 @@ public sealed class VfioGroup : FileDescriptor
     /// <summary>Opens a group.</summary>
     /// <param name="number">Its number in /sys/kernel/iommu_groups.</param>
     /// <exception cref="LinuxException">ENOENT: no member is bound to vfio-pci; EBUSY: somebody else has it open.</exception>
-    public static VfioGroup Open(int number) =>
-        new(OpenPath(string.Create(CultureInfo.InvariantCulture, $"/dev/vfio/{number}"), Libc.O_RDWR));
+    public static VfioGroup Open(int number) => new(OpenPath($"/dev/vfio/{number}", Libc.O_RDWR));
 
     /// <summary>True when no member is used by another driver of the host.</summary>
     public unsafe bool IsViable
@@ -53,7 +50,7 @@ public sealed class VfioGroup : FileDescriptor
         using var use = Use();
         var bytes = Encoding.UTF8.GetBytes(name + '\0');
         // SAFETY: the name is pinned for the call and ends with a zero.
-        fixed (byte* start = MemoryMarshal.AsBytes(bytes.AsSpan()))
+        fixed (byte* start = bytes)
         {
             var device = Ioctl.ioctl(use.Fd, VFIO_GROUP_GET_DEVICE_FD, start);
             return new VfioDevice(LinuxException.Check(device, $"VFIO_GROUP_GET_DEVICE_FD {name}"));

@@ -8,24 +8,16 @@ public readonly record struct SparseArea(ulong Offset, ulong Length);
 /// <summary>One region of a device: a BAR, the ROM, config space (struct vfio_region_info).</summary>
 /// <param name="Size">Bytes; 0 when the device has it not.</param>
 /// <param name="FileOffset">Where it begins in the device's file.</param>
-/// <param name="IsReadable">It can be read.</param>
 /// <param name="IsWritable">It can be written.</param>
 /// <param name="IsMappable">It can be mapped, whole or in the parts that <paramref name="SparseAreas"/> names.</param>
 /// <param name="SparseAreas">The mappable parts; empty when the kernel does not divide it.</param>
 public sealed record VfioRegionInfo(
-    ulong Size, ulong FileOffset, bool IsReadable, bool IsWritable, bool IsMappable, IReadOnlyList<SparseArea> SparseAreas);
+    ulong Size, ulong FileOffset, bool IsWritable, bool IsMappable, IReadOnlyList<SparseArea> SparseAreas);
 
-/// <summary>An interrupt index of a device (struct vfio_irq_info).</summary>
-/// <param name="Count">Vectors; 0 when the device has none of this kind.</param>
-/// <param name="CanGrow">Vectors can be added while others are on; up to Linux 6.4 MSI-X's can't.</param>
-public readonly record struct VfioIrqInfo(int Count, bool CanGrow);
-
-/// <summary>Region and interrupt indices of a PCI device (linux/vfio.h, VFIO_PCI_*_INDEX). Regions 0 to 5 are the BARs.</summary>
+/// <summary>Region and interrupt indices of a PCI device (linux/vfio.h, VFIO_PCI_*_INDEX). Regions 0 to 5 are the BARs, 6 is the
+/// expansion ROM.</summary>
 public static class VfioPciIndex
 {
-    /// <summary>The expansion ROM.</summary>
-    public const int RomRegion = 6;
-
     /// <summary>Config space.</summary>
     public const int ConfigRegion = 7;
 

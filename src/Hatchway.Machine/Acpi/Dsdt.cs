@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Machine.Devices;
 using Hatchway.Machine.Memory;
 using Hatchway.Pci.Topology;
@@ -106,7 +105,7 @@ internal static class Dsdt
         Name("_CRS", Template(Io(RealTimeClock.FirstPort, RealTimeClock.PortCount))));
 
     private static AmlTerm Serial(SerialPort port) => Device(
-        string.Create(CultureInfo.InvariantCulture, $"COM{port.Number}"),
+        $"COM{port.Number}",
         Name("_HID", EisaId("PNP0501")),
         Name("_UID", Integer((ulong)port.Number)),
         Name("_CRS", Template(Io(port.FirstPort, Uart16550.PortCount), Irq((int)port.Gsi))));
@@ -130,7 +129,7 @@ internal static class Dsdt
         for (var cpu = 0; cpu < cpus; cpu++)
         {
             yield return Device(
-                string.Create(CultureInfo.InvariantCulture, $"C{cpu:X3}"),
+                $"C{cpu:X3}",
                 Name("_HID", String("ACPI0007")),
                 Name("_UID", Integer((ulong)cpu)));
         }

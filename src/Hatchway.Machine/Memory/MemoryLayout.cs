@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Numerics;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
@@ -107,16 +106,15 @@ public sealed class MemoryLayout
             ? [new(0, 0, low)]
             : [new(0, 0, low), new(HighRamStart, low, ramBytes - low)];
         return new MemoryLayout(ram, PhysicalEnd(physicalAddressBits), physicalAddressBits <= UsablePhysicalAddressBits
-            ? string.Create(CultureInfo.InvariantCulture, $"the end of the CPU's {physicalAddressBits} address bits")
-            : string.Create(CultureInfo.InvariantCulture, $"the end of {UsablePhysicalAddressBits} address bits, the most that are used"));
+            ? $"the end of the CPU's {physicalAddressBits} address bits"
+            : $"the end of {UsablePhysicalAddressBits} address bits, the most that are used");
     }
 
     /// <summary>The same layout with the 64-bit window where an IOMMU reaches, too: a device can't reach another's BAR beyond.</summary>
     /// <param name="last">The last address that the IOMMU can translate; <see cref="ulong.MaxValue"/> when it is not known.</param>
     public MemoryLayout Within(ulong last) => Mmio64.Length == 0 || last >= Mmio64.End - 1
         ? this
-        : new MemoryLayout(
-            Ram, last + 1, string.Create(CultureInfo.InvariantCulture, $"the IOMMU's last address, 0x{last:x}"));
+        : new MemoryLayout(Ram, last + 1, $"the IOMMU's last address, 0x{last:x}");
 
     /// <summary>Makes the layout of a guest that firmware starts, which places the BARs itself.</summary>
     /// <remarks>

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using Hatchway.Machine.Acpi;
 using Hatchway.Machine.Devices;
 using Hatchway.Machine.Memory;
@@ -149,7 +148,7 @@ public static class SmbiosTables
     // §7.5. A central processor, populated and enabled, of a family that CPUID tells better; no caches told of; 64 bits.
     private static SmbiosStructure Processor(SmbiosDescription description, int socket) =>
         new SmbiosStructure(4, 0x2A, (ushort)(ProcessorHandle + socket))
-            .Text(0x04, string.Create(CultureInfo.InvariantCulture, $"CPU {socket}"))
+            .Text(0x04, $"CPU {socket}")
             .UInt8(0x05, 0x03)
             .UInt8(0x06, 0x01)
             .UInt8(0x18, 0x41)

@@ -67,9 +67,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
     {
         if (offset.Value == AccessAt + VirtioCapability.More && TryAim(out var at, out var aimed) && aimed == width)
             return _window!.TryRead(at, width, out var found) ? (uint)found : (uint)width.AllOnes();
-        var value = 0u;
-        for (var i = (int)width - 1; i >= 0; i--)
-            value = (value << 8) | _bytes[offset.Value + i];
+        var value = (uint)width.Load(_bytes.AsSpan(offset.Value));
         // A driver may read it with the command register, by one access.
         var status = Header.Status - offset.Value;
         if (status >= 0 && status < (int)width && _interrupts.IsPending)

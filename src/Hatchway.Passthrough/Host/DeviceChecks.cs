@@ -1,4 +1,5 @@
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Config;
 
 namespace Hatchway.Passthrough.Host;
 
@@ -54,7 +55,7 @@ public static class DeviceChecks
         : Finding.Ok("no bridge");
 
     private static Finding Answer(DeviceSubject subject) =>
-        subject.Inspected.Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Word) == AccessWidth.Word.AllOnes()
+        subject.Inspected.Config.ReadWord(Pci.Spec.Header.VendorId) == ushort.MaxValue
             ? NoAnswer(subject.Address)
             : Finding.Ok("config space answers");
 

@@ -17,6 +17,16 @@ public sealed record DeviceSubject(HostView View, PciAddress Address, HostDevice
         return new DeviceSubject(view, address, view.Find(address));
     }
 
+    /// <summary>Finds a function that is there, and no bridge.</summary>
+    /// <exception cref="PassthroughException">It is not there, or is a bridge; one line says which.</exception>
+    internal static DeviceSubject Existing(HostView view, PciAddress address)
+    {
+        var subject = At(view, address);
+        foreach (var check in DeviceChecks.Identity)
+            check.Look(subject)?.ThrowIfProblem();
+        return subject;
+    }
+
     /// <summary>What is said of a function that is not there.</summary>
     public string NotThere => $"{Address}: this host has no such PCI function; 'lspci -D' lists them";
 

@@ -22,6 +22,14 @@ public sealed record Finding(FindingLevel Level, string Text, string? Remedy = n
     /// <summary>Text and remedy in one line.</summary>
     public string Line => Remedy is null ? Text : $"{Text}: {Remedy}";
 
+    /// <summary>Throws a problem's line.</summary>
+    /// <exception cref="PassthroughException">It is a problem.</exception>
+    internal void ThrowIfProblem()
+    {
+        if (Level == FindingLevel.Problem)
+            throw new PassthroughException(Line);
+    }
+
     /// <summary>Nothing is in the way.</summary>
     internal static Finding Ok(string text) => new(FindingLevel.Ok, text);
 

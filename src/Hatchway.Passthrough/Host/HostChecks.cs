@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Host;
@@ -178,14 +177,11 @@ public static class HostChecks
         if (host.LocksFreely || host.LockLimit == ulong.MaxValue)
             return Finding.Ok("no limit");
         return host.LockLimit >= host.MemoryBytes
-            ? Finding.Ok(string.Create(
-                CultureInfo.InvariantCulture, $"{host.LockLimit >> 10} KiB may be locked, a guest's RAM is {need} KiB"))
+            ? Finding.Ok($"{host.LockLimit >> 10} KiB may be locked, a guest's RAM is {need} KiB")
             : Finding.Problem(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"for a device's DMA, or by -S, all of the guest's RAM is locked, {need} KiB, "
-                    + $"but this process may lock {host.LockLimit >> 10} KiB"),
-                string.Create(CultureInfo.InvariantCulture, $"'ulimit -l {need}', or 'memlock' in /etc/security/limits.conf"));
+                $"for a device's DMA, or by -S, all of the guest's RAM is locked, {need} KiB, "
+                + $"but this process may lock {host.LockLimit >> 10} KiB",
+                $"'ulimit -l {need}', or 'memlock' in /etc/security/limits.conf");
     }
 
     internal static bool HasIommu(HostView view) => view.Sysfs.List("class/iommu").Count > 0;

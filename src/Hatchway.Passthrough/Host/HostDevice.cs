@@ -30,7 +30,7 @@ public sealed record HostDevice(
     public static HostDevice? Find(Sysfs sysfs, PciAddress address)
     {
         ArgumentNullException.ThrowIfNull(sysfs);
-        var path = $"bus/pci/devices/{address}";
+        var path = HostView.PathOf(address);
         if (!sysfs.Exists(path))
             return null;
         var driver = sysfs.ReadLinkName($"{path}/driver");
@@ -51,17 +51,21 @@ public sealed record HostDevice(
     }
 
     /// <summary>The functions that share an IOMMU group, in order of address.</summary>
-    public static IReadOnlyList<HostDevice> InGroup(Sysfs sysfs, int group)
+    public static IReadOnlyList<HostDevice> InGroup(Sysfs sysfs, int group) =>
+        InFolder(sysfs, $"kernel/iommu_groups/{group}/devices");
+
+    /// <summary>The functions that a folder of sysfs lists, in order of address.</summary>
+    internal static IReadOnlyList<HostDevice> InFolder(Sysfs sysfs, string folder)
     {
         ArgumentNullException.ThrowIfNull(sysfs);
-        var members = new List<HostDevice>();
-        foreach (var name in sysfs.List($"kernel/iommu_groups/{group}/devices"))
+        var devices = new List<HostDevice>();
+        foreach (var name in sysfs.List(folder))
         {
-            if (PciAddress.TryParse(name, null, out var address) && Find(sysfs, address) is { } member)
-                members.Add(member);
+            if (PciAddress.TryParse(name, null, out var address) && Find(sysfs, address) is { } device)
+                devices.Add(device);
         }
-        members.Sort(static (a, b) => a.Address.RoutingId.CompareTo(b.Address.RoutingId));
-        return members;
+        devices.Sort(static (a, b) => (a.Address.Domain, a.Address.RoutingId).CompareTo((b.Address.Domain, b.Address.RoutingId)));
+        return devices;
     }
 
     // The first 64 bytes of config space are readable by everyone. One is read: each register may take an exit, when this host is a guest.

@@ -11,7 +11,7 @@ namespace Hatchway.Passthrough.Host;
 public readonly record struct HoldingProcess(int Id, string Name)
 {
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} ({Id})");
+    public override string ToString() => $"{Name} ({Id})";
 }
 
 /// <summary>What the host says of itself in /sys, /proc and /dev, each file read at most once.</summary>
@@ -22,6 +22,7 @@ public readonly record struct HoldingProcess(int Id, string Name)
 /// <remarks>A picture of one moment; for one thread. Reads only, and opens no device.</remarks>
 public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", string udev = "/run/udev/data")
 {
+    private const string FunctionsFolder = "bus/pci/devices";
     private const string DeviceFolder = "/dev/";
     private const string GroupFolder = "/dev/vfio/";
     private const string VfioDeviceFolder = GroupFolder + "devices/";
@@ -45,7 +46,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
     public Sysfs Sysfs => sysfs;
 
     /// <summary>All PCI functions, in order of address.</summary>
-    public IReadOnlyList<HostDevice> Devices => _devices ??= FindDevices();
+    public IReadOnlyList<HostDevice> Devices => _devices ??= HostDevice.InFolder(sysfs, FunctionsFolder);
 
     /// <summary>A file of /proc, or null.</summary>
     public string? Proc(string path)
@@ -59,7 +60,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
     public string DeviceFilePath(string name) => Path.Combine(dev, name);
 
     /// <summary>A function's folder in sysfs.</summary>
-    public static string PathOf(PciAddress address) => $"bus/pci/devices/{address}";
+    public static string PathOf(PciAddress address) => $"{FunctionsFolder}/{address}";
 
     /// <summary>A file of a function, or null.</summary>
     public string? Text(PciAddress address, string file) => sysfs.TryReadText($"{PathOf(address)}/{file}");
@@ -150,18 +151,6 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
                 properties[line[2..equals]] = line[(equals + 1)..];
         }
         return properties;
-    }
-
-    private List<HostDevice> FindDevices()
-    {
-        var devices = new List<HostDevice>();
-        foreach (var name in sysfs.List("bus/pci/devices"))
-        {
-            if (PciAddress.TryParse(name, null, out var address) && HostDevice.Find(sysfs, address) is { } device)
-                devices.Add(device);
-        }
-        devices.Sort(static (a, b) => (a.Address.Domain, a.Address.RoutingId).CompareTo((b.Address.Domain, b.Address.RoutingId)));
-        return devices;
     }
 
     private Dictionary<string, string> Links(string folder)

@@ -36,16 +36,15 @@ public sealed record InspectedFunction(
     /// <summary>Subsystem vendor and device; zero where there is none, as in a bridge.</summary>
     public (ushort Vendor, ushort Device) Subsystem => Device.IsBridge || Config.Size < Header.End
         ? default
-        : ((ushort)Config.Read(new(Header.SubsystemVendorId), AccessWidth.Word),
-            (ushort)Config.Read(new(Header.SubsystemVendorId + 2), AccessWidth.Word));
+        : (Config.ReadWord(Header.SubsystemVendorId), Config.ReadWord(Header.SubsystemId));
 
     /// <summary>The revision.</summary>
-    public byte Revision => (byte)Config.Read(new(Header.RevisionId), AccessWidth.Byte);
+    public byte Revision => Config.ReadByte(Header.RevisionId);
 
     /// <summary>The interrupt pin: 0 none, 1 to 4 INTA to INTD; what is neither is 0.</summary>
     public int InterruptPin =>
-        Config.Size >= Header.End && Config.Read(new(Header.InterruptPin), AccessWidth.Byte) is >= 1 and <= 4 and var pin
-            ? (int)pin
+        Config.Size >= Header.End && Config.ReadByte(Header.InterruptPin) is >= 1 and <= 4 and var pin
+            ? pin
             : 0;
 
     /// <summary>Looks at a function of the host.</summary>
@@ -63,13 +62,13 @@ public sealed record InspectedFunction(
     {
         ArgumentNullException.ThrowIfNull(config);
         var layout = config.Size > Header.HeaderType
-            ? (byte)(config.Read(new(Header.HeaderType), AccessWidth.Byte) & Header.LayoutMask)
+            ? (byte)(config.ReadByte(Header.HeaderType) & Header.LayoutMask)
             : (byte)0;
         var device = new HostDevice(
             address,
-            (ushort)config.Read(new(Header.VendorId), AccessWidth.Word),
-            (ushort)config.Read(new(Header.DeviceId), AccessWidth.Word),
-            config.Size < Header.End ? 0xFFFFFF : config.Read(new(Header.RevisionId), AccessWidth.Dword) >> 8,
+            config.ReadWord(Header.VendorId),
+            config.ReadWord(Header.DeviceId),
+            config.Size < Header.End ? 0xFFFFFF : config.ReadDword(Header.RevisionId) >> 8,
             Driver: null,
             IommuGroup: null,
             layout,

@@ -123,7 +123,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
             Warn(warning);
         }
 
-        private void Warn(string warning) => _warnings.Add(string.Create(CultureInfo.InvariantCulture, $"line {_line}: {warning}"));
+        private void Warn(string warning) => _warnings.Add($"line {_line}: {warning}");
 
         // Nothing that could steer a terminal.
         private static string Shown(ReadOnlySpan<char> text)

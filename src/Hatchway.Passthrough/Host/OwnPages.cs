@@ -31,7 +31,7 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
     public IReadOnlyList<MovedBar> Give(PciAddress address, bool force)
     {
         var view = look();
-        var subject = Reservation.Existing(view, address);
+        var subject = DeviceSubject.Existing(view, address);
         var shared = Shared(subject);
         if (shared.Count == 0)
             return [];

@@ -47,13 +47,7 @@ public sealed class PciDevice : IDisposable
     /// <exception cref="PassthroughException">It is not there, is a bridge, or can't be opened; one line says what to do.</exception>
     public static PciDevice Open(HostView view, PciAddress address)
     {
-        var subject = DeviceSubject.At(view, address);
-        foreach (var check in DeviceChecks.Identity)
-        {
-            if (check.Look(subject) is { Level: FindingLevel.Problem } problem)
-                throw new PassthroughException(problem.Line);
-        }
-        var host = subject.Device!;
+        var host = DeviceSubject.Existing(view, address).Device!;
         if (host.HeaderLayout != 0)
         {
             throw new PassthroughException(

@@ -35,7 +35,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
     // bhyve's notation has no domain.
     private string BhyveAddress => Address.Domain != 0
         ? Address.ToString()
-        : string.Create(CultureInfo.InvariantCulture, $"{Address.Bus}/{Address.Device}/{Address.Function}");
+        : $"{Address.Bus}/{Address.Device}/{Address.Function}";
 
     /// <summary>Reads a file's text.</summary>
     /// <exception cref="FormatException">A word of it is no address.</exception>

@@ -17,7 +17,7 @@ public sealed class Preconditions(HostView view)
         foreach (var check in HostChecks.All)
         {
             if (check.StopsRun)
-                Stop(check.Look(subject));
+                check.Look(subject)?.ThrowIfProblem();
         }
     }
 
@@ -28,18 +28,12 @@ public sealed class Preconditions(HostView view)
         foreach (var check in DeviceChecks.All)
         {
             if (check.StopsRun)
-                Stop(check.Look(subject));
+                check.Look(subject)?.ThrowIfProblem();
         }
         return subject.Device!;
     }
 
     /// <summary>What may be locked in memory is enough for the guest's RAM.</summary>
     /// <param name="bytes">The guest's RAM.</param>
-    public void CheckMemoryLock(ulong bytes) => Stop(HostChecks.MemoryLock.Look(HostSubject.ForThisProcess(view, bytes)));
-
-    private static void Stop(Finding? finding)
-    {
-        if (finding is { Level: FindingLevel.Problem })
-            throw new PassthroughException(finding.Line);
-    }
+    public void CheckMemoryLock(ulong bytes) => HostChecks.MemoryLock.Look(HostSubject.ForThisProcess(view, bytes))?.ThrowIfProblem();
 }

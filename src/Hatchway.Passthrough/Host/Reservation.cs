@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 using Hatchway.Pci.Address;
 
@@ -31,7 +30,11 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         ArgumentNullException.ThrowIfNull(addresses);
         var view = look();
         foreach (var address in addresses)
-            CheckTakeable(DeviceSubject.At(view, address), force);
+        {
+            var subject = DeviceSubject.Existing(view, address);
+            if (!subject.Device!.IsBoundToVfio)
+                CheckLosses(subject, force);
+        }
         LoadModules(view);
         var taken = new List<ReservedFunction>();
         foreach (var address in addresses.Distinct())
@@ -59,8 +62,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     public string? GiveBack(PciAddress address, bool force)
     {
         var view = look();
-        var subject = Existing(view, address);
-        var device = subject.Device!;
+        var device = DeviceSubject.Existing(view, address).Device!;
         if (!device.IsBoundToVfio)
         {
             // An override outlives its binding, and one that came too late waits: the host's driver would not get the function any more.
@@ -92,7 +94,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var view = look();
         if (view.Find(address)?.IommuGroup is not { } group)
             throw new PassthroughException($"{address} has no IOMMU group, and so no device file to give");
-        var file = view.DeviceFilePath(string.Create(CultureInfo.InvariantCulture, $"vfio/{group}"));
+        var file = view.DeviceFilePath($"vfio/{group}");
         controls.GiveFile(file, user);
         return file;
     }
@@ -102,24 +104,6 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     {
         var subject = DeviceSubject.At(look(), address);
         return subject.Device?.IommuGroup is { } group ? DeviceChecks.HostMembers(subject, group) : [];
-    }
-
-    /// <summary>A function that is there, and no bridge.</summary>
-    internal static DeviceSubject Existing(HostView view, PciAddress address)
-    {
-        var subject = DeviceSubject.At(view, address);
-        foreach (var check in DeviceChecks.Identity)
-        {
-            if (check.Look(subject) is { Level: FindingLevel.Problem } problem)
-                throw new PassthroughException(problem.Line);
-        }
-        return subject;
-    }
-
-    private static void CheckTakeable(DeviceSubject subject, bool force)
-    {
-        if (!Existing(subject.View, subject.Address).Device!.IsBoundToVfio)
-            CheckLosses(subject, force);
     }
 
     /// <summary>The host does not go down with it, or shall.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Host;
@@ -21,7 +20,7 @@ internal static class Rights
     {
         if (subject.Device is not { IommuGroup: { } group, IsBoundToVfio: true } || subject.View.Holders(group).Count > 0)
             return null;
-        var file = subject.View.DeviceFilePath(string.Create(CultureInfo.InvariantCulture, $"vfio/{group}"));
+        var file = subject.View.DeviceFilePath($"vfio/{group}");
         if (!File.Exists(file))
             return Finding.Problem($"{file} is not there", "look for why in 'dmesg | grep -i vfio'");
         if (DeviceFile.CanOpen(file, out var errno))

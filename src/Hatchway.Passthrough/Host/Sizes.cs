@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace Hatchway.Passthrough.Host;
 
@@ -16,6 +15,6 @@ public static class Sizes
             bytes >>= 10;
             unit++;
         }
-        return string.Create(CultureInfo.InvariantCulture, $"{bytes}{(unit == 0 ? " bytes" : Units[unit])}");
+        return $"{bytes}{(unit == 0 ? " bytes" : Units[unit])}";
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hatchway.Linux;
 using Hatchway.Pci.Address;
 
@@ -48,7 +47,7 @@ internal sealed class SysfsRegisters : IDeviceRegisters
         RefuseClaimed(bar, resource);
         if (!_files.TryGetValue(bar, out var file))
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"{HostView.PathOf(_host.Address)}/resource{bar.Value}");
+            var name = $"{HostView.PathOf(_host.Address)}/resource{bar.Value}";
             _files.Add(bar, file = RegisterFile.Open(_view.Sysfs.PathOf(name)));
         }
         if (resource.IsPorts)

@@ -189,7 +189,7 @@ public sealed partial class IommuSpace : IDisposable
 
     private void MapRam()
     {
-        var usable = _container.GetIommuInfo().IovaRanges;
+        var usable = _container.GetIovaRanges();
         if (usable.Count > 0)
             LastAddress = usable[^1].Last;
         foreach (var range in _ram)

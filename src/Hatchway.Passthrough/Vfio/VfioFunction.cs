@@ -45,15 +45,15 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             if (TryGetRegion(device, i) is { Size: > 0 } info)
                 _regions[i] = new VfioRegion($"{name} {new BarIndex(i)}", device, info, vm, peers ? space : null, log);
         }
-        var pin = (int)Config.Read(new(Pci.Spec.Header.InterruptPin), AccessWidth.Byte);
-        if (device.GetIrqInfo(VfioPciIndex.IntxIrq).Count > 0 && pin is >= 1 and <= 4)
+        var pin = Config.ReadByte(Pci.Spec.Header.InterruptPin);
+        if (device.GetIrqCount(VfioPciIndex.IntxIrq) > 0 && pin is >= 1 and <= 4)
         {
             IntxGsi = intxGsi(pin);
             _intx = new VfioIntx(name, device, vm, IntxGsi.Value, log);
         }
-        if (device.GetIrqInfo(VfioPciIndex.MsiIrq).Count is > 0 and var msi)
+        if (device.GetIrqCount(VfioPciIndex.MsiIrq) is > 0 and var msi)
             _msi = new VfioMessageInterrupts(name, device, VfioPciIndex.MsiIrq, msi, vm, routes, log);
-        if (device.GetIrqInfo(VfioPciIndex.MsixIrq).Count is > 0 and var msix)
+        if (device.GetIrqCount(VfioPciIndex.MsixIrq) is > 0 and var msix)
             _msix = new VfioMessageInterrupts(name, device, VfioPciIndex.MsixIrq, msix, vm, routes, log);
     }
 
@@ -150,7 +150,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         ErrorReported?.Dispose();
     }
 
-    private bool Answers => Config.Read(new(Pci.Spec.Header.VendorId), AccessWidth.Dword) != uint.MaxValue;
+    private bool Answers => Config.ReadDword(Pci.Spec.Header.VendorId) != uint.MaxValue;
 
     // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
     private void Reset()
@@ -181,7 +181,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     {
         try
         {
-            if (_device.GetIrqInfo(index).Count == 0)
+            if (_device.GetIrqCount(index) == 0)
                 return null;
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EINVAL)

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 
 namespace Hatchway.Pci.Address;
@@ -22,9 +23,6 @@ public enum AccessWidth : byte
 /// <summary>What follows from an access's width.</summary>
 public static class AccessWidthExtensions
 {
-    /// <summary>The width in bytes: 1, 2, 4 or 8.</summary>
-    public static int Bytes(this AccessWidth width) => (int)width;
-
     /// <summary>
     /// All ones at this width: what a read gives where nothing answers, as a root complex does when a request is not completed
     /// (PCIe 6.0 §2.3.2).
@@ -35,6 +33,18 @@ public static class AccessWidthExtensions
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsValid(this AccessWidth width) =>
         width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
+
+    /// <summary>The little-endian value of this width that bytes begin with.</summary>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="bytes">At least as many.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Load(this AccessWidth width, ReadOnlySpan<byte> bytes) => width switch
+    {
+        AccessWidth.Byte => bytes[0],
+        AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
+        AccessWidth.Dword => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
+        _ => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
+    };
 
     /// <summary>
     /// The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.

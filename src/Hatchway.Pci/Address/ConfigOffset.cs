@@ -7,9 +7,6 @@ public readonly record struct ConfigOffset(ushort Value)
     /// <summary>Where <paramref name="delta"/> bytes further is.</summary>
     public static ConfigOffset operator +(ConfigOffset offset, int delta) => new((ushort)(offset.Value + delta));
 
-    /// <inheritdoc cref="op_Addition"/>
-    public ConfigOffset Add(int delta) => this + delta;
-
     /// <inheritdoc/>
     public override string ToString() => $"{Value:x3}h";
 }

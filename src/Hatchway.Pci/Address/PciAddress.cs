@@ -20,11 +20,8 @@ public readonly record struct PciAddress(uint Domain, byte Bus, byte Device, byt
     /// </summary>
     public ushort RoutingId => (ushort)((Bus << 8) | (Device << 3) | Function);
 
-    /// <summary>The same slot's function <paramref name="function"/>.</summary>
-    public PciAddress WithFunction(byte function) => this with { Function = function };
-
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Domain:x4}:{Bus:x2}:{Device:x2}.{Function:x}");
+    public override string ToString() => $"{Domain:x4}:{Bus:x2}:{Device:x2}.{Function:x}";
 
     /// <inheritdoc/>
     /// <exception cref="FormatException">The text is in neither notation, or a number is out of its range.</exception>

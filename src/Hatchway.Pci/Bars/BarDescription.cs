@@ -60,21 +60,21 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(regionOf);
         var bars = new List<BarDescription>();
-        for (byte i = 0; i < 6; i++)
+        for (byte i = 0; i < BarIndex.Rom.Value; i++)
         {
-            var register = config.Read(new((ushort)(Header.Bar0 + (4 * i))), AccessWidth.Dword);
-            var is64 = (register & BarBits.Io) == 0 && (register & BarBits.TypeMask) == BarBits.Type64;
-            if (regionOf(new BarIndex(i)) is { Size: > 0 } region)
+            var register = config.ReadDword(Header.Bar0 + (4 * i));
+            var index = new BarIndex(i);
+            var kind = BarRegister.KindOf(register, index);
+            if (regionOf(index) is { Size: > 0 } region)
             {
-                var kind = (register & BarBits.Io) != 0 ? BarKind.Io : is64 && i < 5 ? BarKind.Memory64 : BarKind.Memory32;
                 var smallest = kind == BarKind.Io ? 4ul : 16ul;
                 bars.Add(new BarDescription(
-                    new BarIndex(i),
+                    index,
                     kind,
                     Math.Max(smallest, BitOperations.RoundUpToPowerOf2(region.Size)),
                     kind != BarKind.Io && (register & BarBits.Prefetchable) != 0));
             }
-            if (is64)
+            if (kind == BarKind.Memory64)
                 i++;
         }
         if (regionOf(BarIndex.Rom) is { Size: > 0 } rom)

@@ -19,30 +19,30 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
         var found = new List<BarRegister>();
         for (byte i = 0; i < BarIndex.Rom.Value; i++)
         {
-            var register = Read(config, Header.Bar0 + (4 * i));
+            var register = config.ReadDword(Header.Bar0 + (4 * i));
             if (register is 0 or uint.MaxValue)
                 continue;
             var index = new BarIndex(i);
-            if ((register & BarBits.Io) != 0)
+            var kind = KindOf(register, index);
+            ulong address = register & ~(kind == BarKind.Io ? BarBits.IoFlagsMask : BarBits.MemoryFlagsMask);
+            if (kind == BarKind.Memory64)
             {
-                found.Add(new BarRegister(index, BarKind.Io, register & ~BarBits.IoFlagsMask, false));
-                continue;
+                i++;
+                address |= (ulong)config.ReadDword(Header.Bar0 + (4 * i)) << 32;
             }
-            var prefetchable = (register & BarBits.Prefetchable) != 0;
-            ulong address = register & ~BarBits.MemoryFlagsMask;
-            if ((register & BarBits.TypeMask) != BarBits.Type64 || i == BarIndex.Rom.Value - 1)
-            {
-                found.Add(new BarRegister(index, BarKind.Memory32, address, prefetchable));
-                continue;
-            }
-            i++;
-            found.Add(new BarRegister(index, BarKind.Memory64, address | ((ulong)Read(config, Header.Bar0 + (4 * i)) << 32), prefetchable));
+            found.Add(new BarRegister(index, kind, address, kind != BarKind.Io && (register & BarBits.Prefetchable) != 0));
         }
-        var rom = Read(config, Header.RomBar);
+        var rom = config.ReadDword(Header.RomBar);
         if (rom != uint.MaxValue && (rom & BarBits.RomAddressMask) != 0)
             found.Add(new BarRegister(BarIndex.Rom, BarKind.Rom, rom & BarBits.RomAddressMask, false));
         return found;
     }
 
-    private static uint Read(IHostConfigSpace config, int offset) => config.Read(new((ushort)offset), AccessWidth.Dword);
+    /// <summary>What a BAR decodes by its register. The last is of 32 bits, whatever it says: no upper half follows it.</summary>
+    /// <param name="register">What it reads as.</param>
+    /// <param name="index">Which, and not the ROM's.</param>
+    internal static BarKind KindOf(uint register, BarIndex index) =>
+        (register & BarBits.Io) != 0 ? BarKind.Io
+        : (register & BarBits.TypeMask) == BarBits.Type64 && index.Value < BarIndex.Rom.Value - 1 ? BarKind.Memory64
+        : BarKind.Memory32;
 }

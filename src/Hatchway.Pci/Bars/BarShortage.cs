@@ -49,11 +49,9 @@ internal sealed class BarShortage
             _ => (windows.High, "memory above 4 GiB", windows.HighLimit),
         };
         var sum = bars.Aggregate(0ul, static (sum, bar) => sum + BarAllocator.Footprint(bar.Bar));
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{name}: {string.Join(" + ", bars.Select(static bar => $"{bar.Function.Name} {bar.Bar.Index} {Format(bar.Bar.Size)}"))} "
+        return $"{name}: {string.Join(" + ", bars.Select(static bar => $"{bar.Function.Name} {bar.Bar.Index} {Format(bar.Bar.Size)}"))} "
             + $"= {Format(sum)}, with alignment {Format(Needed(bars, window.Start))} from 0x{window.Start:x} on; "
-            + $"there are {Format(window.Length)}, up to {limit}");
+            + $"there are {Format(window.Length)}, up to {limit}";
     }
 
     // What a window without an end would have to have.
@@ -76,6 +74,6 @@ internal sealed class BarShortage
             if (bytes >= unit && bytes % (unit / 1024) == 0)
                 return string.Create(CultureInfo.InvariantCulture, $"{(decimal)bytes / unit:0.###} {name}");
         }
-        return string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes");
+        return $"{bytes} bytes";
     }
 }

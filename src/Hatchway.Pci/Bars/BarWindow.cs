@@ -59,7 +59,7 @@ public sealed class BarWindow : IAddressTarget
     /// <summary>Accesses that a handler or the device failed to answer.</summary>
     public long Failures => Volatile.Read(ref _failures);
 
-    /// <summary>The last failure of a handler, for the log; null when there was none.</summary>
+    /// <summary>The last failure of a handler; null when there was none.</summary>
     public Exception? LastHandlerFailure { get; private set; }
 
     /// <inheritdoc/>

@@ -22,9 +22,9 @@ public sealed class FunctionMirrors
         ArgumentNullException.ThrowIfNull(handlers);
         _host = host;
         _handlers = handlers;
-        var vendor = (ushort)host.Config.Read(new(Header.VendorId), AccessWidth.Word);
-        var device = (ushort)host.Config.Read(new(Header.DeviceId), AccessWidth.Word);
-        var baseClass = (byte)host.Config.Read(new(Header.ClassCode + 2), AccessWidth.Byte);
+        var vendor = host.Config.ReadWord(Header.VendorId);
+        var device = host.Config.ReadWord(Header.DeviceId);
+        var baseClass = host.Config.ReadByte(Header.BaseClass);
         foreach (var known in KnownMirrors.For(vendor, device, baseClass))
         {
             if (host.Region(known.Bar) is { } region && known.Offset + known.Length <= region.Size)

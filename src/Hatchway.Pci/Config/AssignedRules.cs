@@ -1,5 +1,4 @@
 using System.Numerics;
-using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
@@ -86,7 +85,7 @@ public static class AssignedRules
         rules.Add(FieldRule.MaskedField(
             "Command", Header.Command, 2, Own, 0, writable, (ushort)~(Own & ~writable), ConfigEffects.Decode));
 
-        var layout = config.Read(new(Header.HeaderType), AccessWidth.Byte) & Header.LayoutMask;
+        var layout = (uint)config.ReadByte(Header.HeaderType) & Header.LayoutMask;
         rules.Add(FieldRule.VirtualField(
             "Header Type", Header.HeaderType, 1, layout | (shape.MultiFunction ? Header.MultiFunction : 0u)));
 
@@ -100,7 +99,7 @@ public static class AssignedRules
         }
 
         rules.Add(FieldRule.VirtualField("Interrupt Line", Header.InterruptLine, 1, 0xFF, 0xFF));
-        var pin = shape.HasIntx ? config.Read(new(Header.InterruptPin), AccessWidth.Byte) : 0;
+        var pin = shape.HasIntx ? config.ReadByte(Header.InterruptPin) : 0u;
         rules.Add(FieldRule.VirtualField("Interrupt Pin", Header.InterruptPin, 1, pin));
     }
 
@@ -123,7 +122,7 @@ public static class AssignedRules
             var capability = shown[i];
             AddCapability(rules, config, capability, shape);
             var next = i + 1 < shown.Count ? shown[i + 1].Offset : 0u;
-            rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + 1, 1, next));
+            rules.Add(FieldRule.VirtualField("Next Capability Pointer", capability.Offset + CapabilityHeader.Next, 1, next));
         }
     }
 
@@ -151,12 +150,12 @@ public static class AssignedRules
     // Wake-up belongs to the host: no PME#. The state goes to the host function, which follows it (PCI Bus Power Management 1.2 §3.2).
     private static void AddPowerManagement(List<FieldRule> rules, IHostConfigSpace config, int at)
     {
-        var capabilities = config.Read(new((ushort)(at + PowerManagement.Capabilities)), AccessWidth.Word);
+        var capabilities = config.ReadWord(at + PowerManagement.Capabilities);
         rules.Add(FieldRule.VirtualField(
             "Power Management Capabilities", at + PowerManagement.Capabilities, 2, capabilities & ~(uint)PowerManagement.PmeSupportMask));
         rules.Add(FieldRule.MaskedField(
             "Power Management Control/Status", at + PowerManagement.ControlStatus, 2,
-            virtualBits: 0xFFF0,
+            virtualBits: PowerManagement.WakeAndDataMask,
             value: 0,
             writable: PowerManagement.PowerStateMask,
             forwarded: PowerManagement.PowerStateMask,
@@ -166,20 +165,19 @@ public static class AssignedRules
     // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
     private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
     {
-        var control = config.Read(new((ushort)(at + MsiX.Control)), AccessWidth.Word) & MsiX.TableSizeMask;
-        control = Math.Min(control, (uint)vectors - 1);
+        var last = Math.Min(config.ReadWord(at + MsiX.Control) & MsiX.TableSizeMask, vectors - 1);
         rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
         rules.Add(FieldRule.VirtualField(
-            "MSI-X Message Control", at + MsiX.Control, 2, control, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
-        var table = config.Read(new((ushort)(at + MsiX.Table)), AccessWidth.Dword);
+            "MSI-X Message Control", at + MsiX.Control, 2, (uint)last, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
+        var table = config.ReadDword(at + MsiX.Table);
         rules.Add(FieldRule.VirtualField("MSI-X Table Offset/BIR", at + MsiX.Table, 4, table));
-        var pending = config.Read(new((ushort)(at + MsiX.PendingBitArray)), AccessWidth.Dword);
+        var pending = config.ReadDword(at + MsiX.PendingBitArray);
         rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + MsiX.PendingBitArray, 4, pending));
     }
 
     private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at, int most)
     {
-        var control = (ushort)config.Read(new((ushort)(at + Msi.Control)), AccessWidth.Word);
+        var control = config.ReadWord(at + Msi.Control);
         var log = Math.Min((uint)(control & Msi.MultipleCapableMask) >> 1, (uint)BitOperations.Log2((uint)most));
         rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         rules.Add(FieldRule.VirtualField(
@@ -194,7 +192,7 @@ public static class AssignedRules
         if ((control & Msi.PerVectorMasking) == 0)
             return;
         // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
-        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.Data(control) + 2, 2, 0));
+        rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.ExtendedData(control), 2, 0));
         rules.Add(FieldRule.VirtualField(
             "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(1 << (int)log, 32)) - 1, ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
@@ -204,7 +202,7 @@ public static class AssignedRules
     private static void AddPciExpress(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
     {
         var at = capability.Offset;
-        var capabilities = config.Read(new((ushort)(at + PciExpress.Capabilities)), AccessWidth.Word);
+        var capabilities = config.ReadWord(at + PciExpress.Capabilities);
         if ((capabilities & PciExpress.TypeMask) is not (PciExpress.TypeEndpoint or PciExpress.TypeLegacyEndpoint))
             return;
         rules.Add(FieldRule.VirtualField(
@@ -260,7 +258,7 @@ public static class AssignedRules
     {
         ExtendedCapabilityId.AdvancedErrorReporting => AdvancedErrors.Length,
         ExtendedCapabilityId.VendorSpecific or ExtendedCapabilityId.DesignatedVendorSpecific =>
-            (int)(config.Read(new((ushort)(capability.Offset + 4)), AccessWidth.Dword) >> 20),
+            VendorSpecific.ExtendedLength(config.ReadDword(capability.Offset + VendorSpecific.ExtendedHeader)),
         _ => 0,
     };
 
@@ -272,9 +270,9 @@ public static class AssignedRules
         var capability = chains.Extended[index];
         var isLast = next >= chains.Extended.Count;
         var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
-            ? (isLast ? 0 : 0x0001_0000u)
-            : config.Read(new(capability.Offset), AccessWidth.Dword) & 0x000F_FFFF;
-        var pointer = isLast ? 0 : (uint)chains.Extended[next].Offset << 20;
-        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, 4, header | pointer));
+            ? (isLast ? 0 : ExtendedCapabilityHeader.Null)
+            : config.ReadDword(capability.Offset);
+        header = ExtendedCapabilityHeader.WithNext(header, isLast ? 0 : chains.Extended[next].Offset);
+        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, ExtendedCapabilityHeader.Bytes, header));
     }
 }

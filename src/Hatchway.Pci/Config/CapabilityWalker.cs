@@ -1,4 +1,3 @@
-using Hatchway.Pci.Address;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
@@ -29,11 +28,10 @@ public static class CapabilityWalker
     private static List<Capability> WalkStandard(IHostConfigSpace config, List<string> warnings)
     {
         var found = new List<Capability>();
-        if ((config.Read(new(Header.Status), AccessWidth.Word) & Header.StatusCapabilityList) == 0)
+        if ((config.ReadWord(Header.Status) & Header.StatusCapabilityList) == 0)
             return found;
         var seen = new HashSet<int>();
-        // The pointer's two low bits are reserved and must be masked (§7.5.1.1.11).
-        for (var at = Pointer(config, Header.CapabilitiesPointer); at != 0; at = Pointer(config, at + 1))
+        for (var at = Pointer(config, Header.CapabilitiesPointer); at != 0; at = Pointer(config, at + CapabilityHeader.Next))
         {
             if (at < Header.End)
             {
@@ -51,7 +49,7 @@ public static class CapabilityWalker
                     $"capability pointer {at:x2}h points into capability {around.Id:x2}h at {around.Offset:x2}h; the chain is cut there");
                 break;
             }
-            var id = (byte)config.Read(new((ushort)at), AccessWidth.Byte);
+            var id = config.ReadByte(at);
             if (id == 0xFF)
             {
                 warnings.Add($"capability at {at:x2}h reads as all ones; the chain is cut there");
@@ -75,7 +73,7 @@ public static class CapabilityWalker
         return null;
     }
 
-    private static int Pointer(IHostConfigSpace config, int at) => (int)config.Read(new((ushort)at), AccessWidth.Byte) & 0xFC;
+    private static int Pointer(IHostConfigSpace config, int at) => config.ReadByte(at) & CapabilityHeader.PointerMask;
 
     private static List<Capability> WalkExtended(IHostConfigSpace config, List<string> warnings)
     {
@@ -85,7 +83,7 @@ public static class CapabilityWalker
         var seen = new HashSet<int>();
         for (var at = ExtendedStart; at != 0;)
         {
-            if (at < ExtendedStart || at > config.Size - 4)
+            if (at < ExtendedStart || at > config.Size - ExtendedCapabilityHeader.Bytes)
             {
                 warnings.Add($"extended capability pointer {at:x3}h is outside the extended space; the chain is cut there");
                 break;
@@ -95,7 +93,7 @@ public static class CapabilityWalker
                 warnings.Add($"extended capability chain loops back to {at:x3}h; it is cut there");
                 break;
             }
-            var header = config.Read(new((ushort)at), AccessWidth.Dword);
+            var header = config.ReadDword(at);
             // All zeros at 100h: no extended capability (§7.6.3); all ones: the function does not answer.
             if (header is 0 or uint.MaxValue)
             {
@@ -104,7 +102,7 @@ public static class CapabilityWalker
                 break;
             }
             found.Add(new Capability((ushort)header, (ushort)at, LengthNotKnown));
-            at = (int)(header >> 20) & 0xFFC;
+            at = ExtendedCapabilityHeader.Next(header);
         }
         return found;
     }
@@ -126,21 +124,21 @@ public static class CapabilityWalker
 
     private static int StandardLength(IHostConfigSpace config, Capability c) => (CapabilityId)c.Id switch
     {
-        CapabilityId.Null => 2,
+        CapabilityId.Null => CapabilityHeader.Bytes,
         CapabilityId.PowerManagement => PowerManagement.Length,
-        CapabilityId.VitalProductData => 8,
-        CapabilityId.Msi => Msi.Length((ushort)config.Read(new((ushort)(c.Offset + Msi.Control)), AccessWidth.Word)),
+        CapabilityId.VitalProductData => VitalProductData.Length,
+        CapabilityId.Msi => Msi.Length(config.ReadWord(c.Offset + Msi.Control)),
         CapabilityId.MsiX => MsiX.Length,
-        CapabilityId.PciX => PciX.Length((ushort)config.Read(new((ushort)(c.Offset + PciX.Command)), AccessWidth.Word)),
+        CapabilityId.PciX => PciX.Length(config.ReadWord(c.Offset + PciX.Command)),
         CapabilityId.AdvancedFeatures => AdvancedFeatures.Length,
-        CapabilityId.VendorSpecific => Math.Max(3, (int)config.Read(new((ushort)(c.Offset + 2)), AccessWidth.Byte)),
+        CapabilityId.VendorSpecific => Math.Max(VendorSpecific.SmallestLength, config.ReadByte(c.Offset + VendorSpecific.LengthAt)),
         CapabilityId.PciExpress => PciExpressLength(config, c),
         _ => LengthNotKnown,
     };
 
     private static int PciExpressLength(IHostConfigSpace config, Capability c)
     {
-        var capabilities = config.Read(new((ushort)(c.Offset + PciExpress.Capabilities)), AccessWidth.Word);
+        var capabilities = config.ReadWord(c.Offset + PciExpress.Capabilities);
         if ((capabilities & PciExpress.VersionMask) >= 2)
             return PciExpress.LengthV2;
         return (capabilities & PciExpress.TypeMask) == PciExpress.TypeRootComplexIntegrated ? PciExpress.Link : PciExpress.LengthV1;

@@ -1,4 +1,3 @@
-using Hatchway.Pci.Address;
 using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
 
@@ -35,7 +34,7 @@ public static class CapabilityWords
     public static string Describe(IHostConfigSpace config, Capability capability)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var name = CapabilityNames.Of(capability);
+        var name = CapabilityNames.Of(capability.Id, capability.IsExtended);
         var details = capability switch
         {
             { IsExtended: false } when Standard.TryGetValue((CapabilityId)capability.Id, out var describe) => describe(config, capability),
@@ -47,7 +46,7 @@ public static class CapabilityWords
 
     /// <summary>How many vectors a function's MSI asks for.</summary>
     public static int MsiCount(IHostConfigSpace config, Capability msi) =>
-        1 << ((Word(config, msi, Msi.Control) & Msi.MultipleCapableMask) >> 1);
+        1 << ((config.ReadWord(msi.Offset + Msi.Control) & Msi.MultipleCapableMask) >> 1);
 
     /// <summary>The device/port type of a PCI Express function, in place (<see cref="PciExpress.TypeMask"/>); null for a conventional
     /// one.</summary>
@@ -56,13 +55,13 @@ public static class CapabilityWords
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(chains);
         return chains.Find(CapabilityId.PciExpress) is { } express
-            ? (ushort)(Word(config, express, PciExpress.Capabilities) & PciExpress.TypeMask)
+            ? (ushort)(config.ReadWord(express.Offset + PciExpress.Capabilities) & PciExpress.TypeMask)
             : null;
     }
 
     private static string DescribeMsi(IHostConfigSpace config, Capability msi)
     {
-        var control = Word(config, msi, Msi.Control);
+        var control = config.ReadWord(msi.Offset + Msi.Control);
         var vectors = MsiCount(config, msi);
         return $"{vectors} vector{(vectors == 1 ? "" : "s")}, {((control & Msi.Address64) != 0 ? 64 : 32)} bits"
             + ((control & Msi.PerVectorMasking) != 0 ? ", maskable" : "")
@@ -74,12 +73,12 @@ public static class CapabilityWords
         var at = MsixLayout.Read(config, msix);
         return $"{at.Count} vector{(at.Count == 1 ? "" : "s")}, table in {at.TableBar} at {at.Table:x}h, "
             + $"pending bits in {at.PendingBar} at {at.Pending:x}h"
-            + ((Word(config, msix, MsiX.Control) & MsiX.Enable) != 0 ? ", on" : ", off");
+            + ((config.ReadWord(msix.Offset + MsiX.Control) & MsiX.Enable) != 0 ? ", on" : ", off");
     }
 
     private static string DescribePower(IHostConfigSpace config, Capability power)
     {
-        var control = Word(config, power, PowerManagement.ControlStatus);
+        var control = config.ReadWord(power.Offset + PowerManagement.ControlStatus);
         var state = control & PowerManagement.PowerStateMask;
         return $"in {(state == PowerManagement.D3Hot ? "D3hot" : $"D{state}")}"
             + ((control & PowerManagement.NoSoftReset) != 0 ? "" : ", resets itself on the way from D3hot to D0");
@@ -87,13 +86,13 @@ public static class CapabilityWords
 
     private static string DescribeExpress(IHostConfigSpace config, Capability express)
     {
-        var type = (ushort)(Word(config, express, PciExpress.Capabilities) & PciExpress.TypeMask);
+        var type = (ushort)(config.ReadWord(express.Offset + PciExpress.Capabilities) & PciExpress.TypeMask);
         var words = PortTypes.GetValueOrDefault(type, "a port of an unknown type");
-        if ((config.Read(new((ushort)(express.Offset + PciExpress.DeviceCapabilities)), AccessWidth.Dword) & PciExpress.FlrCapable) != 0)
+        if ((config.ReadDword(express.Offset + PciExpress.DeviceCapabilities) & PciExpress.FlrCapable) != 0)
             words += ", function level reset";
         if (express.Length <= PciExpress.LinkStatus)
             return words;
-        var link = Word(config, express, PciExpress.LinkStatus);
+        var link = config.ReadWord(express.Offset + PciExpress.LinkStatus);
         var speed = link & PciExpress.LinkSpeedMask;
         var lanes = (link & PciExpress.LinkWidthMask) >> 4;
         return speed > 0 && speed < PciExpress.LinkSpeeds.Count && lanes > 0
@@ -103,14 +102,11 @@ public static class CapabilityWords
 
     private static string DescribeAdvancedFeatures(IHostConfigSpace config, Capability features)
     {
-        var capabilities = config.Read(new((ushort)(features.Offset + AdvancedFeatures.Capabilities)), AccessWidth.Byte);
+        var capabilities = config.ReadByte(features.Offset + AdvancedFeatures.Capabilities);
         return (capabilities & AdvancedFeatures.FlrCapable) != 0 ? "function level reset" : "no function level reset";
     }
 
     private static string DescribeSingleRootIov(IHostConfigSpace config, Capability capability) =>
-        $"{Word(config, capability, SingleRootIov.Functions)} of {Word(config, capability, SingleRootIov.TotalFunctions)} "
-        + "virtual functions made";
-
-    private static ushort Word(IHostConfigSpace config, Capability capability, int register) =>
-        (ushort)config.Read(new((ushort)(capability.Offset + register)), AccessWidth.Word);
+        $"{config.ReadWord(capability.Offset + SingleRootIov.Functions)} of "
+        + $"{config.ReadWord(capability.Offset + SingleRootIov.TotalFunctions)} virtual functions made";
 }

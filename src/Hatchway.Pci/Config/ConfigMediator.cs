@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Config;
@@ -20,6 +19,7 @@ public readonly record struct ConfigWrite(ConfigEffects Effects, ConfigOffset Of
 public sealed class ConfigMediator
 {
     private readonly IHostConfigSpace _host;
+    private readonly IReadOnlyList<FieldRule> _rules;
     private readonly byte[] _copy;
     private readonly byte[] _virtual;
     private readonly byte[] _writable;
@@ -34,7 +34,7 @@ public sealed class ConfigMediator
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(rules);
         _host = host;
-        Rules = rules;
+        _rules = rules;
         _copy = new byte[host.Size];
         _virtual = new byte[host.Size];
         _writable = new byte[host.Size];
@@ -45,11 +45,7 @@ public sealed class ConfigMediator
             Lay(rule);
     }
 
-    /// <summary>The rules in force.</summary>
-    public IReadOnlyList<FieldRule> Rules { get; }
-
-    /// <summary>Bytes of config space.</summary>
-    public int Size => _copy.Length;
+    private int Size => _copy.Length;
 
     /// <summary>Reads as the guest sees it; zero beyond config space's end.</summary>
     /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
@@ -137,7 +133,7 @@ public sealed class ConfigMediator
     {
         lock (_copyLock)
         {
-            foreach (var rule in Rules)
+            foreach (var rule in _rules)
                 LayValue(rule);
         }
     }
@@ -172,10 +168,6 @@ public sealed class ConfigMediator
             _copy[rule.Offset + i] = (byte)(rule.Value >> (8 * Math.Min(i, 7)));
     }
 
-    private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) => width switch
-    {
-        AccessWidth.Byte => bytes[offset.Value],
-        AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(offset.Value)),
-        _ => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(offset.Value)),
-    };
+    private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) =>
+        (uint)width.Load(bytes.AsSpan(offset.Value));
 }

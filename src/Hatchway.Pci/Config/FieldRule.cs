@@ -17,30 +17,10 @@ public enum ConfigEffects : byte
     MsiX = 1 << 2,
 }
 
-/// <summary>How a field of config space is treated.</summary>
-public enum FieldTreatment : byte
-{
-    /// <summary>The host function's own register, read and written at the guest's width.</summary>
-    Host,
-
-    /// <summary>The host function's own register, which the guest can read; writes are dropped.</summary>
-    ReadOnly,
-
-    /// <summary>The mediator's: reads give the guest's view, writes change it and never reach the host function.</summary>
-    Virtual,
-
-    /// <summary>Some bits are the mediator's, the others the host function's.</summary>
-    Masked,
-
-    /// <summary>Not there: reads give zero, writes are dropped.</summary>
-    Hidden,
-}
-
 /// <summary>How one field of config space is treated, bit by bit.</summary>
 /// <param name="Name">The register's name in the specification.</param>
 /// <param name="Offset">Its first byte.</param>
 /// <param name="Length">Bytes, 1 to 8; hidden, read-only and host fields may be longer.</param>
-/// <param name="Treatment">The kind of rule.</param>
 /// <param name="Virtual">Bits that reads take from the mediator's own copy.</param>
 /// <param name="Writable">Bits of that copy that the guest may change.</param>
 /// <param name="Forwarded">Bits that writes carry to the host function; the others are written there as zero.</param>
@@ -50,14 +30,13 @@ public sealed record FieldRule(
     string Name,
     ushort Offset,
     int Length,
-    FieldTreatment Treatment,
     ulong Virtual,
     ulong Writable,
     ulong Forwarded,
     ulong Value,
     ConfigEffects Effects)
 {
-    /// <summary>A field that is the mediator's alone.</summary>
+    /// <summary>A field that is the mediator's: reads give the guest's view, writes change it and never reach the host function.</summary>
     /// <param name="name">Register.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Bytes, 1 to 8.</param>
@@ -66,21 +45,21 @@ public sealed record FieldRule(
     /// <param name="effects">What a write may lead to.</param>
     public static FieldRule VirtualField(
         string name, int offset, int length, ulong value, ulong writable = 0, ConfigEffects effects = ConfigEffects.None) =>
-        new(name, (ushort)offset, length, FieldTreatment.Virtual, ulong.MaxValue, writable, 0, value, effects);
+        new(name, (ushort)offset, length, ulong.MaxValue, writable, 0, value, effects);
 
-    /// <summary>A field that is not there for the guest.</summary>
+    /// <summary>A field that is not there: reads give zero, writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule HiddenField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, FieldTreatment.Hidden, ulong.MaxValue, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, ulong.MaxValue, 0, 0, 0, ConfigEffects.None);
 
-    /// <summary>A range of the host function's registers that the guest may read and not write. May be longer than 8 bytes.</summary>
+    /// <summary>The host function's own registers, which the guest can read; writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule ReadOnlyField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, FieldTreatment.ReadOnly, 0, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, 0, 0, ConfigEffects.None);
 
-    /// <summary>A range that is the host function's after all. May be longer than 8 bytes.</summary>
+    /// <summary>The host function's own registers after all, read and written at the guest's width. May be longer than 8 bytes.</summary>
     public static FieldRule HostField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, FieldTreatment.Host, 0, 0, ulong.MaxValue, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, ulong.MaxValue, 0, ConfigEffects.None);
 
-    /// <summary>A field with bits of both sides.</summary>
+    /// <summary>A field of which some bits are the mediator's, the others the host function's.</summary>
     /// <param name="name">Register.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Bytes, 1 to 8.</param>
@@ -92,5 +71,5 @@ public sealed record FieldRule(
     public static FieldRule MaskedField(
         string name, int offset, int length, ulong virtualBits, ulong value, ulong writable, ulong forwarded,
         ConfigEffects effects = ConfigEffects.None) =>
-        new(name, (ushort)offset, length, FieldTreatment.Masked, virtualBits, writable, forwarded, value, effects);
+        new(name, (ushort)offset, length, virtualBits, writable, forwarded, value, effects);
 }

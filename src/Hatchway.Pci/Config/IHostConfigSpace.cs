@@ -20,3 +20,26 @@ public interface IHostConfigSpace
     /// <param name="value">The low <paramref name="width"/> bytes count.</param>
     void Write(ConfigOffset offset, AccessWidth width, uint value);
 }
+
+/// <summary>Reads registers whose width is known; all ones when the function does not answer.</summary>
+public static class HostConfigSpaceExtensions
+{
+    /// <summary>Reads 8 bits.</summary>
+    public static byte ReadByte(this IHostConfigSpace config, int offset) => (byte)Read(config, offset, AccessWidth.Byte);
+
+    /// <summary>Reads 16 bits.</summary>
+    /// <param name="config">The function's.</param>
+    /// <param name="offset">A multiple of 2.</param>
+    public static ushort ReadWord(this IHostConfigSpace config, int offset) => (ushort)Read(config, offset, AccessWidth.Word);
+
+    /// <summary>Reads 32 bits.</summary>
+    /// <param name="config">The function's.</param>
+    /// <param name="offset">A multiple of 4.</param>
+    public static uint ReadDword(this IHostConfigSpace config, int offset) => Read(config, offset, AccessWidth.Dword);
+
+    private static uint Read(IHostConfigSpace config, int offset, AccessWidth width)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return config.Read(new ConfigOffset((ushort)offset), width);
+    }
+}

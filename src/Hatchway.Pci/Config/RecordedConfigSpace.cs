@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Spec;
 
@@ -23,19 +22,8 @@ public sealed class RecordedConfigSpace : IHostConfigSpace
     public bool HasCapabilities => _bytes.Length >= Header.ConventionalSize;
 
     /// <inheritdoc/>
-    public uint Read(ConfigOffset offset, AccessWidth width)
-    {
-        var bytes = (int)width;
-        if (offset.Value + bytes > _bytes.Length)
-            return (uint)width.AllOnes();
-        var at = _bytes.AsSpan(offset.Value);
-        return width switch
-        {
-            AccessWidth.Byte => at[0],
-            AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(at),
-            _ => BinaryPrimitives.ReadUInt32LittleEndian(at),
-        };
-    }
+    public uint Read(ConfigOffset offset, AccessWidth width) =>
+        (uint)(offset.Value + (int)width > _bytes.Length ? width.AllOnes() : width.Load(_bytes.AsSpan(offset.Value)));
 
     /// <inheritdoc/>
     public void Write(ConfigOffset offset, AccessWidth width, uint value)
@@ -48,7 +36,7 @@ public sealed class RecordedConfigSpace : IHostConfigSpace
     {
         if (HasCapabilities)
             return CapabilityWalker.Walk(this);
-        var told = Size > Header.CapabilitiesPointer && (Read(new(Header.Status), AccessWidth.Word) & Header.StatusCapabilityList) == 0
+        var told = Size > Header.CapabilitiesPointer && (this.ReadWord(Header.Status) & Header.StatusCapabilityList) == 0
             ? Array.Empty<string>()
             : [$"only {Size} bytes of config space are known: "
                 + "capabilities can't be told (root reads all of it; 'lspci -xxxx' prints all of it)"];

@@ -20,16 +20,16 @@ internal sealed class ResetWrites
     public ResetWrites(IHostConfigSpace config, CapabilityChains chains)
     {
         if (chains.Find(CapabilityId.PciExpress) is { Length: >= PciExpress.Link } express
-            && (Read(config, express, PciExpress.DeviceCapabilities, AccessWidth.Dword) & PciExpress.FlrCapable) != 0)
+            && (config.ReadDword(express.Offset + PciExpress.DeviceCapabilities) & PciExpress.FlrCapable) != 0)
             _express = express.Offset + PciExpress.DeviceControl + 1;
         if (chains.Find(CapabilityId.AdvancedFeatures) is { Length: >= AdvancedFeatures.Length } advanced)
         {
             const uint Both = AdvancedFeatures.TransactionsPending | AdvancedFeatures.FlrCapable;
-            if ((Read(config, advanced, AdvancedFeatures.Capabilities, AccessWidth.Byte) & Both) == Both)
+            if ((config.ReadByte(advanced.Offset + AdvancedFeatures.Capabilities) & Both) == Both)
                 _advanced = advanced.Offset + AdvancedFeatures.Control;
         }
         if (chains.Find(CapabilityId.PowerManagement) is { Length: >= PowerManagement.Length } power
-            && (Read(config, power, PowerManagement.ControlStatus, AccessWidth.Word) & PowerManagement.NoSoftReset) == 0)
+            && (config.ReadWord(power.Offset + PowerManagement.ControlStatus) & PowerManagement.NoSoftReset) == 0)
             _power = power.Offset + PowerManagement.ControlStatus;
     }
 
@@ -45,9 +45,6 @@ internal sealed class ResetWrites
         powerState == PowerManagement.D3Hot
         && Covers(_power, offset, width)
         && (Byte(_power, offset, width, value) & PowerManagement.PowerStateMask) == 0;
-
-    private static uint Read(IHostConfigSpace config, Capability capability, int register, AccessWidth width) =>
-        config.Read(new((ushort)(capability.Offset + register)), width);
 
     private static bool Covers(int at, ConfigOffset offset, AccessWidth width) => offset.Value <= at && at < offset.Value + (int)width;
 

@@ -1,5 +1,6 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
+using Hatchway.Pci.Config;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Topology;
 
@@ -30,8 +31,8 @@ public sealed class DeviceContext : IDeviceContext
         _log = log;
         Host = host;
         Guest = guest;
-        VendorId = (ushort)function.Config.Read(new(Header.VendorId), AccessWidth.Word);
-        DeviceId = (ushort)function.Config.Read(new(Header.DeviceId), AccessWidth.Word);
+        VendorId = function.Config.ReadWord(Header.VendorId);
+        DeviceId = function.Config.ReadWord(Header.DeviceId);
     }
 
     /// <inheritdoc/>

@@ -51,11 +51,6 @@ public interface IDeviceContext
 /// <summary>A handler can't have the registers that it wants; the message says why.</summary>
 public sealed class HandlerException : Exception
 {
-    /// <summary>Without a message.</summary>
-    public HandlerException()
-    {
-    }
-
     /// <summary>With a message for the user: one line.</summary>
     public HandlerException(string message)
         : base(message)

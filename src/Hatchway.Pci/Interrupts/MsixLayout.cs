@@ -17,11 +17,11 @@ public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong Tab
     public static MsixLayout Read(IHostConfigSpace config, Capability msix)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var control = config.Read(new((ushort)(msix.Offset + MsiX.Control)), AccessWidth.Word);
-        var table = config.Read(new((ushort)(msix.Offset + MsiX.Table)), AccessWidth.Dword);
-        var pending = config.Read(new((ushort)(msix.Offset + MsiX.PendingBitArray)), AccessWidth.Dword);
+        var control = config.ReadWord(msix.Offset + MsiX.Control);
+        var table = config.ReadDword(msix.Offset + MsiX.Table);
+        var pending = config.ReadDword(msix.Offset + MsiX.PendingBitArray);
         return new MsixLayout(
-            (int)(control & MsiX.TableSizeMask) + 1,
+            (control & MsiX.TableSizeMask) + 1,
             new BarIndex((byte)(table & MsiX.BarMask)), table & ~MsiX.BarMask,
             new BarIndex((byte)(pending & MsiX.BarMask)), pending & ~MsiX.BarMask);
     }

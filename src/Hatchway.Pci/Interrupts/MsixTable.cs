@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
@@ -76,12 +77,7 @@ public sealed class MsixTable : IBarHandler
     public ulong Read(in BarAccess access)
     {
         lock (_gate)
-        {
-            var value = 0ul;
-            for (var i = (int)access.Width - 1; i >= 0; i--)
-                value = (value << 8) | _entries[(int)access.HandlerOffset + i];
-            return value;
-        }
+            return access.Width.Load(_entries.AsSpan((int)access.HandlerOffset));
     }
 
     /// <inheritdoc/>
@@ -102,13 +98,13 @@ public sealed class MsixTable : IBarHandler
     {
         Array.Clear(_entries);
         for (var vector = 0; vector < Count; vector++)
-            _entries[(vector * MsiX.EntryBytes) + 12] = (byte)MsiX.VectorMasked;
+            _entries[(vector * MsiX.EntryBytes) + MsiX.VectorControl] = (byte)MsiX.VectorMasked;
     }
 
     private void Apply(int vector)
     {
         var entry = _entries.AsSpan(vector * MsiX.EntryBytes, MsiX.EntryBytes);
-        var masked = !_enabled || _functionMasked || (entry[12] & MsiX.VectorMasked) != 0;
+        var masked = !_enabled || _functionMasked || (entry[MsiX.VectorControl] & MsiX.VectorMasked) != 0;
         if (masked)
         {
             if (_bound[vector] is null)
@@ -118,7 +114,7 @@ public sealed class MsixTable : IBarHandler
             return;
         }
         var message = new MsiMessage(
-            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[MsiX.MessageData..]));
         if (_bound[vector] != message && _host.TryUnmask(vector, message))
             _bound[vector] = message;
     }

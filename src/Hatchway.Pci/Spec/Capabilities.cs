@@ -1,119 +1,59 @@
 namespace Hatchway.Pci.Spec;
 
-/// <summary>Capability identifiers (PCI Code and ID Assignment Specification 1.15 §2).</summary>
-public enum CapabilityId : byte
+/// <summary>The header of a capability (PCIe 6.0 §7.5.1.1.11). Offsets count from the capability's start.</summary>
+public static class CapabilityHeader
 {
-    /// <summary>Null capability: only the header (§7.9.28.2 of PCIe 6.0).</summary>
-    Null = 0x00,
+    /// <summary>Bytes of it: all that a null capability has.</summary>
+    public const int Bytes = 2;
 
-    /// <summary>PCI power management.</summary>
-    PowerManagement = 0x01,
+    /// <summary>Pointer to the next capability, 8 bits; 0 in the last.</summary>
+    public const int Next = 1;
 
-    /// <summary>Vital product data.</summary>
-    VitalProductData = 0x03,
-
-    /// <summary>Message signalled interrupts.</summary>
-    Msi = 0x05,
-
-    /// <summary>PCI-X.</summary>
-    PciX = 0x07,
-
-    /// <summary>Vendor-specific; its third byte is its length.</summary>
-    VendorSpecific = 0x09,
-
-    /// <summary>PCI Express.</summary>
-    PciExpress = 0x10,
-
-    /// <summary>MSI-X.</summary>
-    MsiX = 0x11,
-
-    /// <summary>Advanced features: FLR for conventional functions.</summary>
-    AdvancedFeatures = 0x13,
-
-    /// <summary>Enhanced allocation: fixed BARs outside the BAR registers.</summary>
-    EnhancedAllocation = 0x14,
+    /// <summary>Bits of a pointer to a capability; the two low bits are reserved and must be masked.</summary>
+    public const byte PointerMask = 0xFC;
 }
 
-/// <summary>Extended capability identifiers (PCI Code and ID Assignment Specification 1.15 §3).</summary>
-public enum ExtendedCapabilityId : ushort
+/// <summary>The header of an extended capability, 32 bits: identifier in 15:0, version in 19:16, pointer to the next in 31:20 (PCIe 6.0
+/// §7.6.3).</summary>
+public static class ExtendedCapabilityHeader
 {
-    /// <summary>Null capability (PCIe 6.0 §7.9.28.1).</summary>
-    Null = 0x0000,
+    /// <summary>Bytes of it.</summary>
+    public const int Bytes = 4;
 
-    /// <summary>Advanced error reporting.</summary>
-    AdvancedErrorReporting = 0x0001,
+    /// <summary>All but the pointer.</summary>
+    public const uint KindMask = 0x000F_FFFF;
 
-    /// <summary>Device serial number.</summary>
-    DeviceSerialNumber = 0x0003,
+    /// <summary>A null capability of version 1, without a pointer.</summary>
+    public const uint Null = 0x0001_0000;
 
-    /// <summary>Vendor-specific.</summary>
-    VendorSpecific = 0x000B,
+    /// <summary>Where the next one is; 0 in the last. The two low bits are reserved and must be masked.</summary>
+    public static int Next(uint header) => (int)(header >> 20) & 0xFFC;
 
-    /// <summary>Access control services.</summary>
-    AccessControlServices = 0x000D,
+    /// <summary>The header with a pointer to the next one; 0 in the last.</summary>
+    public static uint WithNext(uint header, int next) => (header & KindMask) | ((uint)next << 20);
+}
 
-    /// <summary>Alternative routing-ID interpretation.</summary>
-    AlternativeRoutingId = 0x000E,
+/// <summary>What a vendor defines (PCIe 6.0 §7.9.4 to .6). Offsets count from the capability's start.</summary>
+public static class VendorSpecific
+{
+    /// <summary>The standard capability's length in bytes, 8 bits.</summary>
+    public const int LengthAt = 2;
 
-    /// <summary>Address translation services.</summary>
-    AddressTranslation = 0x000F,
+    /// <summary>Bytes of the standard capability, at least: as far as its length.</summary>
+    public const byte SmallestLength = 3;
 
-    /// <summary>Single root I/O virtualisation.</summary>
-    SingleRootIov = 0x0010,
+    /// <summary>The extended capabilities' own header, 32 bits, designated ones' too: length in 31:20.</summary>
+    public const int ExtendedHeader = 4;
 
-    /// <summary>Multi-root I/O virtualisation.</summary>
-    MultiRootIov = 0x0011,
+    /// <summary>Bytes of an extended capability, by its own header.</summary>
+    public static int ExtendedLength(uint header) => (int)(header >> 20);
+}
 
-    /// <summary>Page request interface.</summary>
-    PageRequest = 0x0013,
-
-    /// <summary>Resizable BAR.</summary>
-    ResizableBar = 0x0015,
-
-    /// <summary>Dynamic power allocation.</summary>
-    DynamicPowerAllocation = 0x0016,
-
-    /// <summary>Latency tolerance reporting.</summary>
-    LatencyTolerance = 0x0018,
-
-    /// <summary>Secondary PCI Express: lanes of the link at 8 GT/s and above.</summary>
-    SecondaryPciExpress = 0x0019,
-
-    /// <summary>Process address space identifiers.</summary>
-    Pasid = 0x001B,
-
-    /// <summary>Downstream port containment.</summary>
-    DownstreamPortContainment = 0x001D,
-
-    /// <summary>L1 PM substates.</summary>
-    L1Substates = 0x001E,
-
-    /// <summary>Precision time measurement.</summary>
-    PrecisionTime = 0x001F,
-
-    /// <summary>Designated vendor-specific: its length is in its second dword (§7.9.6).</summary>
-    DesignatedVendorSpecific = 0x0023,
-
-    /// <summary>Resizable BARs of virtual functions.</summary>
-    VfResizableBar = 0x0024,
-
-    /// <summary>Data link feature.</summary>
-    DataLinkFeature = 0x0025,
-
-    /// <summary>Physical layer at 16 GT/s.</summary>
-    PhysicalLayer16 = 0x0026,
-
-    /// <summary>Lane margining at the receiver.</summary>
-    LaneMargining = 0x0027,
-
-    /// <summary>Physical layer at 32 GT/s.</summary>
-    PhysicalLayer32 = 0x002A,
-
-    /// <summary>Integrity and data encryption of the link.</summary>
-    LinkEncryption = 0x0030,
-
-    /// <summary>Physical layer at 64 GT/s.</summary>
-    PhysicalLayer64 = 0x0031,
+/// <summary>Vital product data (PCI Local Bus 3.0, appendix I).</summary>
+public static class VitalProductData
+{
+    /// <summary>Bytes of the capability.</summary>
+    public const int Length = 8;
 }
 
 /// <summary>The MSI capability (PCIe 6.0 §7.7.1). Offsets count from the capability's start.</summary>
@@ -155,6 +95,9 @@ public static class Msi
     /// <summary>Message data, 16 bits.</summary>
     public static int Data(ushort control) => (control & Address64) != 0 ? 12 : 8;
 
+    /// <summary>Extended message data, 16 bits, where there are some (§7.7.1.6).</summary>
+    public static int ExtendedData(ushort control) => Data(control) + 2;
+
     /// <summary>Mask bits, 32 bits; with <see cref="PerVectorMasking"/> only.</summary>
     public static int MaskBits(ushort control) => Data(control) + 4;
 
@@ -192,6 +135,12 @@ public static class MsiX
     /// <summary>Bytes of one entry: address low, address high, data, vector control (§7.7.2.5).</summary>
     public const int EntryBytes = 16;
 
+    /// <summary>An entry's message data, 32 bits; the address is before it.</summary>
+    public const int MessageData = 8;
+
+    /// <summary>An entry's vector control, 32 bits.</summary>
+    public const int VectorControl = 12;
+
     /// <summary>Vector control: the vector is masked.</summary>
     public const uint VectorMasked = 1;
 }
@@ -215,9 +164,6 @@ public static class PowerManagement
     /// <summary>Bytes of the capability.</summary>
     public const int Length = 8;
 
-    /// <summary>Capabilities: version, bits 2:0.</summary>
-    public const ushort VersionMask = 0b111;
-
     /// <summary>Power management capabilities, 16 bits, read-only.</summary>
     public const int Capabilities = 2;
 
@@ -232,6 +178,9 @@ public static class PowerManagement
 
     /// <summary>Control: the power state D3hot, in place.</summary>
     public const ushort D3Hot = 0b11;
+
+    /// <summary>Control: what is of wake-up and of the data register, bits 15:8, and the reserved bits below.</summary>
+    public const ushort WakeAndDataMask = 0xFFF0;
 
     /// <summary>Control: the function keeps its state on the way from D3hot to D0; without this bit it resets itself.</summary>
     public const ushort NoSoftReset = 1 << 3;

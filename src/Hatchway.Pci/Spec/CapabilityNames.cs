@@ -87,9 +87,11 @@ public static class CapabilityNames
     ];
 
     /// <summary>A capability's name, or its number where it has none.</summary>
-    public static string Of(Config.Capability capability)
+    /// <param name="id">Its identifier.</param>
+    /// <param name="isExtended">An extended capability's.</param>
+    public static string Of(ushort id, bool isExtended)
     {
-        var names = capability.IsExtended ? Extended : Standard;
-        return capability.Id < names.Length ? names[capability.Id] : $"unknown ({capability.Id:x2}h)";
+        var names = isExtended ? Extended : Standard;
+        return id < names.Length ? names[id] : $"unknown ({id:x2}h)";
     }
 }

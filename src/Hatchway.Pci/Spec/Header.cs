@@ -24,6 +24,9 @@ public static class Header
     /// <summary>Class code, 24 bits: programming interface, sub-class, base class (§7.5.1.1.6).</summary>
     public const ushort ClassCode = 0x09;
 
+    /// <summary>The class code's base class, 8 bits (§7.5.1.1.6).</summary>
+    public const ushort BaseClass = 0x0B;
+
     /// <summary>Header type, 8 bits: layout in 6:0, multi-function in 7 (§7.5.1.1.9).</summary>
     public const ushort HeaderType = 0x0E;
 
@@ -38,6 +41,9 @@ public static class Header
 
     /// <summary>Subsystem vendor ID, 16 bits (§7.5.1.2.3).</summary>
     public const ushort SubsystemVendorId = 0x2C;
+
+    /// <summary>Subsystem ID, 16 bits (§7.5.1.2.3).</summary>
+    public const ushort SubsystemId = 0x2E;
 
     /// <summary>Expansion ROM base address, 32 bits (§7.5.1.2.4).</summary>
     public const ushort RomBar = 0x30;

@@ -108,7 +108,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         // The one field whose value is not stored but asked for.
         if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
         {
-            var device = _host.Config.Read(new((ushort)_pendingBits), AccessWidth.Dword);
+            var device = _host.Config.ReadDword(_pendingBits);
             lock (_effects)
                 value |= (_msi!.PendingBits(device) >> (8 * (offset.Value & 3))) & (uint)width.AllOnes();
         }
@@ -193,7 +193,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             return null;
         var needed = id == CapabilityId.MsiX
             ? MsiX.Length
-            : Msi.Length((ushort)_host.Config.Read(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word));
+            : Msi.Length(_host.Config.ReadWord(capability.Offset + Msi.Control));
         return capability.Length >= needed ? capability : null;
     }
 

@@ -1,14 +1,12 @@
 using System.Globalization;
 using Hatchway.Configuration;
+using Hatchway.Linux;
 
 namespace Hatchway.CommandLine;
 
 /// <summary>Which CPUs of the host a guest's CPU may run on: <c>vcpu.N.cpuset</c>, a list as <c>0-3,5</c>.</summary>
 internal static class CpuPins
 {
-    // FreeBSD's CPU_SETSIZE, and Linux's.
-    private const int MostHostCpus = 1024;
-
     /// <summary>The host's CPUs by the guest's; a guest's CPU that is not pinned is not in it.</summary>
     /// <exception cref="UserException">A list is none.</exception>
     public static IReadOnlyDictionary<int, IReadOnlyList<int>> From(ConfigurationTree tree)
@@ -31,7 +29,7 @@ internal static class CpuPins
             if (ends.Length > 2
                 || !ConfigurationNode.TryNumber(ends[0], out var first)
                 || !ConfigurationNode.TryNumber(ends[^1], out var last)
-                || first > last || last >= MostHostCpus)
+                || first > last || last >= CpuAffinity.MostCpus)
             {
                 throw new UserException(
                     $"{origin}: '{part}' names no CPUs of a host: write numbers and ranges with commas between them, as 0-3,5");

@@ -1,14 +1,11 @@
-using System.Globalization;
 using Hatchway.Configuration;
+using Hatchway.Machine.Devices;
 
 namespace Hatchway.CommandLine;
 
 /// <summary>The flags of bhyve(8) whose argument is more than one value: <c>-f</c>, <c>-G</c>.</summary>
 internal static class OtherFlags
 {
-    // bhyve's QEMU_FWCFG_MAX_NAME with its terminating zero.
-    private const int LongestFileName = 55;
-
     /// <summary>
     /// <c>-f [name=]NAME,string=TEXT</c> or <c>file=PATH</c>. bhyve keeps these outside its tree; here they are in it, as
     /// <c>fwcfg.N.name</c> with <c>fwcfg.N.string</c> or <c>fwcfg.N.file</c>.
@@ -22,10 +19,10 @@ internal static class OtherFlags
         var (kind, data) = LegacyConf.Pair(text[(comma + 1)..]);
         if (kind is not ("string" or "file") || data is null)
             throw new UserException($"{origin}: '{text[(comma + 1)..]}' is neither: write NAME,string=TEXT or NAME,file=PATH");
-        if (comma > LongestFileName)
-            throw new UserException($"{origin}: the name has {comma} characters, and at most {LongestFileName} are possible");
+        if (comma > FwCfg.LongestName)
+            throw new UserException($"{origin}: the name has {comma} characters, and at most {FwCfg.LongestName} are possible");
         var index = tree.Node("fwcfg").Children.Count;
-        var node = string.Create(CultureInfo.InvariantCulture, $"fwcfg.{index}");
+        var node = $"fwcfg.{index}";
         tree.Set($"{node}.name", VariableReferences.Quote(text[..comma]), origin);
         tree.Set($"{node}.{kind}", VariableReferences.Quote(data), origin);
     }

@@ -112,7 +112,7 @@ internal sealed record RunOptions
         {
             if (vcpu >= topology.Cpus)
             {
-                var origin = tree.Root.Origin(FormattableString.Invariant($"vcpu.{vcpu}.cpuset"));
+                var origin = tree.Root.Origin($"vcpu.{vcpu}.cpuset");
                 yield return $"{origin}: ignored, the guest has {topology.Cpus} CPUs, numbered from 0";
             }
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using Hatchway.Configuration;
+using Hatchway.Machine.Devices;
 
 namespace Hatchway.CommandLine;
 
@@ -27,16 +28,14 @@ internal sealed record TcpServer(IPEndPoint Address) : SerialBackend;
 /// <param name="Origin">What the user typed.</param>
 internal sealed record SerialPortOption(int Number, SerialBackend Backend, string Origin)
 {
-    public const int MostPorts = 4;
-
     /// <summary>Those that are connected, in order. Nothing is opened.</summary>
     /// <exception cref="UserException">A path is none.</exception>
     public static IReadOnlyList<SerialPortOption> From(ConfigurationTree tree)
     {
         var ports = new List<SerialPortOption>();
-        for (var number = 1; number <= MostPorts; number++)
+        for (var number = 1; number <= SerialPort.All.Count; number++)
         {
-            var node = tree.Node(FormattableString.Invariant($"lpc.com{number}"));
+            var node = tree.Node($"lpc.com{number}");
             if (node.Text("path") is not { } path)
                 continue;
             var port = new SerialPortOption(number, Parse(node.Origin("path"), path), node.Origin("path"));

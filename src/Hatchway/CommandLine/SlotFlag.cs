@@ -45,7 +45,7 @@ internal static class SlotFlag
             throw new UserException($"{origin}: no emulation; write -s SLOT,EMULATION[,CONF], and '-s help' lists them");
         var emulation = Emulation.Find(parts[1])
             ?? throw new UserException($"{origin}: unknown emulation '{parts[1]}': '-s help' lists them");
-        var node = string.Create(CultureInfo.InvariantCulture, $"pci.{bus}.{slot}.{function}");
+        var node = $"pci.{bus}.{slot}.{function}";
         if (tree.Has(node))
             throw new UserException($"{origin}: slot {slot}:{function} is given twice: put one of the devices at another slot");
         tree.Set($"{node}.device", emulation.Model, origin);

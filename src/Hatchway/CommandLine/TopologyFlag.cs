@@ -1,13 +1,11 @@
 using Hatchway.Configuration;
+using Hatchway.Linux;
 
 namespace Hatchway.CommandLine;
 
 /// <summary>bhyve(8)'s <c>-c [[cpus=]numcpus][,sockets=n][,cores=n][,threads=n]</c> and <c>-p vcpu:hostcpu</c>.</summary>
 internal static class TopologyFlag
 {
-    // FreeBSD's CPU_SETSIZE.
-    private const int MostHostCpus = 1024;
-
     public static void Cpus(ConfigurationTree tree, string value, string origin)
     {
         if (value.Length == 0)
@@ -37,10 +35,10 @@ internal static class TopologyFlag
             || !ConfigurationNode.TryNumber(numbers[0], out var vcpu)
             || !ConfigurationNode.TryNumber(numbers[1], out var host))
             throw new UserException($"{origin}: write vcpu:hostcpu, two numbers that count from 0, as 0:2");
-        if (host >= MostHostCpus)
-            throw new UserException($"{origin}: {host} is no CPU of a host, which are numbered from 0 to {MostHostCpus - 1}");
-        var name = FormattableString.Invariant($"vcpu.{vcpu}.cpuset");
+        if (host >= CpuAffinity.MostCpus)
+            throw new UserException($"{origin}: {host} is no CPU of a host, which are numbered from 0 to {CpuAffinity.MostCpus - 1}");
+        var name = $"vcpu.{vcpu}.cpuset";
         var before = tree.Find(name)?.Value;
-        tree.Set(name, FormattableString.Invariant($"{(before is null ? "" : before + ",")}{host}"), origin);
+        tree.Set(name, $"{(before is null ? "" : before + ",")}{host}", origin);
     }
 }

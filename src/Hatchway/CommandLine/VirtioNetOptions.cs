@@ -53,7 +53,7 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
     /// <summary>The address of a card without one, which is bhyve's for the same slot and name (usr.sbin/bhyve/net_utils.c).</summary>
     public static byte[] DefaultMac(int slot, int function, string name)
     {
-        var text = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{slot}-{function}-{name}"));
+        var text = Encoding.UTF8.GetBytes($"{slot}-{function}-{name}");
         var digest = Md5.Digest(text);
         return [0x00, 0xA0, 0x98, digest[0], digest[1], digest[2]];
     }

@@ -48,9 +48,9 @@ internal static class DeviceConf
                 continue;
             }
             port++;
-            conf.Set(string.Create(CultureInfo.InvariantCulture, $"port.{port}.name"), name);
+            conf.Set($"port.{port}.name", name);
             conf.Set(
-                string.Create(CultureInfo.InvariantCulture, $"port.{port}.path"),
+                $"port.{port}.path",
                 path ?? throw new UserException($"{conf.Origin}: the port '{name}' needs a socket: write {name}=PATH"));
         }
     }
@@ -79,12 +79,12 @@ internal static class DeviceConf
             if (part.StartsWith("hd:", StringComparison.Ordinal) || part.StartsWith("cd:", StringComparison.Ordinal))
             {
                 port++;
-                conf.Set(string.Create(CultureInfo.InvariantCulture, $"port.{port}.type"), part[..2]);
-                conf.Set(string.Create(CultureInfo.InvariantCulture, $"port.{port}.path"), part[3..]);
+                conf.Set($"port.{port}.type", part[..2]);
+                conf.Set($"port.{port}.path", part[3..]);
                 continue;
             }
             var (name, value) = LegacyConf.Pair(part);
-            conf.Set(port < 0 ? name : string.Create(CultureInfo.InvariantCulture, $"port.{port}.{name}"), value ?? "true");
+            conf.Set(port < 0 ? name : $"port.{port}.{name}", value ?? "true");
         }
     }
 
@@ -92,7 +92,7 @@ internal static class DeviceConf
     public static void Usb(LegacyConf conf)
     {
         for (var slot = 1; slot <= conf.Parts.Length; slot++)
-            conf.Set(string.Create(CultureInfo.InvariantCulture, $"slot.{slot}.device"), conf.Parts[slot - 1]);
+            conf.Set($"slot.{slot}.device", conf.Parts[slot - 1]);
     }
 
     public static void Nvme(LegacyConf conf)

@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace Hatchway.Configuration;
 
@@ -24,7 +23,7 @@ internal sealed class LegacyConf(ConfigurationTree tree, string node, string ori
     {
         for (var index = 0; ; index++)
         {
-            var indexed = string.Create(CultureInfo.InvariantCulture, $"{node}.{name}.{index}");
+            var indexed = $"{node}.{name}.{index}";
             if (tree.Has(indexed))
                 continue;
             tree.Set(indexed, value, origin);

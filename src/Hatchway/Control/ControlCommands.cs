@@ -129,7 +129,7 @@ internal static class ControlCommands
             case JsonValueKind.Array:
                 var at = 0;
                 foreach (var item in element.EnumerateArray())
-                    Flatten(string.Create(CultureInfo.InvariantCulture, $"{path}.{at++}"), item, lines);
+                    Flatten($"{path}.{at++}", item, lines);
                 break;
             case JsonValueKind.Number when element.GetRawText() == "0":
                 break;

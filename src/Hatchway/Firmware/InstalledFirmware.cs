@@ -8,7 +8,7 @@ internal static class InstalledFirmware
 
     // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them: there is
     // none.
-    private static readonly (string Code, string Variables)[] s_places =
+    private static readonly (string Code, string Variables)[] Places =
     [
         // Debian and Ubuntu, package ovmf.
         ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
@@ -24,7 +24,7 @@ internal static class InstalledFirmware
     /// <exception cref="UserException">There is none.</exception>
     public static (string Code, string Variables) Find(string root = "")
     {
-        foreach (var (code, variables) in s_places)
+        foreach (var (code, variables) in Places)
         {
             if (File.Exists(root + code) && File.Exists(root + variables))
                 return (root + code, root + variables);

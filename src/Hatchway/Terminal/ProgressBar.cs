@@ -5,7 +5,7 @@ namespace Hatchway.Terminal;
 /// <summary>A bar on standard error that goes away when the work is done.</summary>
 internal static class ProgressBar
 {
-    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Shows how far work is until it has ended, however it does.</summary>
     /// <param name="text">What is done.</param>
@@ -18,7 +18,7 @@ internal static class ProgressBar
             {
                 var bar = context.AddTask(text, maxValue: 1);
                 // Its failure is for whoever waits for the work itself.
-                while (!((IAsyncResult)work).AsyncWaitHandle.WaitOne(s_step))
+                while (!((IAsyncResult)work).AsyncWaitHandle.WaitOne(Step))
                     bar.Value = fraction();
             });
 }

@@ -24,7 +24,7 @@ internal static class SerialPeers
             case PseudoTerminalBackend:
                 var pair = PseudoTerminal.Create();
                 // Nobody could know it otherwise.
-                StandardErrorLogger.Write(FormattableString.Invariant($"com{port.Number} is {pair.Name}"));
+                StandardErrorLogger.Write($"com{port.Number} is {pair.Name}");
                 return SerialConsole.OnTerminal(pair);
             default:
                 return SerialConsole.OnStreams(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, end);

@@ -65,7 +65,8 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         }
         catch (ArgumentOutOfRangeException)
         {
-            throw new UserException($"{origin}: the socket's path '{path}' is too long: a socket's has at most 107 bytes");
+            throw new UserException(
+                $"{origin}: the socket's path '{path}' is too long: a socket's has at most {UnixListener.MaximumPath} bytes");
         }
     }
 

@@ -17,7 +17,7 @@ namespace Hatchway.Vm;
 internal static class GuestSandbox
 {
     // What every guest's process uses, and .NET's runtime with it.
-    private static readonly FileRule[] s_always =
+    private static readonly FileRule[] Always =
     [
         new("/proc", FileRights.Read),
         new("/sys", FileRights.Read),
@@ -34,8 +34,8 @@ internal static class GuestSandbox
     ];
 
     // Variables that name files, and the last words of devices' that do.
-    private static readonly string[] s_readOnly = ["hatchway.kernel", "hatchway.initrd", "lpc.bootrom", "rom", "file"];
-    private static readonly string[] s_written = ["lpc.bootvars", "path"];
+    private static readonly string[] ReadOnly = ["hatchway.kernel", "hatchway.initrd", "lpc.bootrom", "rom", "file"];
+    private static readonly string[] Written = ["lpc.bootvars", "path"];
 
     /// <summary>From now on the process sees only the files that its guest needs.</summary>
     /// <param name="options">The guest.</param>
@@ -54,7 +54,7 @@ internal static class GuestSandbox
         var mounts = HostMount.ParseAll(KernelFile.Read("/proc/self/mountinfo"));
         IEnumerable<FileRule> rules =
         [
-            .. s_always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control),
+            .. Always, .. OfProgram(), .. OfDevices(options), .. OfState(options, control),
             .. OfSettings(options.Settings, options.RestartOnReboot),
         ];
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
@@ -138,13 +138,13 @@ internal static class GuestSandbox
                 yield return new(Folder(value), FileRights.Read | FileRights.Create);
             else if (node.EndsWith(".handler.", StringComparison.Ordinal))
                 yield return new(Folder(value), FileRights.Read);
-            else if (s_readOnly.Contains(setting.Name) || s_readOnly.Contains(word))
+            else if (ReadOnly.Contains(setting.Name) || ReadOnly.Contains(word))
             {
                 yield return new(value, FileRights.Read);
                 if (restarts && FolderOfSuccessor(value) is { } folder)
                     yield return new(folder, FileRights.Read);
             }
-            else if (s_written.Contains(setting.Name) || s_written.Contains(word))
+            else if (Written.Contains(setting.Name) || Written.Contains(word))
                 yield return new(value, FileRights.Read | (settings.Root.Flag(node + "ro", false) ? FileRights.Control : FileRights.Write));
         }
     }

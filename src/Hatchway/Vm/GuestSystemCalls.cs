@@ -11,7 +11,7 @@ internal static class GuestSystemCalls
     private const uint IoctlType = 0xFF00;
 
     // By how often they are made. Numbers of asm/unistd_64.h.
-    private static readonly SystemCallRule[] s_always =
+    private static readonly SystemCallRule[] Always =
     [
         // ioctl, by driver. Of a terminal's, those that do not put words into its input, as TIOCSTI and TIOCLINUX do.
         new(16, 1,
@@ -142,7 +142,7 @@ internal static class GuestSystemCalls
     ];
 
     // What the sockets of serial ports and of network devices are made anew with, when the guest starts again.
-    private static readonly SystemCallRule[] s_whenRestarting =
+    private static readonly SystemCallRule[] WhenRestarting =
     [
         new(41, 0, [(All, 1), (All, 2), (All, 10)]), // socket: AF_UNIX, AF_INET, AF_INET6
         49,  // bind
@@ -152,5 +152,5 @@ internal static class GuestSystemCalls
     /// <summary>All of them, the most frequent first.</summary>
     /// <param name="restarts">The guest starts again in this process.</param>
     public static ReadOnlySpan<SystemCallRule> For(bool restarts) =>
-        restarts ? (SystemCallRule[])[.. s_always, .. s_whenRestarting] : s_always;
+        restarts ? (SystemCallRule[])[.. Always, .. WhenRestarting] : Always;
 }

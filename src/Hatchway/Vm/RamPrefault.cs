@@ -8,7 +8,7 @@ namespace Hatchway.Vm;
 internal static class RamPrefault
 {
     private const ulong Chunk = 256 << 20;
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     /// <summary>Whether it is worth it where something else takes the pages anyway: when there is a part for more than one CPU.</summary>
     public static bool IsQuicker(MemoryMapping memory) => memory.Length > Chunk;
@@ -27,7 +27,7 @@ internal static class RamPrefault
         }));
         try
         {
-            if (!work.Wait(s_patience) && !Console.IsErrorRedirected)
+            if (!work.Wait(Patience) && !Console.IsErrorRedirected)
                 ProgressBar.Show($"taking {MemorySize.Format(memory.Length)} of RAM", work, () => (double)Volatile.Read(ref done) / chunks);
             work.Wait();
         }

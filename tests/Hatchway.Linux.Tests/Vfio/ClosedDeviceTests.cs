@@ -6,7 +6,7 @@ namespace Hatchway.Linux.Tests.Vfio;
 /// <summary>A device that is closed while vCPUs use it; a file plays the device.</summary>
 public sealed class ClosedDeviceTests : IDisposable
 {
-    private static readonly VfioRegionInfo Region = new(4096, 0, true, true, false, []);
+    private static readonly VfioRegionInfo Region = new(4096, 0, true, false, []);
     private readonly string _file = Path.GetTempFileName();
 
     public ClosedDeviceTests() => File.WriteAllBytes(_file, [0x78, 0x56, 0x34, 0x12]);

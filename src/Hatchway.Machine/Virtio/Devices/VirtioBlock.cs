@@ -71,13 +71,7 @@ public sealed class VirtioBlock : IVirtioDevice
     public int Workers { get; }
 
     /// <inheritdoc/>
-    public ulong ReadConfiguration(int offset, AccessWidth width)
-    {
-        var value = 0ul;
-        for (var i = (int)width - 1; i >= 0; i--)
-            value = (value << 8) | _configuration[offset + i];
-        return value;
-    }
+    public ulong ReadConfiguration(int offset, AccessWidth width) => width.Load(_configuration.AsSpan(offset));
 
     /// <inheritdoc/>
     public void Start(ulong features) =>

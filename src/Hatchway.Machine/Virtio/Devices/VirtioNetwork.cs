@@ -113,13 +113,7 @@ public sealed class VirtioNetwork : IVirtioDevice
         queue == _controlQueue || queue % 2 != 0 || queue / 2 >= _receivers.Length ? null : _receivers[queue / 2];
 
     /// <inheritdoc/>
-    public ulong ReadConfiguration(int offset, AccessWidth width)
-    {
-        var value = 0ul;
-        for (var i = (int)width - 1; i >= 0; i--)
-            value = (value << 8) | _configuration[offset + i];
-        return value;
-    }
+    public ulong ReadConfiguration(int offset, AccessWidth width) => width.Load(_configuration.AsSpan(offset));
 
     /// <inheritdoc/>
     public void Start(ulong features)

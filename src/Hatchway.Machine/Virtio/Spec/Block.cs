@@ -61,7 +61,6 @@ internal static class BlockRegister
     public const int BlockSize = 20;
     public const int PhysicalBlockExponent = 24;
     public const int MinimumIoSize = 26;
-    public const int OptimalIoSize = 28;
     public const int MaximumDiscardSectors = 36;
     public const int MaximumDiscardRanges = 40;
     public const int DiscardAlignment = 44;
