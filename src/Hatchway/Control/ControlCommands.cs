@@ -27,14 +27,12 @@ internal static class ControlCommands
     // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
     private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
-    private static Command Of(string name, string usage, string summary, Option[] options) => new(
-        name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest,
-        words => Execute(name, $"usage: hatchway {name} {usage}\n\nTo {summary}.", new Arguments(name, words, options)));
+    private static Command Of(string name, string usage, string summary, Option[] options) => Command.Of(
+        name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest, $"To {summary}.",
+        arguments => Execute(name, arguments));
 
-    private static ExitStatus Execute(string command, string help, Arguments arguments)
+    private static ExitStatus Execute(string command, Arguments arguments)
     {
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(help, command is "ps" or "stats" ? [Json] : []);
         var isJson = arguments.Has(Json.Name);
         var folder = ControlFolder.OfUser()
             ?? throw new UserException(

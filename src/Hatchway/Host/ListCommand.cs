@@ -7,12 +7,8 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host list</c>.</summary>
 internal static class ListCommand
 {
-    private const string Name = "host list";
-
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host list [options]
-
         Lists PCI functions and whether each can be given to a guest now. BARs are shown as number:size, 'io' marks I/O ports.
         """;
 
@@ -29,11 +25,8 @@ internal static class ListCommand
     /// <summary>A function, and what checks found when it is one of this host.</summary>
     private sealed record Entry(InspectedFunction Function, CheckReport? Report);
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(0);
         var view = arguments.Value("F") is null ? new HostView() : null;
         var recorded = view is null ? HostOptions.ReadDump(arguments.Value("F")!).Functions : [];

@@ -10,13 +10,8 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host reserve</c>: takes functions from the host's drivers.</summary>
 internal static class ReserveCommand
 {
-    private const string Name = "host reserve";
-
-    private const string HelpText =
+    public const string Details =
         $"""
-        usage: hatchway host reserve [options] BDF...
-               hatchway host reserve --from-config
-
         Takes PCI functions from the host's drivers and binds them to vfio-pci, for guests: all of them, or none. What would take the
         host down is refused: the disk it runs from, or any that is mounted, its way to the network, its console.
         With --from-config, as at boot, takes those of {PersistentFile.FullName}, each if it is still the same device.
@@ -32,11 +27,8 @@ internal static class ReserveCommand
         new("force", null, "take it even when the host goes down with it"),
     ];
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         var force = arguments.Has("force");
         if (arguments.Has("from-config"))
         {

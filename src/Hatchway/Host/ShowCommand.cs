@@ -12,24 +12,18 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host show</c>: everything about one function.</summary>
 internal static class ShowCommand
 {
-    private const string Name = "host show";
     private const string Indent = "               ";
 
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host show [options] BDF
-
         Shows everything about one PCI function, and how each part of its BARs would be given to a guest: direct (mapped, no exits),
         trapped (each access an exit), handled (the guest's own in the device's place).
         """;
 
     public static readonly Option[] Known = [HostOptions.File, HostOptions.Json];
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(1);
         var address = arguments.Address(0);
         var view = arguments.Value("F") is null ? new HostView() : null;
