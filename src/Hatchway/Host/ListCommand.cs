@@ -123,10 +123,7 @@ internal static class ListCommand
             if (report is not null)
             {
                 json.WriteBoolean("fit", report.IsFit);
-                json.WriteStartArray("problems");
-                foreach (var problem in report.Problems)
-                    json.WriteStringValue(problem.Check);
-                json.WriteEndArray();
+                json.WriteStrings("problems", report.Problems.Select(static problem => problem.Check));
             }
             json.WriteEndObject();
         }

@@ -143,7 +143,7 @@ internal static class ShowCommand
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        WriteStrings(json, "warnings", function.Capabilities.Warnings);
+        json.WriteStrings("warnings", function.Capabilities.Warnings);
         if (view is not null)
             WriteHostFacts(json, view, function.Device);
         json.WriteEndObject();
@@ -152,28 +152,17 @@ internal static class ShowCommand
     private static void WriteHostFacts(Utf8JsonWriter json, HostView view, HostDevice device)
     {
         var group = device.IommuGroup;
-        WriteStrings(
-            json, "groupMembers",
+        json.WriteStrings(
+            "groupMembers",
             group is { } members ? view.InGroup(members).Select(static member => member.Address.ToString()) : []);
-        WriteStrings(
-            json, "reservedRegions",
+        json.WriteStrings(
+            "reservedRegions",
             group is { } regions ? ReservedRegion.Of(view, regions).Select(static region => region.ToString()) : []);
         json.WriteStartArray("heldBy");
         foreach (var holder in group is { } held ? view.Holders(held) : [])
             json.WriteNumberValue(holder.Id);
         json.WriteEndArray();
-        if (NumaNode(view, device) is { } node)
-            json.WriteNumber("numaNode", node);
-        else
-            json.WriteNull("numaNode");
+        json.WriteNumberOrNull("numaNode", NumaNode(view, device));
         json.WriteString("powerState", view.Text(device.Address, "power_state"));
-    }
-
-    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
-    {
-        json.WriteStartArray(name);
-        foreach (var value in values)
-            json.WriteStringValue(value);
-        json.WriteEndArray();
     }
 }
