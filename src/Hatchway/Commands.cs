@@ -63,7 +63,7 @@ internal static class Commands
         {
             case ["--help", ..]:
                 Console.Out.Write(Lines(members));
-                return ExitStatus.Rebooted;
+                return CommandStatus.Success;
             case []:
                 var verbs = string.Join(", ", members.Select(member => member.Name[(group.Length + 1)..]));
                 throw new UserException($"{group}: a command is missing, one of {verbs}: 'hatchway {group} --help' tells more");

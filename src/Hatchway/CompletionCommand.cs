@@ -24,6 +24,6 @@ internal static class CompletionCommand
             "fish" => FishCompletion.Script,
             var shell => throw new UserException($"completion: no '{shell}': there are bash, zsh and fish"),
         });
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 }

@@ -50,6 +50,6 @@ internal static class Program
     private static ExitStatus Print(string text)
     {
         Console.Out.WriteLine(text);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 }

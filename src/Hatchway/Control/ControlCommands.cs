@@ -47,7 +47,7 @@ internal static class ControlCommands
         var client = new ControlClient(folder);
         for (var i = 0; i < Math.Max(1, arguments.Count); i++)
             Ask(client, command, arguments.Operand(i, "a guest's name ('hatchway ps' lists them)"), isJson);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static void Ask(ControlClient client, string command, string name, bool isJson)
@@ -77,7 +77,7 @@ internal static class ControlCommands
         if (isJson)
         {
             Console.Out.WriteLine($"[{string.Join(",", guests.Select(static guest => guest.GetRawText()))}]");
-            return ExitStatus.Rebooted;
+            return CommandStatus.Success;
         }
         var table = new Table(["NAME", "PID", "STATE", "CPUS", "MEMORY", "UP", "DEVICES"], Cut: 0);
         foreach (var guest in guests)
@@ -92,7 +92,7 @@ internal static class ControlCommands
                 string.Join(' ', guest.GetProperty("devices").EnumerateArray().Select(static device => device.GetString())));
         }
         table.Write();
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static JsonElement? AskForList(ControlClient client, string name)

@@ -44,7 +44,7 @@ internal static class CheckCommand
             JsonOutput.Write(json => JsonOutput.WriteChecks(json, report));
         else
             WriteTable(report, arguments.Count > 0 ? arguments.Address(0).ToString() : null);
-        return report.IsFit ? ExitStatus.Rebooted : ExitStatus.PoweredOff;
+        return report.IsFit ? CommandStatus.Success : CommandStatus.InTheWay;
     }
 
     private static void WriteTable(CheckReport report, string? address)

@@ -41,7 +41,7 @@ internal static class ListCommand
             WriteJson(entries, ids);
         else
             WriteTable(entries, ids, view is not null);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static Entry Look(HostView view, HostDevice device)

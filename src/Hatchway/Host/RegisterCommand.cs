@@ -69,7 +69,7 @@ internal static class RegisterCommand
         var result = device.Access(new RegisterAccess(direction, bar, offset, width, value));
         if (isRead)
             Console.Out.WriteLine($"0x{Digits(result, width)}");
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     public static ExitStatus Dump(ReadOnlySpan<string> words)
@@ -87,10 +87,10 @@ internal static class RegisterCommand
         if (!arguments.Has("watch"))
         {
             dump.Print(Console.Out);
-            return ExitStatus.Rebooted;
+            return CommandStatus.Success;
         }
         dump.Watch(interval, times);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static (ulong Offset, AccessWidth Width) ConfigRegister(string text)

@@ -24,7 +24,7 @@ internal static class ReleaseCommand
     {
         var addresses = arguments.Addresses();
         var reservation = new Reservation(static () => new HostView(), new HostControls());
-        var status = ExitStatus.Rebooted;
+        var status = CommandStatus.Success;
         foreach (var address in addresses)
         {
             try

@@ -64,19 +64,19 @@ internal static class ReserveCommand
             Console.Out.WriteLine($"IOMMU group {group} goes to one guest whole, and the host still uses {members}: reserve that, too");
         foreach (var failure in notMoved)
             StandardErrorLogger.Write(failure);
-        return notMoved.Count == 0 ? ExitStatus.Rebooted : ExitStatus.Error;
+        return notMoved.Count == 0 ? CommandStatus.Success : ExitStatus.Error;
     }
 
     private static ExitStatus TakeConfigured(bool force, bool found)
     {
-        var status = ExitStatus.Rebooted;
+        var status = CommandStatus.Success;
         foreach (var device in PersistentFile.Read())
         {
             try
             {
                 if (device.Objection(new HostView(), PersistentFile.FullName) is { } objection)
                     throw new PassthroughException(objection);
-                if (Take([device.Address], device.User, device.OwnPage && !found, force) != ExitStatus.Rebooted)
+                if (Take([device.Address], device.User, device.OwnPage && !found, force) != CommandStatus.Success)
                     status = ExitStatus.Error;
             }
             catch (Exception failure) when (failure is PassthroughException or UserException or LinuxException)

@@ -34,7 +34,7 @@ internal static class ShowCommand
             JsonOutput.Write(json => WriteJson(json, view, function, ids));
         else
             WriteText(Console.Out, view, function, ids);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static InspectedFunction Find(HostView? view, string? file, PciAddress address)
