@@ -19,17 +19,17 @@ internal static class ControlCommands
         Of("stop", "NAME...", "press a guest's power button and wait for its end", []),
         Of("kill", "NAME...", "end a guest at once", []),
         Of("pause", "NAME...", "let a guest's CPUs stand still", []),
-        Of("resume", "NAME...", "let them go on", []),
+        Of("resume", "NAME...", "let a paused guest's CPUs go on", []),
         Of("console", "NAME", "use a guest's com1 on this terminal; Ctrl-A x leaves it, and the guest goes on", []),
-        Of("stats", "NAME... [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
+        Of("stats", "NAME... [--json]", "print a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
     ];
 
     // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
     private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
     private static Command Of(string name, string usage, string summary, Option[] options) => Command.Of(
-        name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest, $"To {summary}.",
-        arguments => Execute(name, arguments));
+        name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest,
+        $"{char.ToUpperInvariant(summary[0])}{summary[1..]}.", arguments => Execute(name, arguments));
 
     private static ExitStatus Execute(string command, Arguments arguments)
     {
