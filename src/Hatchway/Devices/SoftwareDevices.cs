@@ -36,10 +36,9 @@ internal sealed class SoftwareDevices : IDisposable
                     continue;
                 // INTA, as the function's interrupt pin register says.
                 var gsi = IntxRouting.Gsi(slot.Slot, 1);
-                var shared = options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
                 var made = Make(options.Name, slot, device, ram, new VirtioSlotDevice.Parts(
-                    $"{slot.Slot}:{slot.Function}", device.Model, vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi, shared,
-                    new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
+                    $"{slot.Slot}:{slot.Function}", device.Model, vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi,
+                    options.IsMultiFunction(slot), new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
                 _devices.Add(made);
                 pc.Bus.Add(slot.Slot, slot.Function, made.Guest);
             }
