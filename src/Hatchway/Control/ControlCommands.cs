@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using Hatchway.CommandLine;
-using Hatchway.Host;
 using Hatchway.Logging;
+using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 

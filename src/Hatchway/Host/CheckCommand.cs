@@ -1,5 +1,6 @@
 using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
+using Hatchway.Terminal;
 
 namespace Hatchway.Host;
 

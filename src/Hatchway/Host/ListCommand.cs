@@ -1,6 +1,7 @@
 using System.Globalization;
 using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
+using Hatchway.Terminal;
 
 namespace Hatchway.Host;
 
