@@ -84,12 +84,10 @@ internal static class RegisterCommand
         var offset = arguments.Count > 2 ? Arguments.Hexadecimal(arguments.Operand(2, "an offset"), "offset") : 0;
         var length = arguments.Count > 3 ? Arguments.Hexadecimal(arguments.Operand(3, "a length"), "length") : (ulong?)null;
         var dump = new RegisterDump(device, bar, width, offset, length);
-        if (!arguments.Has("watch"))
-        {
+        if (arguments.Has("watch"))
+            dump.Watch(interval, times);
+        else
             dump.Print(Console.Out);
-            return CommandStatus.Success;
-        }
-        dump.Watch(interval, times);
         return CommandStatus.Success;
     }
 
