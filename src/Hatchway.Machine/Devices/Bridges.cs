@@ -35,8 +35,8 @@ public static class Bridges
 
     /// <summary>
     /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that
-    /// function's
-    /// two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a PIIX4 is there.
+    /// function's two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a
+    /// PIIX4 is there.
     /// </summary>
     public static IPciFunction PowerManagementRegisters()
     {
