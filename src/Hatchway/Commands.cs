@@ -15,16 +15,21 @@ internal static class Commands
         new("run", "[options] NAME", "start a guest, with bhyve's options; so does the program under the name bhyve",
             Flags.Known, WordKind.Other, RunCommand.Execute),
         .. ControlCommands.Known,
-        new("host list", "[options]", "PCI functions, and whether they can be given to a guest",
-            ListCommand.Known, WordKind.Other, ListCommand.Execute),
-        new("host show", "[options] BDF", "everything about one",
-            ShowCommand.Known, WordKind.Function, ShowCommand.Execute),
-        new("host check", "[options] [BDF]", "why it can't be given to a guest, and what to do",
-            CheckCommand.Known, WordKind.Function, CheckCommand.Execute),
-        new("host reserve", "[options] BDF...", "take it from the host's driver, for guests",
-            ReserveCommand.Known, WordKind.Function, ReserveCommand.Execute),
-        new("host release", "[options] BDF...", "give it back",
-            ReleaseCommand.Known, WordKind.Function, ReleaseCommand.Execute),
+        Command.Of(
+            "host list", "[options]", "PCI functions, and whether they can be given to a guest",
+            ListCommand.Known, WordKind.Other, ListCommand.Details, ListCommand.Execute),
+        Command.Of(
+            "host show", "[options] BDF", "everything about one",
+            ShowCommand.Known, WordKind.Function, ShowCommand.Details, ShowCommand.Execute),
+        Command.Of(
+            "host check", "[options] [BDF]", "why it can't be given to a guest, and what to do",
+            CheckCommand.Known, WordKind.Function, CheckCommand.Details, CheckCommand.Execute),
+        Command.Of(
+            "host reserve", "[options] BDF...", "take it from the host's driver, for guests",
+            ReserveCommand.Known, WordKind.Function, ReserveCommand.Details, ReserveCommand.Execute, orUsage: "--from-config"),
+        Command.Of(
+            "host release", "[options] BDF...", "give it back",
+            ReleaseCommand.Known, WordKind.Function, ReleaseCommand.Details, ReleaseCommand.Execute),
         new("config read", "BDF OFFSET[.b|.w|.l]", "read a register of a function's config space",
             [], WordKind.Function, static words => RegisterCommand.Config(AccessDirection.Read, words)),
         new("config write", "BDF OFFSET[.b|.w|.l] VALUE", "write it",
@@ -35,8 +40,9 @@ internal static class Commands
             [RegisterCommand.Width], WordKind.Function, static words => RegisterCommand.Bar(AccessDirection.Write, words)),
         new("bar dump", "[options] BDF BAR [OFFSET [LENGTH]]", "read many, once or again and again",
             RegisterCommand.DumpOptions, WordKind.Function, RegisterCommand.Dump),
-        new("completion", "bash|zsh|fish", "print what lets a shell complete commands and options",
-            [], WordKind.Shell, CompletionCommand.Execute),
+        Command.Of(
+            "completion", "bash|zsh|fish", "print what lets a shell complete commands and options",
+            [], WordKind.Shell, CompletionCommand.Details, CompletionCommand.Execute),
     ];
 
     /// <summary>Finds the command and runs it.</summary>
@@ -57,7 +63,7 @@ internal static class Commands
         {
             case ["--help", ..]:
                 Console.Out.Write(Lines(members));
-                return ExitStatus.Rebooted;
+                return CommandStatus.Success;
             case []:
                 var verbs = string.Join(", ", members.Select(member => member.Name[(group.Length + 1)..]));
                 throw new UserException($"{group}: a command is missing, one of {verbs}: 'hatchway {group} --help' tells more");

@@ -5,10 +5,8 @@ namespace Hatchway;
 /// <summary><c>hatchway completion</c>: what a shell reads to complete commands, options and their arguments.</summary>
 internal static class CompletionCommand
 {
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway completion bash|zsh|fish
-
         Prints what lets a shell complete Hatchway's commands, options, PCI functions and guests:
 
           bash   source <(hatchway completion bash)                              in ~/.bashrc
@@ -16,11 +14,8 @@ internal static class CompletionCommand
           fish   hatchway completion fish > ~/.config/fish/completions/hatchway.fish
         """;
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments("completion", words, []);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, []);
         arguments.NoMoreThan(1);
         Console.Out.Write(arguments.Operand(0, "a shell") switch
         {
@@ -29,6 +24,6 @@ internal static class CompletionCommand
             "fish" => FishCompletion.Script,
             var shell => throw new UserException($"completion: no '{shell}': there are bash, zsh and fish"),
         });
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 }

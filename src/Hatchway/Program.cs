@@ -53,6 +53,6 @@ internal static class Program
     private static ExitStatus Print(string text)
     {
         Console.Out.WriteLine(text);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 }

@@ -44,7 +44,7 @@ internal static class RunCommand
     private static ExitStatus Print(string text)
     {
         Console.Out.WriteLine(text);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static ExitStatus Execute(RunOptions options)

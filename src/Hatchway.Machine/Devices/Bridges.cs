@@ -13,16 +13,20 @@ public static class Bridges
     private const uint HostBridgeClass = 0x060000;
     private const uint IsaBridgeClass = 0x060100;
 
+    /// <summary>The vendor, NetApp, and the device's number of bhyve's <c>hostbridge</c>.</summary>
+    public const ushort NetApp = 0x1275;
+
     /// <summary>A host bridge.</summary>
-    /// <param name="vendor">Its vendor: 1275h, NetApp, for bhyve's <c>hostbridge</c>.</param>
-    /// <param name="device">Its number: 1275h for that.</param>
+    /// <param name="vendor">Its vendor.</param>
+    /// <param name="device">Its number.</param>
     /// <param name="multiFunction">Its slot holds other functions, too.</param>
-    public static IPciFunction HostBridge(ushort vendor = 0x1275, ushort device = 0x1275, bool multiFunction = false) =>
+    public static IPciFunction HostBridge(ushort vendor = NetApp, ushort device = NetApp, bool multiFunction = false) =>
         Make(vendor, device, HostBridgeClass, multiFunction);
 
     /// <summary>A bridge to the ISA or LPC bus: 8086:7000, Intel's PIIX3.</summary>
     /// <param name="multiFunction">Its slot holds other functions, too.</param>
-    public static IPciFunction LpcBridge(bool multiFunction = false) => Make(0x8086, 0x7000, IsaBridgeClass, multiFunction);
+    public static IPciFunction LpcBridge(bool multiFunction = false) =>
+        Make(Piix.Vendor, Piix.IsaBridgeDevice, IsaBridgeClass, multiFunction);
 
     /// <summary>The host bridge that firmware knows a PC by: 8086:1237, Intel's 82441FX, beside which a PIIX3 is at home.</summary>
     /// <param name="multiFunction">Its slot holds other functions, too.</param>
@@ -31,8 +35,8 @@ public static class Bridges
 
     /// <summary>
     /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that
-    /// function's two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a PIIX4
-    /// is there.
+    /// function's two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a
+    /// PIIX4 is there.
     /// </summary>
     public static IPciFunction PowerManagementRegisters()
     {

@@ -9,6 +9,9 @@ public static class Piix
     /// <summary>Device id of the 82441FX, a host bridge (Intel 82441FX PMC data sheet §3.2.2).</summary>
     public const ushort HostBridgeDevice = 0x1237;
 
+    /// <summary>Device id of the PIIX3, function 0: its bridge to ISA (Intel 82371SB PIIX3 data sheet, register DID at 02h).</summary>
+    public const ushort IsaBridgeDevice = 0x7000;
+
     /// <summary>The device number that the power management function must have; the host bridge has 0.</summary>
     public const int PowerManagementSlot = 1;
 

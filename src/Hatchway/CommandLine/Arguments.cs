@@ -79,6 +79,6 @@ internal sealed class Arguments
         Console.Out.WriteLine();
         foreach (var option in (Option[])[.. known, Help])
             Console.Out.WriteLine($"  {$"{option.Display} {option.Argument}",-20} {option.Help}");
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 }

@@ -34,7 +34,7 @@ internal static class Help
         The same disk with a system on it, which the installed firmware (OVMF) starts:
           hatchway run -c 1 -m 1G -s 0:0,hostbridge -s 1:0,lpc -l com1,stdio -s 4:0,passthru,0/6/0 guest
 
-        Exit status: 0 the guest rebooted, 1 it powered off or was ended, 2 it halted, 3 triple fault, 4 an error; 1 after config.dump.
+        Exit status: 0 the guest rebooted, 1 it powered off or was ended, 3 triple fault, 4 an error; 1 after config.dump.
         Ctrl-A x on the console ends the guest at once. SIGTERM presses the guest's power button; a second one ends it.
         """;
 

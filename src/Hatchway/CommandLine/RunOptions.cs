@@ -60,6 +60,10 @@ internal sealed record RunOptions
 
     public int Cpus => Topology.Cpus;
 
+    /// <summary>True when a slot holds other functions beside this one.</summary>
+    public bool IsMultiFunction(SlotOption slot) =>
+        Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
+
     /// <summary>Reads the configuration. Files are looked for, nothing is opened.</summary>
     /// <exception cref="UserException">Something in it is wrong, or can't be had.</exception>
     public static RunOptions From(ConfigurationTree tree)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hatchway.Configuration;
+using Hatchway.Machine.Devices;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
@@ -11,7 +12,7 @@ internal abstract record SlotEmulation;
 internal sealed record HostBridgeSlot(ushort Vendor = HostBridgeSlot.NetApp, ushort Device = HostBridgeSlot.NetApp) : SlotEmulation
 {
     /// <summary>The vendor, and the device's number, of bhyve's host bridge.</summary>
-    public const ushort NetApp = 0x1275;
+    public const ushort NetApp = Bridges.NetApp;
 }
 
 /// <summary>The bridge to the ISA devices, as bhyve's <c>lpc</c>.</summary>

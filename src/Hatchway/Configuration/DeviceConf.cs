@@ -20,12 +20,6 @@ internal static class DeviceConf
         conf.Set("pcireg.device", "0x7432");
     }
 
-    public static void Block(LegacyConf conf) => conf.FirstThenPairs("path");
-
-    public static void Path(LegacyConf conf) => conf.FirstThenPairs("path");
-
-    public static void Scsi(LegacyConf conf) => conf.FirstThenPairs("dev");
-
     /// <summary>The backend's name comes first, unless all is name=value, as in bhyve 15.</summary>
     public static void Network(LegacyConf conf)
     {

@@ -34,7 +34,7 @@ internal sealed record Emulation(
             "passthru", "passthru", "bus/slot/function", "PCI function of this host, bound to vfio-pci", DeviceConf.Passthru,
             ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "peers", "handler.*", "mirror.*", "bootindex"], null),
         new(
-            "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", DeviceConf.Block,
+            "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", static conf => conf.FirstThenPairs("path"),
             [.. BlockVariables, "ser", "threads", "ring"], null),
         new(
             "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network card on a tap of this host; queues=N", DeviceConf.Network,
@@ -54,13 +54,17 @@ internal sealed record Emulation(
             "e1000", "e1000", "", "", DeviceConf.Network, NetworkVariables,
             "use virtio-net, or give a network card of the host with passthru"),
         new(
-            "virtio-scsi", "virtio-scsi", "", "", DeviceConf.Scsi, ["dev", "iid", "bootindex"],
+            "virtio-scsi", "virtio-scsi", "", "", static conf => conf.FirstThenPairs("dev"), ["dev", "iid", "bootindex"],
             "it needs FreeBSD's CAM target layer; use virtio-blk"),
         new(
             "virtio-9p", "virtio-9p", "", "", DeviceConf.Share, ["sharename", "path", "ro"],
             "share files over virtio-net, or put them on a disk with virtio-blk"),
-        new("virtio-input", "virtio-input", "", "", DeviceConf.Path, ["path"], $"{NoScreen}, and takes its input there"),
-        new("uart", "uart", "", "", DeviceConf.Path, ["path"], "use the serial ports of the lpc bridge, -l com1 to com4"),
+        new(
+            "virtio-input", "virtio-input", "", "", static conf => conf.FirstThenPairs("path"), ["path"],
+            $"{NoScreen}, and takes its input there"),
+        new(
+            "uart", "uart", "", "", static conf => conf.FirstThenPairs("path"), ["path"],
+            "use the serial ports of the lpc bridge, -l com1 to com4"),
         new("xhci", "xhci", "", "", DeviceConf.Usb, ["slot.*.device"], "give a USB controller of the host with passthru"),
         new(
             "fbuf", "fbuf", "", "", static conf => conf.Pairs(), ["wait", "rfb", "tcp", "vga", "w", "h", "password"], NoScreen),

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using Hatchway.CommandLine;
-using Hatchway.Host;
 using Hatchway.Logging;
+using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 
@@ -19,22 +19,20 @@ internal static class ControlCommands
         Of("stop", "NAME...", "press a guest's power button and wait for its end", []),
         Of("kill", "NAME...", "end a guest at once", []),
         Of("pause", "NAME...", "let a guest's CPUs stand still", []),
-        Of("resume", "NAME...", "let them go on", []),
+        Of("resume", "NAME...", "let a paused guest's CPUs go on", []),
         Of("console", "NAME", "use a guest's com1 on this terminal; Ctrl-A x leaves it, and the guest goes on", []),
-        Of("stats", "NAME... [--json]", "a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
+        Of("stats", "NAME... [--json]", "print a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
     ];
 
     // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
     private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
-    private static Command Of(string name, string usage, string summary, Option[] options) => new(
+    private static Command Of(string name, string usage, string summary, Option[] options) => Command.Of(
         name, usage, summary, options, name == "ps" ? WordKind.Other : WordKind.Guest,
-        words => Execute(name, $"usage: hatchway {name} {usage}\n\nTo {summary}.", new Arguments(name, words, options)));
+        $"{char.ToUpperInvariant(summary[0])}{summary[1..]}.", arguments => Execute(name, arguments));
 
-    private static ExitStatus Execute(string command, string help, Arguments arguments)
+    private static ExitStatus Execute(string command, Arguments arguments)
     {
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(help, command is "ps" or "stats" ? [Json] : []);
         var isJson = arguments.Has(Json.Name);
         var folder = ControlFolder.OfUser()
             ?? throw new UserException(
@@ -49,7 +47,7 @@ internal static class ControlCommands
         var client = new ControlClient(folder);
         for (var i = 0; i < Math.Max(1, arguments.Count); i++)
             Ask(client, command, arguments.Operand(i, "a guest's name ('hatchway ps' lists them)"), isJson);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static void Ask(ControlClient client, string command, string name, bool isJson)
@@ -79,7 +77,7 @@ internal static class ControlCommands
         if (isJson)
         {
             Console.Out.WriteLine($"[{string.Join(",", guests.Select(static guest => guest.GetRawText()))}]");
-            return ExitStatus.Rebooted;
+            return CommandStatus.Success;
         }
         var table = new Table(["NAME", "PID", "STATE", "CPUS", "MEMORY", "UP", "DEVICES"], Cut: 0);
         foreach (var guest in guests)
@@ -94,7 +92,7 @@ internal static class ControlCommands
                 string.Join(' ', guest.GetProperty("devices").EnumerateArray().Select(static device => device.GetString())));
         }
         table.Write();
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static JsonElement? AskForList(ControlClient client, string name)

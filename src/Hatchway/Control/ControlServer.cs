@@ -131,42 +131,40 @@ internal sealed class ControlServer : IDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            using var answer = new MemoryStream();
-            using (var json = new Utf8JsonWriter(answer))
-            {
-                json.WriteStartObject();
-                json.WriteString("error", failure.Message);
-                json.WriteEndObject();
-            }
-            answer.WriteByte((byte)'\n');
-            return answer.ToArray();
+            return Line(json => WriteOutcome(json, failure.Message));
         }
     }
 
     private byte[] Answer(string request, out AttachedConsole? console)
     {
         console = null;
-        using var answer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(answer))
+        switch (request)
         {
-            switch (request)
-            {
-                case "status":
-                    _guest.WriteStatus(json);
-                    break;
-                case "stats":
-                    _guest.WriteStatistics(json);
-                    break;
-                default:
-                    json.WriteStartObject();
-                    if (Do(request, out console) is { } error)
-                        json.WriteString("error", error);
-                    json.WriteEndObject();
-                    break;
-            }
+            case "status":
+                return Line(_guest.WriteStatus);
+            case "stats":
+                return Line(_guest.WriteStatistics);
+            default:
+                var error = Do(request, out console);
+                return Line(json => WriteOutcome(json, error));
         }
-        answer.WriteByte((byte)'\n');
-        return answer.ToArray();
+    }
+
+    private static void WriteOutcome(Utf8JsonWriter json, string? error)
+    {
+        json.WriteStartObject();
+        if (error is not null)
+            json.WriteString("error", error);
+        json.WriteEndObject();
+    }
+
+    private static byte[] Line(Action<Utf8JsonWriter> content)
+    {
+        using var line = new MemoryStream();
+        using (var json = new Utf8JsonWriter(line))
+            content(json);
+        line.WriteByte((byte)'\n');
+        return line.ToArray();
     }
 
     private string? Do(string request, out AttachedConsole? console)

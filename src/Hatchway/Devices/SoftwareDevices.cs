@@ -37,10 +37,9 @@ internal sealed class SoftwareDevices : IDisposable
                     continue;
                 // INTA, as the function's interrupt pin register says.
                 var gsi = IntxRouting.Gsi(slot.Slot, 1);
-                var shared = options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
                 var made = Make(options.Name, slot, device, ram, new VirtioSlotDevice.Parts(
-                    $"{slot.Slot}:{slot.Function}", device.Model, vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi, shared,
-                    new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
+                    $"{slot.Slot}:{slot.Function}", device.Model, vm, routes, ram, pc.PciMap, pc.Connect(gsi), (byte)gsi,
+                    options.IsMultiFunction(slot), new VirtioFunctionOptions(VirtioOptions.Packed(device.Settings), msix), end.Fail, log));
                 _devices.Add(made);
                 pc.Bus.Add(slot.Slot, slot.Function, made.Guest);
             }
@@ -70,7 +69,7 @@ internal sealed class SoftwareDevices : IDisposable
         switch (slot.Model)
         {
             case "virtio-rnd":
-                return new VirtioSlotDevice(parts, new VirtioEntropy(new QueueMemory(ram), RandomBytes.Fill), [], null);
+                return new VirtioSlotDevice(parts, () => new VirtioEntropy(new QueueMemory(ram), RandomBytes.Fill), [], null);
             case "virtio-net":
                 return MakeNetwork(guest, place, slot, ram, parts);
             case "virtio-console":
@@ -85,45 +84,22 @@ internal sealed class SoftwareDevices : IDisposable
         var options = VirtioNetOptions.From(slot.Settings);
         var mac = options.Mac ?? VirtioNetOptions.DefaultMac(place.Slot, place.Function, guest);
         var tap = TapBackend.Open(slot.Settings.Origin(), options, ram, parts.Log);
-        try
-        {
-            return new VirtioSlotDevice(parts, new VirtioNetwork(new QueueMemory(ram), tap, mac, options.Mtu), tap.Inputs, tap);
-        }
-        catch
-        {
-            tap.Dispose();
-            throw;
-        }
+        return new VirtioSlotDevice(parts, () => new VirtioNetwork(new QueueMemory(ram), tap, mac, options.Mtu), tap.Inputs, tap);
     }
 
     private static VirtioSlotDevice MakeConsole(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
         var sockets = new ConsoleSockets(VirtioConsolePort.From(slot.Settings));
-        try
-        {
-            var device = new VirtioConsole(new QueueMemory(ram), sockets.Ports, sockets.Tell);
-            return new VirtioSlotDevice(parts, device, sockets.Inputs, sockets);
-        }
-        catch
-        {
-            sockets.Dispose();
-            throw;
-        }
+        return new VirtioSlotDevice(
+            parts, () => new VirtioConsole(new QueueMemory(ram), sockets.Ports, sockets.Tell), sockets.Inputs, sockets);
     }
 
     private static VirtioSlotDevice MakeDisk(DeviceSlot slot, GuestRam ram, VirtioSlotDevice.Parts parts)
     {
         var options = VirtioBlockOptions.From(slot.Settings);
         var storage = DiskStorage.Open(slot.Settings.Origin(), options, ram);
-        try
-        {
-            var identity = options.Serial ?? $"HATCHWAY-{parts.Name}";
-            return new VirtioSlotDevice(parts, new VirtioBlock(new QueueMemory(ram), storage, identity, options.Threads), [], storage);
-        }
-        catch
-        {
-            storage.Dispose();
-            throw;
-        }
+        var identity = options.Serial ?? $"HATCHWAY-{parts.Name}";
+        return new VirtioSlotDevice(
+            parts, () => new VirtioBlock(new QueueMemory(ram), storage, identity, options.Threads), [], storage);
     }
 }

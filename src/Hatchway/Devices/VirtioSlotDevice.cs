@@ -33,22 +33,24 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     private readonly VirtioFunction _function;
     private readonly IVirtioDevice _device;
     private readonly List<Thread> _threads = [];
-    private readonly IDisposable? _backend;
     private bool _isDisposed;
 
     /// <param name="parts">What it is made of.</param>
-    /// <param name="device">What it is.</param>
+    /// <param name="make">Makes what it is.</param>
     /// <param name="inputs">Files that are readable when something has come for a queue.</param>
-    /// <param name="backend">Disposed after the last request; by the caller when this throws.</param>
-    public VirtioSlotDevice(Parts parts, IVirtioDevice device, IReadOnlyList<(int Queue, FileDescriptor File)> inputs, IDisposable? backend)
+    /// <param name="backend">What the device works on, from now on this one's: disposed after the last request, or if this throws.</param>
+    public VirtioSlotDevice(
+        Parts parts, Func<IVirtioDevice> make, IReadOnlyList<(int Queue, FileDescriptor File)> inputs, IDisposable? backend)
     {
         _vm = parts.Vm;
         _failed = parts.Failed;
-        _device = device;
         Line = parts.Line;
         (Name, Model) = (parts.Name, parts.Model);
         try
         {
+            if (backend is not null)
+                Own(backend);
+            var device = _device = make();
             _stop = Own(EventFd.Create());
             _doorbells = EventFd.Create(device.QueueSizes.Count);
             foreach (var doorbell in _doorbells)
@@ -76,7 +78,6 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             Close();
             throw;
         }
-        _backend = backend;
     }
 
     /// <summary>What a device needs of the machine.</summary>
@@ -153,7 +154,6 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         // What the guest has asked for and no worker has begun is not done any more.
         _function.Stop();
         Close();
-        _backend?.Dispose();
     }
 
     private T Own<T>(T part)

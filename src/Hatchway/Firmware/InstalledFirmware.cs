@@ -6,8 +6,8 @@ internal static class InstalledFirmware
     /// <summary>The guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
     public const string VariablesName = "VARS.fd";
 
-    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them: there is
-    // none.
+    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them:
+    // there is none.
     private static readonly (string Code, string Variables)[] Places =
     [
         // Debian and Ubuntu, package ovmf.
@@ -49,8 +49,7 @@ internal static class InstalledFirmware
 
     /// <summary>
     /// Where what a guest keeps from one start to the next is: for root below /var/lib/hatchway, else where the XDG base directory
-    /// specification
-    /// has a program's state.
+    /// specification has a program's state.
     /// </summary>
     /// <exception cref="UserException">The guest's name can't be a folder's.</exception>
     public static string StateFolder(string guest, bool isRoot)

@@ -1,18 +1,16 @@
 using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
+using Hatchway.Terminal;
 
 namespace Hatchway.Host;
 
 /// <summary><c>hatchway host check</c>: why something can't be passed through, and what to do.</summary>
 internal static class CheckCommand
 {
-    private const string Name = "host check";
     private const ulong DefaultMemory = 256ul << 20;
 
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host check [options] [BDF]
-
         Asks what can keep this host, and with BDF one function of it, from giving a device to a guest. Nothing is changed.
         Exit status: 0 nothing is in the way, 1 something is, 4 an error.
         """;
@@ -30,11 +28,8 @@ internal static class CheckCommand
         _ => "problem",
     };
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(1);
         var view = new HostView();
         var memory = arguments.Value("m") is { } text ? MemorySize.Parse($"-m {text}", text) : DefaultMemory;
@@ -50,7 +45,7 @@ internal static class CheckCommand
             JsonOutput.Write(json => JsonOutput.WriteChecks(json, report));
         else
             WriteTable(report, arguments.Count > 0 ? arguments.Address(0).ToString() : null);
-        return report.IsFit ? ExitStatus.Rebooted : ExitStatus.PoweredOff;
+        return report.IsFit ? CommandStatus.Success : CommandStatus.InTheWay;
     }
 
     private static void WriteTable(CheckReport report, string? address)

@@ -30,14 +30,8 @@ internal static class JsonOutput
         json.WriteString("className", ids.Class(device.Class));
         json.WriteBoolean("bridge", device.IsBridge);
         json.WriteString("driver", device.Driver);
-        if (device.IommuGroup is { } group)
-            json.WriteNumber("iommuGroup", group);
-        else
-            json.WriteNull("iommuGroup");
-        json.WriteStartArray("resetMethods");
-        foreach (var method in (device.ResetMethods ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            json.WriteStringValue(method);
-        json.WriteEndArray();
+        json.WriteNumberOrNull("iommuGroup", device.IommuGroup);
+        json.WriteStrings("resetMethods", (device.ResetMethods ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries));
         json.WriteStartArray("bars");
         foreach (var bar in function.Bars)
             WriteBar(json, bar);
@@ -66,10 +60,7 @@ internal static class JsonOutput
         json.WriteString("kind", FunctionWords.Key(bar.Kind));
         json.WriteBoolean("prefetchable", bar.Prefetchable);
         json.WriteString("address", bar.Address is { } address ? $"{address:x}" : null);
-        if (bar.Size is { } size)
-            json.WriteNumber("size", size);
-        else
-            json.WriteNull("size");
+        json.WriteNumberOrNull("size", bar.Size);
         json.WriteStartArray("parts");
         foreach (var (segment, reason) in bar.Parts)
         {

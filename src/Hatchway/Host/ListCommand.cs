@@ -1,18 +1,15 @@
 using System.Globalization;
 using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
+using Hatchway.Terminal;
 
 namespace Hatchway.Host;
 
 /// <summary><c>hatchway host list</c>.</summary>
 internal static class ListCommand
 {
-    private const string Name = "host list";
-
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host list [options]
-
         Lists PCI functions and whether each can be given to a guest now. BARs are shown as number:size, 'io' marks I/O ports.
         """;
 
@@ -29,11 +26,8 @@ internal static class ListCommand
     /// <summary>A function, and what checks found when it is one of this host.</summary>
     private sealed record Entry(InspectedFunction Function, CheckReport? Report);
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(0);
         var view = arguments.Value("F") is null ? new HostView() : null;
         var recorded = view is null ? HostOptions.ReadDump(arguments.Value("F")!).Functions : [];
@@ -48,7 +42,7 @@ internal static class ListCommand
             WriteJson(entries, ids);
         else
             WriteTable(entries, ids, view is not null);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static Entry Look(HostView view, HostDevice device)
@@ -130,10 +124,7 @@ internal static class ListCommand
             if (report is not null)
             {
                 json.WriteBoolean("fit", report.IsFit);
-                json.WriteStartArray("problems");
-                foreach (var problem in report.Problems)
-                    json.WriteStringValue(problem.Check);
-                json.WriteEndArray();
+                json.WriteStrings("problems", report.Problems.Select(static problem => problem.Check));
             }
             json.WriteEndObject();
         }

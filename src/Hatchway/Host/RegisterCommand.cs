@@ -69,7 +69,7 @@ internal static class RegisterCommand
         var result = device.Access(new RegisterAccess(direction, bar, offset, width, value));
         if (isRead)
             Console.Out.WriteLine($"0x{Digits(result, width)}");
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     public static ExitStatus Dump(ReadOnlySpan<string> words)
@@ -84,13 +84,11 @@ internal static class RegisterCommand
         var offset = arguments.Count > 2 ? Arguments.Hexadecimal(arguments.Operand(2, "an offset"), "offset") : 0;
         var length = arguments.Count > 3 ? Arguments.Hexadecimal(arguments.Operand(3, "a length"), "length") : (ulong?)null;
         var dump = new RegisterDump(device, bar, width, offset, length);
-        if (!arguments.Has("watch"))
-        {
+        if (arguments.Has("watch"))
+            dump.Watch(interval, times);
+        else
             dump.Print(Console.Out);
-            return ExitStatus.Rebooted;
-        }
-        dump.Watch(interval, times);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static (ulong Offset, AccessWidth Width) ConfigRegister(string text)

@@ -9,12 +9,8 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host release</c>: gives functions back to the host's drivers.</summary>
 internal static class ReleaseCommand
 {
-    private const string Name = "host release";
-
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host release [options] BDF...
-
         Gives PCI functions back to the host: each goes to the driver that the kernel has for it, if that is loaded.
         """;
 
@@ -24,14 +20,11 @@ internal static class ReleaseCommand
         new("force", null, "take it from a guest that has it"),
     ];
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         var addresses = arguments.Addresses();
         var reservation = new Reservation(static () => new HostView(), new HostControls());
-        var status = ExitStatus.Rebooted;
+        var status = CommandStatus.Success;
         foreach (var address in addresses)
         {
             try

@@ -10,13 +10,8 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host reserve</c>: takes functions from the host's drivers.</summary>
 internal static class ReserveCommand
 {
-    private const string Name = "host reserve";
-
-    private const string HelpText =
+    public const string Details =
         $"""
-        usage: hatchway host reserve [options] BDF...
-               hatchway host reserve --from-config
-
         Takes PCI functions from the host's drivers and binds them to vfio-pci, for guests: all of them, or none. What would take the
         host down is refused: the disk it runs from, or any that is mounted, its way to the network, its console.
         With --from-config, as at boot, takes those of {PersistentFile.FullName}, each if it is still the same device.
@@ -32,11 +27,8 @@ internal static class ReserveCommand
         new("force", null, "take it even when the host goes down with it"),
     ];
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         var force = arguments.Has("force");
         if (arguments.Has("from-config"))
         {
@@ -72,19 +64,19 @@ internal static class ReserveCommand
             Console.Out.WriteLine($"IOMMU group {group} goes to one guest whole, and the host still uses {members}: reserve that, too");
         foreach (var failure in notMoved)
             StandardErrorLogger.Write(failure);
-        return notMoved.Count == 0 ? ExitStatus.Rebooted : ExitStatus.Error;
+        return notMoved.Count == 0 ? CommandStatus.Success : ExitStatus.Error;
     }
 
     private static ExitStatus TakeConfigured(bool force, bool found)
     {
-        var status = ExitStatus.Rebooted;
+        var status = CommandStatus.Success;
         foreach (var device in PersistentFile.Read())
         {
             try
             {
                 if (device.Objection(new HostView(), PersistentFile.FullName) is { } objection)
                     throw new PassthroughException(objection);
-                if (Take([device.Address], device.User, device.OwnPage && !found, force) != ExitStatus.Rebooted)
+                if (Take([device.Address], device.User, device.OwnPage && !found, force) != CommandStatus.Success)
                     status = ExitStatus.Error;
             }
             catch (Exception failure) when (failure is PassthroughException or UserException or LinuxException)

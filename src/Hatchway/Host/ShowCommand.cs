@@ -12,24 +12,18 @@ namespace Hatchway.Host;
 /// <summary><c>hatchway host show</c>: everything about one function.</summary>
 internal static class ShowCommand
 {
-    private const string Name = "host show";
     private const string Indent = "               ";
 
-    private const string HelpText =
+    public const string Details =
         """
-        usage: hatchway host show [options] BDF
-
         Shows everything about one PCI function, and how each part of its BARs would be given to a guest: direct (mapped, no exits),
         trapped (each access an exit), handled (the guest's own in the device's place).
         """;
 
     public static readonly Option[] Known = [HostOptions.File, HostOptions.Json];
 
-    public static ExitStatus Execute(ReadOnlySpan<string> words)
+    public static ExitStatus Execute(Arguments arguments)
     {
-        var arguments = new Arguments(Name, words, Known);
-        if (arguments.WantsHelp)
-            return Arguments.PrintHelp(HelpText, Known);
         arguments.NoMoreThan(1);
         var address = arguments.Address(0);
         var view = arguments.Value("F") is null ? new HostView() : null;
@@ -40,7 +34,7 @@ internal static class ShowCommand
             JsonOutput.Write(json => WriteJson(json, view, function, ids));
         else
             WriteText(Console.Out, view, function, ids);
-        return ExitStatus.Rebooted;
+        return CommandStatus.Success;
     }
 
     private static InspectedFunction Find(HostView? view, string? file, PciAddress address)
@@ -149,7 +143,7 @@ internal static class ShowCommand
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        WriteStrings(json, "warnings", function.Capabilities.Warnings);
+        json.WriteStrings("warnings", function.Capabilities.Warnings);
         if (view is not null)
             WriteHostFacts(json, view, function.Device);
         json.WriteEndObject();
@@ -158,28 +152,17 @@ internal static class ShowCommand
     private static void WriteHostFacts(Utf8JsonWriter json, HostView view, HostDevice device)
     {
         var group = device.IommuGroup;
-        WriteStrings(
-            json, "groupMembers",
+        json.WriteStrings(
+            "groupMembers",
             group is { } members ? view.InGroup(members).Select(static member => member.Address.ToString()) : []);
-        WriteStrings(
-            json, "reservedRegions",
+        json.WriteStrings(
+            "reservedRegions",
             group is { } regions ? ReservedRegion.Of(view, regions).Select(static region => region.ToString()) : []);
         json.WriteStartArray("heldBy");
         foreach (var holder in group is { } held ? view.Holders(held) : [])
             json.WriteNumberValue(holder.Id);
         json.WriteEndArray();
-        if (NumaNode(view, device) is { } node)
-            json.WriteNumber("numaNode", node);
-        else
-            json.WriteNull("numaNode");
+        json.WriteNumberOrNull("numaNode", NumaNode(view, device));
         json.WriteString("powerState", view.Text(device.Address, "power_state"));
-    }
-
-    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
-    {
-        json.WriteStartArray(name);
-        foreach (var value in values)
-            json.WriteStringValue(value);
-        json.WriteEndArray();
     }
 }

@@ -16,8 +16,7 @@ namespace Hatchway.Vm;
 /// <summary>Starting a guest by firmware, as a PC starts: flash below 4 GiB, and what firmware looks for on a PC of QEMU's.</summary>
 /// <remarks>
 /// The machine shows itself as an i440FX and not as a Q35, because bhyve's LPC bridge is an i440FX's PIIX3 already, at the slot where
-/// firmware
-/// expects it. A Q35 would need another bridge in slot 31, an ECAM that firmware moves, and RAM that ends below 2.75 GiB.
+/// firmware expects it. A Q35 would need another bridge in slot 31, an ECAM that firmware moves, and RAM that ends below 2.75 GiB.
 /// </remarks>
 internal sealed class FirmwareBoot : IDisposable
 {

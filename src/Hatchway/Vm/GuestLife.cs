@@ -164,10 +164,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             json.WriteNumber("cpus", _options.Cpus);
             json.WriteNumber("memory", _options.Memory.Bytes);
             json.WriteNumber("seconds", Math.Round(_clock.Elapsed.TotalSeconds, 3));
-            json.WriteStartArray("devices");
-            foreach (var (_, host) in _hosts)
-                json.WriteStringValue(host.Address.ToString());
-            json.WriteEndArray();
+            json.WriteStrings("devices", _hosts.Select(static entry => entry.Host.Address.ToString()));
             json.WriteEndObject();
         }
     }

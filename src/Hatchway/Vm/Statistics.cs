@@ -89,10 +89,8 @@ internal static class Statistics
             json.WriteNumber("reads", window.Reads);
             json.WriteNumber("writes", window.Writes);
             json.WriteNumber("failures", window.Failures);
-            json.WriteStartArray("segments");
-            foreach (var segment in window.Segments)
-                json.WriteStringValue($"{segment.Offset:x}+{segment.Length:x} {segment.Kind}");
-            json.WriteEndArray();
+            json.WriteStrings(
+                "segments", window.Segments.Select(static segment => $"{segment.Offset:x}+{segment.Length:x} {segment.Kind}"));
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -259,17 +259,14 @@ internal sealed class VirtualMachine : IDisposable
                 $"-m: {MemorySize.Format(bytes)} can't be addressed by this host's CPU; a guest can have {MemorySize.Format(most)}");
     }
 
-    private static bool IsMultiFunction(RunOptions options, SlotOption slot) =>
-        options.Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
-
     private void AddEmulated(RunOptions options)
     {
         foreach (var slot in options.Slots)
         {
             if (slot.Emulation is HostBridgeSlot bridge)
-                _pc.Bus.Add(slot.Slot, slot.Function, HostBridge(options, bridge, IsMultiFunction(options, slot)));
+                _pc.Bus.Add(slot.Slot, slot.Function, HostBridge(options, bridge, options.IsMultiFunction(slot)));
             else if (slot.Emulation is LpcSlot)
-                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(IsMultiFunction(options, slot)));
+                _pc.Bus.Add(slot.Slot, slot.Function, Bridges.LpcBridge(options.IsMultiFunction(slot)));
         }
     }
 
@@ -302,7 +299,7 @@ internal sealed class VirtualMachine : IDisposable
     {
         foreach (var (slot, host) in hosts)
         {
-            var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, IsMultiFunction(options, slot), log));
+            var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, options.IsMultiFunction(slot), log));
             _pc.Bus.Add(slot.Slot, slot.Function, device.Guest);
             _devices.Add(device);
         }

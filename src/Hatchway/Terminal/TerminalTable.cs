@@ -1,6 +1,6 @@
 using Spectre.Console;
 
-namespace Hatchway.Host;
+namespace Hatchway.Terminal;
 
 /// <summary>A table on a terminal. Apart from <see cref="Table"/>, so that nothing else loads the library that draws it.</summary>
 internal static class TerminalTable

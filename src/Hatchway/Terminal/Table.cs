@@ -1,6 +1,6 @@
 using Hatchway.Linux;
 
-namespace Hatchway.Host;
+namespace Hatchway.Terminal;
 
 /// <summary>How a cell is shown where there are colours.</summary>
 internal enum Tone
