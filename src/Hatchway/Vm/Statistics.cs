@@ -5,7 +5,8 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Vm;
 
-/// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, and the devices, the host's first.</summary>
+/// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, accesses that nobody
+/// answered, and the devices, the host's first.</summary>
 internal static class Statistics
 {
     /// <summary>Writes them as one object. Any thread, while the machine is not disposed.</summary>
@@ -27,6 +28,7 @@ internal static class Statistics
         foreach (var statistics in machine.VcpuStatistics)
             WriteCounters(json, statistics);
         json.WriteEndArray();
+        WriteUnclaimed(json, machine);
         json.WriteStartArray("devices");
         foreach (var device in machine.Devices)
             WriteDevice(json, device);
@@ -42,6 +44,16 @@ internal static class Statistics
         json.WriteStartObject("process");
         json.WriteNumber("allocated", GC.GetTotalAllocatedBytes());
         json.WriteNumber("collections", GC.CollectionCount(0));
+        json.WriteEndObject();
+    }
+
+    // A driver that misses its device shows here.
+    private static void WriteUnclaimed(Utf8JsonWriter json, VirtualMachine machine)
+    {
+        var (memory, ports) = machine.Unclaimed;
+        json.WriteStartObject("unclaimed");
+        json.WriteNumber("memory", memory);
+        json.WriteNumber("ports", ports);
         json.WriteEndObject();
     }
 

@@ -123,6 +123,9 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>The counters of its vCPUs, in order.</summary>
     public IReadOnlyList<KvmStatistics> VcpuStatistics => _vcpuStatistics;
 
+    /// <summary>Its accesses to memory and to ports with a byte that nobody answered. Any thread.</summary>
+    public (long Memory, long Ports) Unclaimed => (_pc.Memory.Unclaimed, _pc.Ports.Unclaimed);
+
     /// <summary>The host's functions in it.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
 

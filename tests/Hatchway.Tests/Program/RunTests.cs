@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hatchway.Linux;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
@@ -89,6 +90,27 @@ public sealed class RunTests : IDisposable
         var (status, errors) = Run("-e", UsePort);
         Assert.Equal(Error, status);
         Assert.Contains("port 1234h, which nothing answers", errors, StringComparison.Ordinal);
+    }
+
+    [KvmFact]
+    public void Accesses_that_nobody_answers_are_counted()
+    {
+        static void Miss(Assembler a)
+        {
+            a.mov(dx, 0x1234);
+            a.@in(al, dx);
+            a.@out(dx, al);
+            // Far behind the guest's RAM.
+            a.mov(al, __byte_ptr[0x1000_0000]);
+            PowerOff(a);
+        }
+
+        var file = Path.Combine(_folder.FullName, "stats.json");
+        Assert.Equal((PoweredOff, ""), Run($"--stats {file}", Miss));
+        using var statistics = JsonDocument.Parse(File.ReadAllText(file));
+        var unclaimed = statistics.RootElement.GetProperty("unclaimed");
+        Assert.Equal(1, unclaimed.GetProperty("memory").GetInt64());
+        Assert.Equal(2, unclaimed.GetProperty("ports").GetInt64());
     }
 
     [KvmFact]
