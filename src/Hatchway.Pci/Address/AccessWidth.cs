@@ -37,14 +37,13 @@ public static class AccessWidthExtensions
     /// <summary>The little-endian value of this width that bytes begin with.</summary>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="bytes">At least as many.</param>
+    // In this order, on the path of each access to config space: most are of 32 bits.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Load(this AccessWidth width, ReadOnlySpan<byte> bytes) => width switch
-    {
-        AccessWidth.Byte => bytes[0],
-        AccessWidth.Word => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
-        AccessWidth.Dword => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
-        _ => BinaryPrimitives.ReadUInt64LittleEndian(bytes),
-    };
+    public static ulong Load(this AccessWidth width, ReadOnlySpan<byte> bytes) =>
+        width == AccessWidth.Dword ? BinaryPrimitives.ReadUInt32LittleEndian(bytes)
+        : width == AccessWidth.Word ? BinaryPrimitives.ReadUInt16LittleEndian(bytes)
+        : width == AccessWidth.Byte ? bytes[0]
+        : BinaryPrimitives.ReadUInt64LittleEndian(bytes);
 
     /// <summary>
     /// The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.
