@@ -60,7 +60,8 @@ public sealed class LabHost : IDisposable
         var marker = string.Create(CultureInfo.InvariantCulture, $"--- command {++_commands} ended:");
         var patience = string.Create(CultureInfo.InvariantCulture, $"{limit.TotalSeconds - 15:0}");
         _process.StandardInput.WriteLine(
-            $"sh {s_standStill} {patience} & ( {command}\n) 2>&1 < /dev/null; status=$?; kill $! 2> /dev/null; echo; echo '{marker}' $status");
+            $"sh {s_standStill} {patience} & ( {command}\n) 2>&1 < /dev/null; status=$?; kill $! 2> /dev/null; "
+            + $"echo; echo '{marker}' $status");
         _process.StandardInput.Flush();
         var output = new StringBuilder();
         using var end = new CancellationTokenSource(limit);

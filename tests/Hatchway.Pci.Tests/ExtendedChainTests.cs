@@ -136,8 +136,8 @@ public sealed class ExtendedChainTests
 
         guest.Write16(0x68, 0xFFFF);
 
-        // Atomic operations, latency tolerance and buffer flushes (PCIe 6.0 §7.5.3.16).
-        Assert.Equal(new HostWrite(0x68, 2, 0xFFFF & ~0x6440), Assert.Single(guest.Host.Config.Writes));
+        // Atomic operations, latency tolerance, tags of ten bits and buffer flushes (PCIe 6.0 §7.5.3.16).
+        Assert.Equal(new HostWrite(0x68, 2, 0xFFFF & ~0x7440), Assert.Single(guest.Host.Config.Writes));
     }
 
     [Theory]

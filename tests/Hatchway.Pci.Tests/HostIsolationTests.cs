@@ -52,6 +52,25 @@ public sealed class HostIsolationTests
         Assert.Equal(3, guest.Read16(0x72));
     }
 
+    [Theory]
+    [InlineData(0, AccessWidth.Word, 0x0005u, "config.write 068 2 7445")]
+    [InlineData(0, AccessWidth.Byte, 0x05u, "config.write 068 1 45")]
+    [InlineData(1, AccessWidth.Byte, 0x00u, "config.write 069 1 74")]
+    public void What_the_host_has_on_of_a_link_stays_on_whatever_a_guest_writes_and_a_guest_reads_it_as_off(
+        int byteOfIt, AccessWidth width, uint value, string written)
+    {
+        const int Express = 0x40;
+        var host = new ConfigBuilder().Capability(Express, CapabilityId.PciExpress, PciExpress.LengthV2)
+            .Set16(Express + PciExpress.Capabilities, 2).Set16(Express + PciExpress.DeviceControl2, 0x7440).Build();
+        using var guest = new Guest(host);
+        guest.Log.Clear();
+        Assert.Equal(0, guest.Read16(Express + PciExpress.DeviceControl2));
+
+        guest.Write(Express + PciExpress.DeviceControl2 + byteOfIt, width, value);
+
+        Assert.Equal([written], guest.Log.Of("config"));
+    }
+
     [Fact]
     public void A_second_capability_of_a_mediated_kind_is_hidden()
     {
@@ -114,9 +133,10 @@ public sealed class HostIsolationTests
                     if (capability.Length < PciExpress.LengthV2)
                         break;
                     Add(capability.Offset + PciExpress.Link2, 8);
-                    // Atomic operations; latency tolerance and buffer flushes.
-                    forbidden[capability.Offset + PciExpress.DeviceControl2] = 0x40;
-                    forbidden[capability.Offset + PciExpress.DeviceControl2 + 1] = 0x64;
+                    // Atomic operations; latency tolerance, tags of ten bits and buffer flushes: what the host has on stays on.
+                    var control = capability.Offset + PciExpress.DeviceControl2;
+                    forbidden[control] = (byte)(0x40 & ~guest.Host.Config.Bytes[control]);
+                    forbidden[control + 1] = (byte)(0x74 & ~guest.Host.Config.Bytes[control + 1]);
                     break;
                 default:
                     break;

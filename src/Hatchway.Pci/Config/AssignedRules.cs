@@ -214,9 +214,12 @@ public static class AssignedRules
         rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
         // What must be fit for these is the ports above it, which the guest does not see: no port is taken for none that is unfit (§6.15,
         // §6.18; Linux's pci_enable_atomic_ops_to_root).
-        const ushort Withheld = PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.BufferFlushMask;
+        // As the host has set them, so they stay: its links sleep by them.
+        const ushort Withheld = PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.TenBitTagEnable
+            | PciExpress.BufferFlushMask;
         rules.Add(FieldRule.MaskedField(
-            "Device Control 2", at + PciExpress.DeviceControl2, 2, Withheld, value: 0, writable: 0, forwarded: 0xFFFF & ~(ulong)Withheld));
+            "Device Control 2", at + PciExpress.DeviceControl2, 2,
+            virtualBits: Withheld, value: 0, writable: 0, forwarded: 0xFFFF & ~(ulong)Withheld, kept: Withheld));
     }
 
     // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes

@@ -24,6 +24,7 @@ public sealed class ConfigMediator
     private readonly byte[] _virtual;
     private readonly byte[] _writable;
     private readonly byte[] _forwarded;
+    private readonly byte[] _kept;
     private readonly ConfigEffects[] _effects;
     private readonly Lock _copyLock = new();
 
@@ -39,6 +40,7 @@ public sealed class ConfigMediator
         _virtual = new byte[host.Size];
         _writable = new byte[host.Size];
         _forwarded = new byte[host.Size];
+        _kept = new byte[host.Size];
         _effects = new ConfigEffects[host.Size];
         _forwarded.AsSpan().Fill(0xFF);
         foreach (var rule in rules)
@@ -113,7 +115,10 @@ public sealed class ConfigMediator
                 continue;
             }
             var piece = AccessWidthExtensions.WidestAligned((ulong)(write.Offset.Value + i), run);
-            _host.Write(write.Offset + i, piece, (write.Value >> (8 * i)) & (uint)piece.AllOnes());
+            var at = write.Offset + i;
+            var kept = Load(_kept, at, piece);
+            var value = (write.Value >> (8 * i)) & (uint)piece.AllOnes();
+            _host.Write(at, piece, kept == 0 ? value : value | (_host.Read(at, piece) & kept));
             i += (int)piece;
         }
     }
@@ -158,6 +163,7 @@ public sealed class ConfigMediator
             _virtual[at] = (byte)(rule.Virtual >> shift);
             _writable[at] = (byte)(rule.Writable >> shift);
             _forwarded[at] = (byte)(rule.Forwarded >> shift);
+            _kept[at] = (byte)(rule.Kept >> shift);
             _effects[at] = rule.Effects;
         }
     }

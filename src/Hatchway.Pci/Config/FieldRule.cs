@@ -23,7 +23,8 @@ public enum ConfigEffects : byte
 /// <param name="Length">Bytes, 1 to 8; hidden, read-only and host fields may be longer.</param>
 /// <param name="Virtual">Bits that reads take from the mediator's own copy.</param>
 /// <param name="Writable">Bits of that copy that the guest may change.</param>
-/// <param name="Forwarded">Bits that writes carry to the host function; the others are written there as zero.</param>
+/// <param name="Forwarded">Bits that writes carry to the host function.</param>
+/// <param name="Kept">Bits that such a write leaves there as they are; those that are neither are written as zero.</param>
 /// <param name="Value">The copy's first value.</param>
 /// <param name="Effects">What a write may lead to.</param>
 public sealed record FieldRule(
@@ -33,6 +34,7 @@ public sealed record FieldRule(
     ulong Virtual,
     ulong Writable,
     ulong Forwarded,
+    ulong Kept,
     ulong Value,
     ConfigEffects Effects)
 {
@@ -45,19 +47,19 @@ public sealed record FieldRule(
     /// <param name="effects">What a write may lead to.</param>
     public static FieldRule VirtualField(
         string name, int offset, int length, ulong value, ulong writable = 0, ConfigEffects effects = ConfigEffects.None) =>
-        new(name, (ushort)offset, length, ulong.MaxValue, writable, 0, value, effects);
+        new(name, (ushort)offset, length, ulong.MaxValue, writable, 0, 0, value, effects);
 
     /// <summary>A field that is not there: reads give zero, writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule HiddenField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, ulong.MaxValue, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, ulong.MaxValue, 0, 0, 0, 0, ConfigEffects.None);
 
     /// <summary>The host function's own registers, which the guest can read; writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule ReadOnlyField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, 0, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, 0, 0, 0, ConfigEffects.None);
 
     /// <summary>The host function's own registers after all, read and written at the guest's width. May be longer than 8 bytes.</summary>
     public static FieldRule HostField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, 0, 0, ulong.MaxValue, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, ulong.MaxValue, 0, 0, ConfigEffects.None);
 
     /// <summary>A field of which some bits are the mediator's, the others the host function's.</summary>
     /// <param name="name">Register.</param>
@@ -68,8 +70,9 @@ public sealed record FieldRule(
     /// <param name="writable">Bits of the copy that the guest may change.</param>
     /// <param name="forwarded">Bits that writes carry to the host function.</param>
     /// <param name="effects">What a write may lead to.</param>
+    /// <param name="kept">Bits that a forwarded write leaves in the host function as they are.</param>
     public static FieldRule MaskedField(
         string name, int offset, int length, ulong virtualBits, ulong value, ulong writable, ulong forwarded,
-        ConfigEffects effects = ConfigEffects.None) =>
-        new(name, (ushort)offset, length, virtualBits, writable, forwarded, value, effects);
+        ConfigEffects effects = ConfigEffects.None, ulong kept = 0) =>
+        new(name, (ushort)offset, length, virtualBits, writable, forwarded, kept, value, effects);
 }

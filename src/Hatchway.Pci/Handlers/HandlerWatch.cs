@@ -51,8 +51,9 @@ public sealed class HandlerWatch
         {
             foreach (var handler in _handlers)
             {
-                if (handler.MayHang(now, Ticks(Patience)))
-                    _warn($"the handler {handler.Name} has kept a CPU of the guest for more than {Patience.TotalSeconds} s; the others go on");
+                if (!handler.MayHang(now, Ticks(Patience)))
+                    continue;
+                _warn($"the handler {handler.Name} has kept a CPU of the guest for more than {Patience.TotalSeconds} s; the others go on");
             }
         }
     }

@@ -267,6 +267,9 @@ public static class PciExpress
     /// <summary>Device control 2: it may tell what latency it tolerates.</summary>
     public const ushort LatencyToleranceEnable = 1 << 10;
 
+    /// <summary>Device control 2: its requests may have tags of ten bits.</summary>
+    public const ushort TenBitTagEnable = 1 << 12;
+
     /// <summary>Device control 2: how it is told that memory is awake, bits 14:13.</summary>
     public const ushort BufferFlushMask = 0b11 << 13;
 

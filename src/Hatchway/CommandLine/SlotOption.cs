@@ -95,7 +95,8 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         };
     }
 
-    // As bhyve's: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c, and pci_config_read_reg in pci_emul.c).
+    // As bhyve's: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c; pci_emul.c,
+    // pci_config_read_reg).
     private static ushort Identity(ConfigurationNode node, string name, string register) =>
         (ushort)(node.Number(name, 0, ushort.MaxValue) ?? node.Hexadecimal($"pcireg.{register}", ushort.MaxValue) ?? HostBridgeSlot.NetApp);
 

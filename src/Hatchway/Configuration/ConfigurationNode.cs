@@ -105,8 +105,8 @@ internal sealed record ConfigurationNode
         if (Text(name) is not { } text)
             return null;
         var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
-        if (int.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number) && number >= 0 && number <= most)
-            return number;
+        if (uint.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number) && number <= most)
+            return (int)number;
         throw new UserException($"{Origin(name)}: {_prefix}{name} must be a hexadecimal number up to {most:X}, not '{text}'");
     }
 

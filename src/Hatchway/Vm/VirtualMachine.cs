@@ -136,7 +136,8 @@ internal sealed class VirtualMachine : IDisposable
     public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();
 
     /// <summary>Lets the CPUs stand still; devices go on with what they were told. Any thread.</summary>
-    /// <returns>False when a CPU does not come to a stop within seconds, since a handler or the kernel has it; it will when that returns.</returns>
+    /// <returns>False when a CPU does not come to a stop within seconds, since a handler or the kernel has it; it will when that
+    /// returns.</returns>
     public bool Pause()
     {
         _pause.Close();
