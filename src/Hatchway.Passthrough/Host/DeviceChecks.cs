@@ -50,9 +50,14 @@ public static class DeviceChecks
         ? Finding.Ok($"{device.Address} is {device.Vendor:x4}:{device.Device:x4}")
         : Finding.Problem(subject.NotThere, remedy: null);
 
-    private static Finding Kind(DeviceSubject subject) => subject.Device!.IsBridge
-        ? Finding.Problem($"{subject.Address} is a PCI bridge, which can't be given to a guest", "name the device behind it")
-        : Finding.Ok("no bridge");
+    private static Finding Kind(DeviceSubject subject) => subject.Device! switch
+    {
+        { IsBridge: true } =>
+            Finding.Problem($"{subject.Address} is a PCI bridge, which can't be given to a guest", "name the device behind it"),
+        { IsChipSet: true } =>
+            Finding.Problem($"{subject.Address} is a host or ISA bridge, a part of the host itself", "'hatchway host list' has the devices"),
+        _ => Finding.Ok("no bridge"),
+    };
 
     private static Finding Answer(DeviceSubject subject) =>
         subject.Inspected.Config.ReadWord(Pci.Spec.Header.VendorId) == ushort.MaxValue

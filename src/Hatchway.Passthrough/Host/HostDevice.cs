@@ -26,6 +26,9 @@ public sealed record HostDevice(
     /// <summary>True for a PCI-to-PCI or CardBus bridge. A device that doesn't answer, and reads as all ones, is none.</summary>
     public bool IsBridge => HeaderLayout is 1 or 2;
 
+    /// <summary>A host bridge or an ISA bridge: a part of the host itself, with the header of an endpoint.</summary>
+    public bool IsChipSet => Class >> 8 is 0x0600 or 0x0601;
+
     /// <summary>Reads a function's facts; null when the host has no such function.</summary>
     public static HostDevice? Find(Sysfs sysfs, PciAddress address)
     {

@@ -50,7 +50,7 @@ internal static class CheckCommand
 
     private static void WriteTable(CheckReport report, string? address)
     {
-        var table = new Table(["", "CHECK", "FINDING"], Cut: -1);
+        var table = new Table(["", "CHECK", "FINDING"], Cut: null);
         foreach (var (check, finding) in report.Results)
         {
             var tone = finding.Level switch

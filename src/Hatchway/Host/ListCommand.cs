@@ -86,7 +86,8 @@ internal static class ListCommand
     private static void WriteTable(List<Entry> entries, PciIds ids, bool ofThisHost)
     {
         string[] heads = ["ADDRESS", "ID", "NAME", "CLASS", "DRIVER", "GROUP", "BARS", "RESET", "GUEST"];
-        var table = new Table(ofThisHost ? heads : heads[..4].Append("BARS").ToArray(), Cut: 2);
+        // What can be spared on narrow terminals: resets, class, BARs, group.
+        var table = ofThisHost ? new Table(heads, Cut: 2, 7, 3, 6, 5) : new Table([.. heads[..4], "BARS"], Cut: 2, 3);
         foreach (var (function, report) in entries)
         {
             var device = function.Device;
@@ -107,7 +108,7 @@ internal static class ListCommand
         }
         table.Write();
         if (entries.Exists(static entry => entry.Report is { IsFit: false }))
-            Console.Out.WriteLine("\n'hatchway host check ADDRESS' says why not, and what to do.");
+            Console.Error.WriteLine("\n'hatchway host check ADDRESS' says why not, and what to do.");
     }
 
     private static Cell Verdict(CheckReport report) => report.IsFit

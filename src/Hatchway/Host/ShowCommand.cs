@@ -3,6 +3,7 @@ using System.Text.Json;
 using Hatchway.CommandLine;
 using Hatchway.Passthrough.Host;
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
 using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
@@ -13,6 +14,7 @@ namespace Hatchway.Host;
 internal static class ShowCommand
 {
     private const string Indent = "               ";
+    private const string NotKnown = "the rest is not known without root";
 
     public const string Details =
         """
@@ -61,7 +63,7 @@ internal static class ShowCommand
             WriteHostFacts(output, view, device);
         Line(output, "interrupts", Interrupts(function));
         foreach (var bar in function.Bars)
-            WriteBar(output, bar);
+            WriteBar(output, bar, function.HasCapabilities || view is null);
         foreach (var capability in (Capability[])[.. function.Capabilities.Standard, .. function.Capabilities.Extended])
             Line(output, $"capability {capability.Offset:x2}", CapabilityWords.Describe(function.Config, capability));
         foreach (var warning in function.Capabilities.Warnings)
@@ -107,14 +109,22 @@ internal static class ShowCommand
             kinds.Add($"MSI ({CapabilityWords.MsiCount(function.Config, msi)})");
         if (function.Capabilities.Find(CapabilityId.MsiX) is { } msix)
             kinds.Add($"MSI-X ({MsixLayout.Read(function.Config, msix).Count})");
+        if (!function.HasCapabilities)
+            kinds.Add(NotKnown);
         return kinds.Count == 0 ? "none" : string.Join(", ", kinds);
     }
 
-    private static void WriteBar(TextWriter output, InspectedBar bar)
+    // Where its MSI-X table is, is said by its capabilities.
+    private static void WriteBar(TextWriter output, InspectedBar bar, bool areHandlersKnown)
     {
         var size = bar.Size is { } bytes ? Sizes.Format(bytes) : "size not known";
         var place = bar.Address is { } address ? $" at {address:x}" : ", no address";
         Line(output, bar.Index.ToString(), $"{size} of {FunctionWords.Kind(bar.Kind, bar.Prefetchable)}{place}");
+        if (!areHandlersKnown && bar.Kind is BarKind.Memory32 or BarKind.Memory64)
+        {
+            output.WriteLine($"{Indent}{NotKnown}");
+            return;
+        }
         foreach (var (segment, reason) in bar.Parts)
         {
             var last = segment.Offset + segment.Length - 1;

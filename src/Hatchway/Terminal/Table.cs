@@ -19,8 +19,10 @@ internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
 
 /// <summary>A table for people: drawn on a terminal, and plain columns, uncut, for everything else.</summary>
 /// <param name="Heads">One for each column.</param>
-/// <param name="Cut">The column whose text is cut where a terminal is narrow; others wrap.</param>
-internal sealed record Table(IReadOnlyList<string> Heads, int Cut)
+/// <param name="Cut">The column, not the last one, whose text is cut where a terminal is narrow, or null for none; the last one wraps, the
+/// others stay whole.</param>
+/// <param name="Spare">Columns that a terminal which is narrower still goes without, the first of these first.</param>
+internal sealed record Table(IReadOnlyList<string> Heads, int? Cut, params IReadOnlyList<int> Spare)
 {
     private const int Gap = 2;
     private readonly List<Cell[]> _rows = [];

@@ -5,21 +5,55 @@ namespace Hatchway.Terminal;
 /// <summary>A table on a terminal. Apart from <see cref="Table"/>, so that nothing else loads the library that draws it.</summary>
 internal static class TerminalTable
 {
-    public static void Write(Table table)
+    // What the library puts beside each column.
+    private const int Beside = 3;
+
+    // A column that is cut, or wraps, has this much at least.
+    private const int LeastCut = 12;
+    private const int LeastLast = 20;
+
+    public static void Write(Table table) => Write(table, AnsiConsole.Console);
+
+    internal static void Write(Table table, IAnsiConsole console)
     {
-        var drawn = new Spectre.Console.Table().Border(TableBorder.Simple).Expand();
-        for (var i = 0; i < table.Heads.Count; i++)
+        var widths = table.Heads.Select((_, column) => Width(table, column)).ToArray();
+        var columns = Enumerable.Range(0, widths.Length).ToList();
+        var last = columns[^1];
+        var leastCut = table.Cut is { } some ? Math.Min(widths[some], LeastCut) : 0;
+        foreach (var spare in table.Spare)
         {
-            var column = new TableColumn(new Text(table.Heads[i], new Style(decoration: Decoration.Bold)));
-            drawn.AddColumn(i == table.Cut ? column.NoWrap() : column);
+            if (Room() < leastCut + Math.Min(widths[last], LeastLast))
+                columns.Remove(spare);
+        }
+        widths[last] = Math.Min(widths[last], Math.Max(Room() - leastCut, LeastLast));
+        if (table.Cut is { } cut)
+            widths[cut] = Math.Clamp(Room() - widths[last], 1, widths[cut]);
+
+        var drawn = new Spectre.Console.Table().Border(TableBorder.Simple);
+        foreach (var column in columns)
+        {
+            var head = new TableColumn(new Text(table.Heads[column], new Style(decoration: Decoration.Bold))).Width(widths[column]);
+            drawn.AddColumn(column == last ? head : head.NoWrap());
         }
         foreach (var row in table.Rows)
         {
-            drawn.AddRow(row.Select((cell, i) =>
-                new Text(cell.Text, StyleOf(cell.Tone)) { Overflow = i == table.Cut ? Overflow.Ellipsis : Overflow.Fold }));
+            drawn.AddRow(columns.Select(column =>
+                new Text(column == last ? row[column].Text : Cut(row[column].Text, widths[column]), StyleOf(row[column].Tone))));
         }
-        AnsiConsole.Write(drawn);
+        console.Write(drawn);
+
+        // What the columns that stay whole leave to the one that is cut and the last one.
+        int Room() => console.Profile.Width - 1 - (Beside * columns.Count)
+            - columns.Where(column => column != table.Cut && column != last).Sum(column => widths[column]);
     }
+
+    private static int Width(Table table, int column) => table.Rows
+        .SelectMany(row => row[column].Text.Split('\n'))
+        .Append(table.Heads[column])
+        .Max(static line => line.Length);
+
+    private static string Cut(string text, int width) => string.Join(
+        '\n', text.Split('\n').Select(line => line.Length <= width ? line : $"{line.AsSpan(0, width - 1)}…"));
 
     private static Style StyleOf(Tone tone) => tone switch
     {
