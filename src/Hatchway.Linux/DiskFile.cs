@@ -28,10 +28,10 @@ public sealed class DiskFile : FileDescriptor
     // SAFETY: never freed; as aligned as any storage wants that is gone to past the page cache.
     private static readonly unsafe void* Zeroes = AllocateZeroes();
 
-    private DiskFile(int fd)
-        : base(fd)
-    {
-    }
+    private readonly bool _isReadOnly;
+
+    private DiskFile(int fd, bool isReadOnly)
+        : base(fd) => _isReadOnly = isReadOnly;
 
     /// <summary>Bytes, when it was opened.</summary>
     public ulong Length { get; private init; }
@@ -60,13 +60,22 @@ public sealed class DiskFile : FileDescriptor
             throw failure;
         }
         var isDevice = TryAsk(fd, BlockRequests.BLKSSZGET, out var logical);
-        return new DiskFile(fd)
+        return new DiskFile(fd, options.ReadOnly)
         {
             Length = (ulong)length,
             IsBlockDevice = isDevice,
             LogicalBlock = isDevice ? logical : 512,
             PhysicalBlock = isDevice && TryAsk(fd, BlockRequests.BLKPBSZGET, out var physical) ? Math.Max(physical, logical) : 512,
         };
+    }
+
+    /// <summary>Takes the disk, until it is closed: to write it alone, or to read what nobody writes.</summary>
+    /// <param name="shared">Others may write it, too; they must say so themselves.</param>
+    /// <returns>False when another program, or another guest, has it open in a way that does not go together with this.</returns>
+    public bool TryTake(bool shared)
+    {
+        using var use = Use();
+        return DiskLock.TryTake(use.Fd, !_isReadOnly, shared);
     }
 
     /// <summary>Reads at an offset into several parts of memory, and all of it.</summary>

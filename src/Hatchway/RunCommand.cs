@@ -93,7 +93,10 @@ internal static class RunCommand
     {
         var (bytes, huge, host) = (options.Memory.Bytes, options.Memory.HugePageBytes, ResourceLimits.HostMemory);
         if (bytes > host)
-            throw new UserException($"-m: {MemorySize.Format(bytes)} is more than this host has, {MemorySize.Format(host)}: give less");
+        {
+            var given = options.Settings.Root.Origin("memory.size");
+            throw new UserException($"{given}: {bytes >> 20} MiB are more than this host has, {host >> 20} MiB: give less");
+        }
         if (huge == 0)
             return;
         var (pool, need, origin) = (new HugePagePool(huge), bytes / huge, options.Settings.Root.Origin("memory.hugepages"));
@@ -148,7 +151,7 @@ internal static class RunCommand
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new UserException($"--stats {path}: can't be written: {failure.Message}");
+            throw new UserException($"--stats {path}: can't be written: {FileFailure.Reason(failure, path!)}");
         }
     }
 }

@@ -111,5 +111,23 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
         Assert.Contains(message, Assert.Single(run.Output.Trim().Split('\n')), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_disk_that_another_guest_writes_is_refused()
+    {
+        const string Disk = "/tmp/taken.img";
+        const string Refusal = "is open in another guest or program";
+        _host.Check($"truncate -s 1M {Disk}");
+        string Run(string slots) => _host.Run($"{Repository.Program} run {slots} --kernel {Repository.Kernel} none").Output;
+
+        Assert.Contains(Refusal, Run($"-s 3:0,virtio-blk,{Disk} -s 4:0,virtio-blk,{Disk},ro"), StringComparison.Ordinal);
+
+        // QEMU's own guest: it stands still, and has its disk.
+        _host.Check(
+            $"qemu-system-x86_64 -M q35 -accel kvm -S -nodefaults -display none -drive file={Disk},format=raw,if=none,id=disk "
+            + "-device virtio-blk-pci,drive=disk -daemonize -pidfile /tmp/taken.pid");
+        Assert.Contains(Refusal, Run($"-s 3:0,virtio-blk,{Disk}"), StringComparison.Ordinal);
+        _host.Check("kill $(cat /tmp/taken.pid); while [ -e /proc/$(cat /tmp/taken.pid) ]; do sleep 0.1; done 2> /dev/null");
+    }
+
     private static string Digest(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 }

@@ -42,6 +42,27 @@ public sealed class DiskFileTests : IDisposable
         Assert.False(disk.TryWriteAt(0, Parts(0, 1, 512)));
     }
 
+    [Theory]
+    [InlineData(false, false, false, false, false)]
+    [InlineData(true, false, false, false, false)]
+    [InlineData(false, false, true, false, false)]
+    [InlineData(true, false, true, false, true)]
+    [InlineData(false, true, false, true, true)]
+    [InlineData(false, true, false, false, false)]
+    [InlineData(true, true, false, true, true)]
+    public void A_disk_is_taken_by_one_who_writes_it_or_by_many_who_read_it_unless_both_share_it(
+        bool firstReads, bool firstShares, bool secondReads, bool secondShares, bool together)
+    {
+        var first = DiskFile.Open(_path, new DiskFileOptions(firstReads, Direct: false, Synchronous: false));
+        Assert.True(first.TryTake(firstShares));
+        using var second = DiskFile.Open(_path, new DiskFileOptions(secondReads, Direct: false, Synchronous: false));
+
+        Assert.Equal(together, second.TryTake(secondShares));
+
+        first.Dispose();
+        Assert.True(second.TryTake(secondShares));
+    }
+
     [Fact]
     public void A_range_becomes_zeroes_and_nothing_beside_it()
     {

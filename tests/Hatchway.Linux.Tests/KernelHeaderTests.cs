@@ -13,7 +13,8 @@ public sealed class KernelHeaderTests
 {
     private static readonly string[] Headers =
     [
-        "stddef.h", "stdio.h", "linux/kvm.h", "linux/vfio.h", "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h",
+        "stddef.h", "stdio.h", "fcntl.h", "linux/kvm.h", "linux/vfio.h",
+        "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h",
         "sys/uio.h", "linux/fs.h", "linux/sockios.h", "linux/if.h", "linux/if_tun.h",
         "linux/filter.h", "linux/landlock.h", "pwd.h",
     ];

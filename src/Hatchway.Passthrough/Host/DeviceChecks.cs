@@ -55,7 +55,8 @@ public static class DeviceChecks
         { IsBridge: true } =>
             Finding.Problem($"{subject.Address} is a PCI bridge, which can't be given to a guest", "name the device behind it"),
         { IsChipSet: true } =>
-            Finding.Problem($"{subject.Address} is a host or ISA bridge, a part of the host itself", "'hatchway host list' has the devices"),
+            Finding.Problem(
+                $"{subject.Address} is a host or ISA bridge, a part of the host itself", "'hatchway host list' has the devices"),
         _ => Finding.Ok("no bridge"),
     };
 

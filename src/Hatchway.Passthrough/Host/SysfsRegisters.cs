@@ -85,7 +85,9 @@ internal sealed class SysfsRegisters : IDeviceRegisters
         var owner = driver is null
             ? ResourceClaims.Owner(_view.Proc(resource.IsPorts ? "ioports" : "iomem") ?? "", _host.Address, resource)
             : $"the driver '{driver}'";
-        if (owner is not null)
-            throw new PassthroughException($"{_host.Address}: {bar} is in use by {owner}: unbind it first");
+        if (owner is null)
+            return;
+        var remedy = driver is null ? "end that first" : $"'hatchway host reserve {_host.Address}' takes it from there";
+        throw new PassthroughException($"{_host.Address}: {bar} is in use by {owner}: {remedy}");
     }
 }

@@ -9,6 +9,7 @@ namespace Hatchway.CommandLine;
 /// <param name="ReadOnly">Nothing is written.</param>
 /// <param name="NoCache">Past the host's page cache (O_DIRECT).</param>
 /// <param name="Direct">A write ends when it is on the storage (O_SYNC).</param>
+/// <param name="Shared">Others may write it meanwhile.</param>
 /// <param name="NoDelete">The guest can't give ranges back.</param>
 /// <param name="LogicalBlock">Bytes of a logical block, or null for the storage's own.</param>
 /// <param name="PhysicalBlock">Bytes of a physical block, or null for the storage's own.</param>
@@ -19,6 +20,7 @@ internal sealed record VirtioBlockOptions(
     bool ReadOnly,
     bool NoCache,
     bool Direct,
+    bool Shared,
     bool NoDelete,
     uint? LogicalBlock,
     uint? PhysicalBlock,
@@ -46,6 +48,7 @@ internal sealed record VirtioBlockOptions(
             node.Flag("ro", false),
             node.Flag("nocache", false),
             node.Flag("direct", false) || node.Flag("sync", false),
+            node.Flag("shared", false),
             node.Flag("nodelete", false),
             logical,
             physical,

@@ -15,7 +15,7 @@ internal static class ConfigurationFile
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new UserException($"-k {path}: can't be read: {failure.Message}");
+            throw new UserException($"-k {path}: can't be read: {FileFailure.Reason(failure, path)}");
         }
         for (var number = 1; number <= lines.Length; number++)
         {

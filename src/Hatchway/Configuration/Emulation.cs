@@ -35,7 +35,7 @@ internal sealed record Emulation(
             ["domain", "bus", "slot", "func", "pptdev", "rom", "subpage", "peers", "handler.*", "mirror.*", "bootindex"], null),
         new(
             "virtio-blk", "virtio-blk", "path[,option]...", "disk in a file or block device", static conf => conf.FirstThenPairs("path"),
-            [.. BlockVariables, "ser", "threads", "ring"], null),
+            [.. BlockVariables, "ser", "shared", "threads", "ring"], null),
         new(
             "virtio-net", "virtio-net", "tapN[,mac=MAC][,mtu=N]", "network card on a tap of this host; queues=N", DeviceConf.Network,
             ["backend", "type", "mac", "mtu", "queues", "ring", "bootindex"], null),

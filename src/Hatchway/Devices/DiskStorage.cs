@@ -45,6 +45,13 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
     public static DiskStorage Open(string origin, VirtioBlockOptions options, GuestRam ram)
     {
         var file = OpenFile(origin, options);
+        if (!file.TryTake(options.Shared))
+        {
+            file.Dispose();
+            throw new UserException(
+                $"{origin}: {options.Path} is open in another guest or program, and one of the two writes it: "
+                + $"'lsof {options.Path}' says which; end that, or, where their file system is made for it, add ',shared' to both");
+        }
         var storage = new DiskStorage(file, ram, options);
         if (file.Length > 0 && file.Length % storage.LogicalBlock == 0)
             return storage;

@@ -19,7 +19,7 @@ internal static class HostOptions
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new UserException($"-F {path}: can't be read: {failure.Message}");
+            throw new UserException($"-F {path}: can't be read: {FileFailure.Reason(failure, path)}");
         }
         var dump = LspciDump.Parse(text);
         foreach (var warning in dump.Warnings)

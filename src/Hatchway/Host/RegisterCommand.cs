@@ -43,8 +43,9 @@ internal static class RegisterCommand
         var arguments = new Arguments("config", words, []);
         if (arguments.WantsHelp)
             return Arguments.PrintHelp(ConfigHelp, []);
+        var address = arguments.Address(0);
         var (offset, width) = ConfigRegister(arguments.Operand(1, "an offset"));
-        return Execute(direction, arguments, bar: null, offset, width, valueAt: 2);
+        return Execute(direction, arguments, address, bar: null, offset, width, valueAt: 2);
     }
 
     public static ExitStatus Bar(AccessDirection direction, ReadOnlySpan<string> words)
@@ -52,20 +53,22 @@ internal static class RegisterCommand
         var arguments = new Arguments("bar", words, [Width]);
         if (arguments.WantsHelp)
             return Arguments.PrintHelp(BarHelp, DumpOptions);
+        var address = arguments.Address(0);
+        var bar = BarOf(arguments);
         var offset = Arguments.Hexadecimal(arguments.Operand(2, "an offset"), "offset");
-        return Execute(direction, arguments, BarOf(arguments), offset, WidthOf(arguments), valueAt: 3);
+        return Execute(direction, arguments, address, bar, offset, WidthOf(arguments), valueAt: 3);
     }
 
     /// <summary>A register's value at its width.</summary>
     public static string Digits(ulong value, AccessWidth width) => value.ToString($"x{2 * (int)width}", CultureInfo.InvariantCulture);
 
     private static ExitStatus Execute(
-        AccessDirection direction, Arguments arguments, BarIndex? bar, ulong offset, AccessWidth width, int valueAt)
+        AccessDirection direction, Arguments arguments, PciAddress address, BarIndex? bar, ulong offset, AccessWidth width, int valueAt)
     {
         var isRead = direction == AccessDirection.Read;
         arguments.NoMoreThan(isRead ? valueAt : valueAt + 1);
         var value = isRead ? 0 : Arguments.Hexadecimal(arguments.Operand(valueAt, "a value"), "value");
-        using var device = PciDevice.Open(arguments.Address(0));
+        using var device = PciDevice.Open(address);
         var result = device.Access(new RegisterAccess(direction, bar, offset, width, value));
         if (isRead)
             Console.Out.WriteLine($"0x{Digits(result, width)}");

@@ -142,7 +142,7 @@ public sealed class PciDeviceTests : IDisposable
 
         Assert.Equal(3u, device.ReadConfig(new(4), AccessWidth.Byte));
         var refusal = Assert.Throws<PassthroughException>(() => device.ReadBar(MemoryBar, 0, AccessWidth.Dword)).Message;
-        Assert.Equal($"{Bound}: BAR0 is in use by the driver 'ixgbe': unbind it first", refusal);
+        Assert.Equal($"{Bound}: BAR0 is in use by the driver 'ixgbe': 'hatchway host reserve {Bound}' takes it from there", refusal);
     }
 
     [Fact]

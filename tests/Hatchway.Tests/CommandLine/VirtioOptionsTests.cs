@@ -14,17 +14,17 @@ public sealed class VirtioOptionsTests
     {
         var options = VirtioBlockOptions.From(Node(("path", File)));
 
-        Assert.Equal(new VirtioBlockOptions(File, false, false, false, false, null, null, null, 4), options);
+        Assert.Equal(new VirtioBlockOptions(File, false, false, false, false, false, null, null, null, 4), options);
     }
 
     [Fact]
     public void Bhyves_options_of_a_disk_are_understood()
     {
         var options = VirtioBlockOptions.From(Node(
-            ("path", File), ("ro", "true"), ("nocache", "true"), ("sync", "true"), ("nodelete", "true"),
+            ("path", File), ("ro", "true"), ("nocache", "true"), ("sync", "true"), ("shared", "true"), ("nodelete", "true"),
             ("sectorsize", "512/4096"), ("ser", "WD-1"), ("threads", "1")));
 
-        Assert.Equal(new VirtioBlockOptions(File, true, true, true, true, 512, 4096, "WD-1", 1), options);
+        Assert.Equal(new VirtioBlockOptions(File, true, true, true, true, true, 512, 4096, "WD-1", 1), options);
     }
 
     [Theory]
