@@ -3,9 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), readv(2), writev(2), fcntl(2),
-/// fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3), socket(2),
-/// bind(2), listen(2), accept(2), shutdown(2).</summary>
+/// pwritev(2), readv(2), writev(2), fcntl(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3),
+/// socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
 internal static unsafe partial class Libc
 {
     /// <summary>As the runtime finds it at the first try: "libc" it looks for under three more names,
@@ -20,13 +19,11 @@ internal static unsafe partial class Libc
     public const int O_DIRECT = 0x4000;
     public const int O_SYNC = 0x101000;
     public const int O_CLOEXEC = 0x80000;
-    // asm-generic/fcntl.h
     public const int F_OFD_GETLK = 36;
     public const int F_OFD_SETLK = 37;
     public const short F_RDLCK = 0;
     public const short F_WRLCK = 1;
     public const short F_UNLCK = 2;
-
     public const int SEEK_END = 2;
     public const int FALLOC_FL_KEEP_SIZE = 1;
     public const int FALLOC_FL_PUNCH_HOLE = 2;

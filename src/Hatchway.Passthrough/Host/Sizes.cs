@@ -1,4 +1,3 @@
-
 namespace Hatchway.Passthrough.Host;
 
 /// <summary>Sizes of BARs for people.</summary>

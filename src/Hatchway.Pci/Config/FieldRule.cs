@@ -24,9 +24,9 @@ public enum ConfigEffects : byte
 /// <param name="Virtual">Bits that reads take from the mediator's own copy.</param>
 /// <param name="Writable">Bits of that copy that the guest may change.</param>
 /// <param name="Forwarded">Bits that writes carry to the host function.</param>
-/// <param name="Kept">Bits that such a write leaves there as they are; those that are neither are written as zero.</param>
 /// <param name="Value">The copy's first value.</param>
 /// <param name="Effects">What a write may lead to.</param>
+/// <param name="Kept">Bits that a forwarded write leaves there as they are; those that are neither are written as zero.</param>
 public sealed record FieldRule(
     string Name,
     ushort Offset,
@@ -34,9 +34,9 @@ public sealed record FieldRule(
     ulong Virtual,
     ulong Writable,
     ulong Forwarded,
-    ulong Kept,
     ulong Value,
-    ConfigEffects Effects)
+    ConfigEffects Effects,
+    ulong Kept = 0)
 {
     /// <summary>A field that is the mediator's: reads give the guest's view, writes change it and never reach the host function.</summary>
     /// <param name="name">Register.</param>
@@ -47,19 +47,19 @@ public sealed record FieldRule(
     /// <param name="effects">What a write may lead to.</param>
     public static FieldRule VirtualField(
         string name, int offset, int length, ulong value, ulong writable = 0, ConfigEffects effects = ConfigEffects.None) =>
-        new(name, (ushort)offset, length, ulong.MaxValue, writable, 0, 0, value, effects);
+        new(name, (ushort)offset, length, ulong.MaxValue, writable, 0, value, effects);
 
     /// <summary>A field that is not there: reads give zero, writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule HiddenField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, ulong.MaxValue, 0, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, ulong.MaxValue, 0, 0, 0, ConfigEffects.None);
 
     /// <summary>The host function's own registers, which the guest can read; writes are dropped. May be longer than 8 bytes.</summary>
     public static FieldRule ReadOnlyField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, 0, 0, 0, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, 0, 0, ConfigEffects.None);
 
     /// <summary>The host function's own registers after all, read and written at the guest's width. May be longer than 8 bytes.</summary>
     public static FieldRule HostField(string name, int offset, int length) =>
-        new(name, (ushort)offset, length, 0, 0, ulong.MaxValue, 0, 0, ConfigEffects.None);
+        new(name, (ushort)offset, length, 0, 0, ulong.MaxValue, 0, ConfigEffects.None);
 
     /// <summary>A field of which some bits are the mediator's, the others the host function's.</summary>
     /// <param name="name">Register.</param>
@@ -74,5 +74,5 @@ public sealed record FieldRule(
     public static FieldRule MaskedField(
         string name, int offset, int length, ulong virtualBits, ulong value, ulong writable, ulong forwarded,
         ConfigEffects effects = ConfigEffects.None, ulong kept = 0) =>
-        new(name, (ushort)offset, length, virtualBits, writable, forwarded, kept, value, effects);
+        new(name, (ushort)offset, length, virtualBits, writable, forwarded, value, effects, kept);
 }

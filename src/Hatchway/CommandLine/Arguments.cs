@@ -1,4 +1,4 @@
-using System.Globalization;
+using Hatchway.Configuration;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
@@ -64,13 +64,9 @@ internal sealed class Arguments
     }
 
     /// <summary>A number as setpci and lspci have it: hexadecimal, with or without 0x.</summary>
-    public static ulong Hexadecimal(string text, string what)
-    {
-        var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
-        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : throw new UserException($"{what} '{text}': a hexadecimal number is wanted, as 10 or 0x10, of at most 16 digits");
-    }
+    public static ulong Hexadecimal(string text, string what) => ConfigurationNode.TryHexadecimal(text, out var number)
+        ? number
+        : throw new UserException($"{what} '{text}': a hexadecimal number is wanted, as 10 or 0x10, of at most 16 digits");
 
     /// <summary>Writes a command's help.</summary>
     public static ExitStatus PrintHelp(string text, IReadOnlyList<Option> known)

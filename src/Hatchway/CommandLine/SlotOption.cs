@@ -9,11 +9,7 @@ namespace Hatchway.CommandLine;
 internal abstract record SlotEmulation;
 
 /// <summary>A host bridge, as bhyve's <c>hostbridge</c>.</summary>
-internal sealed record HostBridgeSlot(ushort Vendor = HostBridgeSlot.NetApp, ushort Device = HostBridgeSlot.NetApp) : SlotEmulation
-{
-    /// <summary>The vendor, and the device's number, of bhyve's host bridge.</summary>
-    public const ushort NetApp = Bridges.NetApp;
-}
+internal sealed record HostBridgeSlot(ushort Vendor = Bridges.NetApp, ushort Device = Bridges.NetApp) : SlotEmulation;
 
 /// <summary>The bridge to the ISA devices, as bhyve's <c>lpc</c>.</summary>
 internal sealed record LpcSlot : SlotEmulation;
@@ -76,7 +72,7 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         if (emulation.Instead is { } instead)
             throw new UserException($"{node.Origin("device")}: there is no {model}: {instead}");
         if (model == "virtio-net")
-            VirtioNetOptions.CheckBackend(node);
+            _ = VirtioNetOptions.Backend(node);
         foreach (var setting in node.All)
         {
             var name = node.Relative(setting);
@@ -98,7 +94,7 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
     // As bhyve's: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c; pci_emul.c,
     // pci_config_read_reg).
     private static ushort Identity(ConfigurationNode node, string name, string register) =>
-        (ushort)(node.Number(name, 0, ushort.MaxValue) ?? node.Hexadecimal($"pcireg.{register}", ushort.MaxValue) ?? HostBridgeSlot.NetApp);
+        (ushort)(node.Number(name, 0, ushort.MaxValue) ?? node.Hexadecimal($"pcireg.{register}", ushort.MaxValue) ?? Bridges.NetApp);
 
     private static void Check(List<SlotOption> slots)
     {

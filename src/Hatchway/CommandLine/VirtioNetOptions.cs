@@ -26,7 +26,6 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
     /// <exception cref="UserException">One is wrong.</exception>
     public static VirtioNetOptions From(ConfigurationNode node)
     {
-        CheckBackend(node);
         var tap = Backend(node);
         if (Encoding.UTF8.GetByteCount(tap) is 0 or > TapFile.LongestName || tap is "." or ".."
             || tap.Any(static letter => letter is '/' or ':' or '%' || char.IsWhiteSpace(letter) || char.IsControl(letter)))
@@ -38,14 +37,15 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
             tap, Address(node), node.Number("mtu", LeastMtu, MostMtu), node.Number("queues", 1, VirtioNetwork.MostPairs) ?? 1);
     }
 
-    /// <summary>Refuses a backend that there is none of, before its options are.</summary>
-    /// <exception cref="UserException">It is no tap.</exception>
-    public static void CheckBackend(ConfigurationNode node)
+    /// <summary>The host's interface. One of a kind that there is none of is refused, before its options are.</summary>
+    /// <exception cref="UserException">There is none, or it is no tap.</exception>
+    public static string Backend(ConfigurationNode node)
     {
-        var backend = Backend(node);
+        var backend = node.Text("backend")
+            ?? throw new UserException($"{node.Origin()}: which interface of the host? Write virtio-net,tap0");
         var type = node.Text("type") ?? Array.Find(OtherTypes, other => backend.StartsWith(other, StringComparison.Ordinal)) ?? "tap";
         if (type == "tap")
-            return;
+            return backend;
         var origin = node.Origin(node.Text("type") is null ? "backend" : "type");
         throw new UserException($"{origin}: there is no '{type}' here: use a tap interface, as tap0");
     }
@@ -57,9 +57,6 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
         var digest = Md5.Digest(text);
         return [0x00, 0xA0, 0x98, digest[0], digest[1], digest[2]];
     }
-
-    private static string Backend(ConfigurationNode node) => node.Text("backend")
-        ?? throw new UserException($"{node.Origin()}: which interface of the host? Write virtio-net,tap0");
 
     private static byte[]? Address(ConfigurationNode node)
     {

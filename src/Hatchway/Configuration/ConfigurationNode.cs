@@ -104,10 +104,16 @@ internal sealed record ConfigurationNode
     {
         if (Text(name) is not { } text)
             return null;
-        var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
-        if (uint.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number) && number <= most)
+        if (TryHexadecimal(text, out var number) && number <= (ulong)most)
             return (int)number;
         throw new UserException($"{Origin(name)}: {_prefix}{name} must be a hexadecimal number up to {most:X}, not '{text}'");
+    }
+
+    /// <summary>Reads a hexadecimal number of at most 16 digits, with or without 0x.</summary>
+    public static bool TryHexadecimal(string text, out ulong number)
+    {
+        var digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text.AsSpan(2) : text;
+        return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number);
     }
 
     /// <summary>Reads a number as strtol(3) does with base 0; no sign.</summary>

@@ -1,4 +1,3 @@
-
 namespace Hatchway.Configuration;
 
 /// <summary>What follows the emulation in <c>-s slot,emulation,conf</c>, on its way into the tree. bhyve calls it a device's legacy
