@@ -67,7 +67,9 @@ internal static class RunCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Handle(context, guest.Stop));
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Handle(context, guest.Stop));
         using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => Handle(context, guest.Stop));
-        return guest.Run(statistics) switch
+        var end = guest.Run(statistics);
+        control?.Tell(end);
+        return end switch
         {
             EndReason.Reboot => ExitStatus.Rebooted,
             EndReason.TripleFault => ExitStatus.TripleFault,

@@ -48,6 +48,16 @@ internal sealed class Arguments
             throw new UserException($"{_command}: '{_operands[count]}' is too much: 'hatchway {_command} --help' tells how");
     }
 
+    /// <summary>Refuses options that mean nothing where this is asked.</summary>
+    public void Refuse(string where, params ReadOnlySpan<string> options)
+    {
+        foreach (var option in options)
+        {
+            if (Has(option))
+                throw new UserException($"{_command}: --{option} means nothing {where}: leave it out");
+        }
+    }
+
     public PciAddress Address(int index)
     {
         var text = Operand(index, "a PCI address");

@@ -24,8 +24,7 @@ internal static class CompletionWords
     {
         WordKind.Function => "command ls /sys/bus/pci/devices 2> /dev/null",
         WordKind.User => "cut -d : -f 1 /etc/passwd",
-        WordKind.Guest => "find \"${XDG_RUNTIME_DIR:-/run}/hatchway\" /run/hatchway -name '*.sock' -printf '%f\\n' 2> /dev/null "
-            + "| sed 's/[.]sock$//' | sort -u",
+        WordKind.Guest => "hatchway ps 2> /dev/null | sed -n '2,$s/  .*//p'",
         WordKind.Shell => "printf '%s\\n' bash zsh fish",
         _ => null,
     };

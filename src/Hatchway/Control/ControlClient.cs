@@ -20,10 +20,14 @@ internal sealed class ControlClient(ControlFolder folder)
     }
 
     /// <summary>Asks a guest to end, and waits until it has.</summary>
+    /// <param name="name">Which.</param>
+    /// <param name="request"><c>stop</c> or <c>kill</c>.</param>
+    /// <param name="end">How it ended (<see cref="Vm.EndReason"/>), or null where it did not come to say so.</param>
     /// <returns>False when no guest of that name runs.</returns>
     /// <exception cref="UserException">It can't be asked, or could not do it.</exception>
-    public bool TryEnd(string name, string request)
+    public bool TryEnd(string name, string request, out string? end)
     {
+        end = null;
         using var connection = Connect(name);
         if (connection is null)
             return false;
@@ -31,10 +35,10 @@ internal sealed class ControlClient(ControlFolder folder)
         connection.ReceiveTimeout = 0;
         try
         {
-            Span<byte> nothing = stackalloc byte[1];
-            while (connection.Receive(nothing) > 0)
-            {
-            }
+            if (ReadLine(connection) is { Count: > 0 } line)
+                end = Parse(line).GetProperty("end").GetString();
+            // The process ends a little later.
+            ReadLine(connection);
         }
         catch (SocketException)
         {
@@ -95,8 +99,7 @@ internal sealed class ControlClient(ControlFolder folder)
             var line = ReadLine(connection);
             if (line.Count == 0)
                 throw new UserException($"the guest '{name}' ended before it answered");
-            var reader = new Utf8JsonReader(line.ToArray());
-            var answer = JsonElement.ParseValue(ref reader);
+            var answer = Parse(line);
             return answer.TryGetProperty("error", out var error)
                 ? throw new UserException($"the guest '{name}': {error.GetString()}")
                 : answer;
@@ -105,6 +108,12 @@ internal sealed class ControlClient(ControlFolder folder)
         {
             throw new UserException($"the guest '{name}' does not answer: {failure.Message}");
         }
+    }
+
+    private static JsonElement Parse(List<byte> line)
+    {
+        var reader = new Utf8JsonReader(line.ToArray());
+        return JsonElement.ParseValue(ref reader);
     }
 
     // No byte more than the line: what follows is not ours.

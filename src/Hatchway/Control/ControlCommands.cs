@@ -3,6 +3,7 @@ using System.Text.Json;
 using Hatchway.CommandLine;
 using Hatchway.Logging;
 using Hatchway.Terminal;
+using Hatchway.Vm;
 
 namespace Hatchway.Control;
 
@@ -54,8 +55,10 @@ internal static class ControlCommands
     {
         if (command is "stop" or "kill")
         {
-            if (!client.TryEnd(name, command))
+            if (!client.TryEnd(name, command, out var end))
                 throw Unknown(name);
+            if (command == "stop" && end == nameof(EndReason.Stopped))
+                StandardErrorLogger.Write($"the guest '{name}' did not power off, and was switched off");
             return;
         }
         if (command == "console")

@@ -2,13 +2,14 @@ using System.Text;
 using System.Text.Json;
 using Hatchway.Linux;
 using Hatchway.Terminal;
+using Hatchway.Vm;
 
 namespace Hatchway.Control;
 
 /// <summary>
 /// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it
-/// when the request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended; after
-/// <c>console</c> it is the guest's com1.
+/// when the request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended, and a second
+/// line says how; after <c>console</c> it is the guest's com1.
 /// </summary>
 /// <remarks>Only the user who runs the guest can connect: the folder and the socket are theirs alone.</remarks>
 internal sealed class ControlServer : IDisposable
@@ -22,6 +23,9 @@ internal sealed class ControlServer : IDisposable
     private readonly UnixListener _listener;
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
+
+    // Clients to be told of the guest's end. Guards itself.
+    private readonly List<UnixConnection> _waiting = [];
 
     /// <param name="folder">Where guests are found.</param>
     /// <param name="name">The guest's name.</param>
@@ -45,6 +49,31 @@ internal sealed class ControlServer : IDisposable
         }
         _thread = new Thread(Accept) { Name = "control", IsBackground = true };
         _thread.Start();
+    }
+
+    /// <summary>Tells those who have asked for the guest's end how it came. Any thread.</summary>
+    public void Tell(EndReason end)
+    {
+        var line = Line(json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("end", end.ToString());
+            json.WriteEndObject();
+        });
+        lock (_waiting)
+        {
+            foreach (var client in _waiting)
+            {
+                try
+                {
+                    client.Send(line);
+                }
+                catch (LinuxException)
+                {
+                    // The client has gone.
+                }
+            }
+        }
     }
 
     /// <summary>Closes the socket and gives the name up. Requests that are being answered are left to the process's end.</summary>
@@ -96,12 +125,22 @@ internal sealed class ControlServer : IDisposable
     }
 
     // The process's end closes the connection; the client's, too.
-    private static void WaitForTheEnd(UnixConnection client)
+    private void WaitForTheEnd(UnixConnection client)
     {
         client.WaitAtMost(TimeSpan.Zero);
-        Span<byte> nothing = stackalloc byte[1];
-        while (client.Read(nothing) > 0)
+        lock (_waiting)
+            _waiting.Add(client);
+        try
         {
+            Span<byte> nothing = stackalloc byte[1];
+            while (client.Read(nothing) > 0)
+            {
+            }
+        }
+        finally
+        {
+            lock (_waiting)
+                _waiting.Remove(client);
         }
     }
 

@@ -24,6 +24,8 @@ internal static class HostOptions
         var dump = LspciDump.Parse(text);
         foreach (var warning in dump.Warnings)
             Logging.StandardErrorLogger.Write($"{path}: {warning}");
-        return dump;
+        return dump.Functions.Count > 0
+            ? dump
+            : throw new UserException($"-F {path}: no function is in it: 'lspci -xxxx' prints what is wanted");
     }
 }

@@ -33,8 +33,10 @@ internal static class ReserveCommand
         if (arguments.Has("from-config"))
         {
             arguments.NoMoreThan(0);
+            arguments.Refuse($"with --from-config, where {PersistentFile.FullName} says it for each device", "user", "own-page", "persist");
             return TakeConfigured(force, arguments.Has("found"));
         }
+        arguments.Refuse("without --from-config", "found");
         var addresses = arguments.Addresses();
         var (user, ownPage) = (arguments.Value("user"), arguments.Has("own-page"));
         var status = Take(addresses, user, ownPage, force);

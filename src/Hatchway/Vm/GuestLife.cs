@@ -79,7 +79,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         try
         {
             using var json = new Utf8JsonWriter(statistics, new JsonWriterOptions { Indented = true });
-            Statistics.Write(json, machine, end, _clock.Elapsed);
+            Statistics.Write(json, _options.Name, machine, end, _clock.Elapsed);
         }
         catch (IOException failure)
         {
@@ -176,7 +176,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         {
             if (_machine is { } machine)
             {
-                Statistics.Write(json, machine, EndReason.None, _clock.Elapsed);
+                Statistics.Write(json, _options.Name, machine, EndReason.None, _clock.Elapsed);
                 return;
             }
             json.WriteStartObject();

@@ -11,12 +11,14 @@ internal static class Statistics
 {
     /// <summary>Writes them as one object. Any thread, while the machine is not disposed.</summary>
     /// <param name="json">Where.</param>
+    /// <param name="name">The guest's.</param>
     /// <param name="machine">The guest.</param>
     /// <param name="end">Why it ended; <see cref="EndReason.None"/> while it runs.</param>
     /// <param name="ran">How long it has run.</param>
-    public static void Write(Utf8JsonWriter json, VirtualMachine machine, EndReason end, TimeSpan ran)
+    public static void Write(Utf8JsonWriter json, string name, VirtualMachine machine, EndReason end, TimeSpan ran)
     {
         json.WriteStartObject();
+        json.WriteString("name", name);
         if (end != EndReason.None)
             json.WriteString("end", end.ToString());
         json.WriteNumber("seconds", Math.Round(ran.TotalSeconds, 3));

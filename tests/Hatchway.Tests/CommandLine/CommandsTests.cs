@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Hatchway.CommandLine;
 
 namespace Hatchway.Tests.CommandLine;
@@ -37,6 +38,33 @@ public sealed class CommandsTests
                 .Select(static line => "-" + line.Split(' ')[2]);
             Assert.Empty(shown.Except(known));
         });
+
+    [Theory]
+    [InlineData("list")]
+    [InlineData("check")]
+    [InlineData("show")]
+    public void What_a_command_of_host_says_in_JSON_is_in_its_manual_page(string verb)
+    {
+        // Words between commas, as ".Li fit" and ".Li bar , kind" have them.
+        var words = File.ReadAllText(Path.Combine(Pages.FullName, "hatchway-host.1")).Split([' ', ',', '\n'])
+            .ToHashSet(StringComparer.Ordinal);
+        string[] address = verb == "show" ? [Json("list", "--all").RootElement[0].GetProperty("address").GetString()!] : [];
+
+        Assert.Subset(words, Keys(Json(verb, address).RootElement).ToHashSet(StringComparer.Ordinal));
+    }
+
+    private static JsonDocument Json(string verb, params string[] arguments)
+    {
+        using var run = new Tests.Program.ProgramRun(["host", verb, "--json", .. arguments]);
+        return JsonDocument.Parse(run.Finish().Output);
+    }
+
+    private static IEnumerable<string> Keys(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(static part => (string[])[part.Name, .. Keys(part.Value)]),
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(Keys),
+        _ => [],
+    };
 
     [Theory]
     [InlineData("hatchway st", "stats stop")]
@@ -109,6 +137,9 @@ public sealed class CommandsTests
     [InlineData("stop", "a guest's name")]
     [InlineData("bar dump 0/1/0 0 --watch --interval=-Infinity", "--interval -Infinity")]
     [InlineData("host reserve", "a PCI address is missing")]
+    [InlineData("host reserve --from-config --user root", "--user means nothing with --from-config")]
+    [InlineData("host reserve --found 0/1/0", "--found means nothing without --from-config")]
+    [InlineData("host list -F /dev/null", "-F /dev/null: no function is in it")]
     public void What_is_no_command_is_told_in_one_line(string words, string says)
     {
         using var run = new Tests.Program.ProgramRun(words.Split(' '));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Hatchway.Control;
 using Hatchway.Machine.Devices;
 using Hatchway.Terminal;
+using Hatchway.Vm;
 
 namespace Hatchway.Tests.Control;
 
@@ -35,7 +36,7 @@ public sealed class ControlTests : IDisposable
     [Theory]
     [InlineData("stop")]
     [InlineData("kill")]
-    public async Task Who_ends_a_guest_is_answered_and_kept_until_its_process_ends(string request)
+    public async Task Who_ends_a_guest_is_answered_and_told_how_it_ended_and_kept_until_its_process_ends(string request)
     {
         var socket = _folder.SocketOf("one");
         using var listener = new ControlServer(_folder, "one", _guest);
@@ -50,6 +51,17 @@ public sealed class ControlTests : IDisposable
         // Nothing more comes while the guest's process lives.
         Assert.False(connection.Poll(TimeSpan.FromMilliseconds(50), SelectMode.SelectRead));
         Assert.Equal([request], _guest.Done);
+
+        // It may not be waiting for the end yet.
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                listener.Tell(EndReason.PowerOff);
+                return connection.Poll(TimeSpan.FromMilliseconds(10), SelectMode.SelectRead);
+            },
+            TimeSpan.FromMinutes(1)));
+        length = await connection.ReceiveAsync(answer, TestContext.Current.CancellationToken);
+        Assert.Equal("""{"end":"PowerOff"}""" + "\n", Encoding.UTF8.GetString(answer, 0, length));
     }
 
     [Fact]

@@ -108,6 +108,7 @@ public sealed class RunTests : IDisposable
         var file = Path.Combine(_folder.FullName, "stats.json");
         Assert.Equal((PoweredOff, ""), Run($"--stats {file}", Miss));
         using var statistics = JsonDocument.Parse(File.ReadAllText(file));
+        Assert.Equal("guest", statistics.RootElement.GetProperty("name").GetString());
         var unclaimed = statistics.RootElement.GetProperty("unclaimed");
         Assert.Equal(1, unclaimed.GetProperty("memory").GetInt64());
         Assert.Equal(2, unclaimed.GetProperty("ports").GetInt64());
