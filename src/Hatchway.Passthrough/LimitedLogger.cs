@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough;
 
-/// <summary>Passes on what is logged of one device, or of a guest, but no more than a number of lines in a minute: a guest must not be able
-/// to fill the host's log.</summary>
+/// <summary>Passes on at most a number of lines a minute about one device, or about a guest, so that a guest can't fill the host's
+/// log.</summary>
 /// <remarks>Any thread may call.</remarks>
 /// <param name="inner">Where it goes.</param>
 /// <param name="subject">For people: what the lines are of.</param>
@@ -15,6 +15,8 @@ public sealed class LimitedLogger(ILogger inner, string subject, int most, TimeP
     public const int MostOfDevice = 20;
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+
+    // Guards the two fields below; the inner logger is called outside it. A leaf.
     private readonly Lock _gate = new();
     private long _start = time.GetTimestamp();
     private int _lines;

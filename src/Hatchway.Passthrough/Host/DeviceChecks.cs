@@ -42,7 +42,7 @@ public static class DeviceChecks
     internal static Finding NoAnswer(PciAddress address, string when = "") => Finding.Problem(
         $"{address} does not answer{when}", "its config space reads as all ones; a power cycle of the machine may bring it back");
 
-    // Of what is not there nothing is asked, and of a bridge, which is given to nobody, nothing either.
+    // A function that is not there, or a bridge, which can't be given away, is asked nothing.
     private static Check<DeviceSubject> Of(string name, bool stopsRun, Func<DeviceSubject, Finding?> look) =>
         new(name, stopsRun, subject => subject.Device is null or { IsBridge: true } ? null : look(subject));
 

@@ -42,12 +42,12 @@ public sealed record Finding(FindingLevel Level, string Text, string? Remedy = n
 
 /// <summary>One question, whether a function can be given to a guest.</summary>
 /// <param name="Name">For people, a few words.</param>
-/// <param name="StopsRun">Without a good answer <c>run</c> opens nothing. The kernel says the rest by itself, at the time.</param>
+/// <param name="StopsRun">A problem keeps <c>run</c> from opening anything; other problems the kernel reports itself.</param>
 /// <param name="Look">Looks; null when the question does not arise.</param>
 /// <typeparam name="T">What is looked at.</typeparam>
 public sealed record Check<T>(string Name, bool StopsRun, Func<T, Finding?> Look)
 {
-    /// <summary>It tries to open a device file, which somebody else may want at that moment: not for a mere list.</summary>
+    /// <summary>It opens a device file, which another process may want at that moment; a mere list leaves it out.</summary>
     public bool OpensFiles { get; init; }
 }
 

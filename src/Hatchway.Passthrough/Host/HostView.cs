@@ -14,12 +14,15 @@ public readonly record struct HoldingProcess(int Id, string Name)
     public override string ToString() => $"{Name} ({Id})";
 }
 
-/// <summary>What the host says of itself in /sys, /proc and /dev, each file read at most once.</summary>
+/// <summary>What the host says of itself in /sys, /proc and /dev.</summary>
 /// <param name="sysfs">/sys.</param>
 /// <param name="proc">/proc.</param>
 /// <param name="dev">Where device files are.</param>
 /// <param name="udev">Where udev keeps what it knows of devices.</param>
-/// <remarks>A picture of one moment; for one thread. Reads only, and opens no device.</remarks>
+/// <remarks>
+/// Lists, /proc's texts, resources, config spaces, groups and holders are read once and kept: a picture of one moment. <see cref="Find"/>,
+/// <see cref="Text"/>, <see cref="BridgesAbove"/> and <see cref="Consoles"/> look each time. For one thread. Reads only, opens no device.
+/// </remarks>
 public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", string udev = "/run/udev/data")
 {
     private const string FunctionsFolder = "bus/pci/devices";

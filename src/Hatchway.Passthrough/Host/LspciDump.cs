@@ -94,7 +94,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
         {
             if (_current is { } address)
             {
-                // What lies behind a line's end that is not there is no register.
+                // A dump that ends inside the header leaves registers unknown.
                 if (_bytes.Count < Header.End)
                     Warn($"{address}: {_bytes.Count} bytes are less than a header's {(int)Header.End}; it is left out");
                 else
@@ -105,7 +105,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
             _bytes.Clear();
         }
 
-        // lspci prints 64, 256 or 4096 bytes; what a broken dump has beyond one of these is not enough to tell a chain by.
+        // lspci prints 64, 256 or 4096 bytes; a broken dump is cut to one of these: part of a space shows no whole chain.
         private byte[] Whole()
         {
             int[] sizes = [Header.ExpressSize, Header.ConventionalSize, Header.End];

@@ -10,7 +10,7 @@ namespace Hatchway.Passthrough.Host;
 /// <param name="To">Where it is.</param>
 public sealed record MovedBar(BarIndex Bar, PciResource From, PciResource To);
 
-/// <summary>Gives BARs that are smaller than a page, and share it, pages of their own, so that a guest can have them mapped.</summary>
+/// <summary>Moves BARs that are smaller than a page, and share one, to pages of their own, so that a guest can map them.</summary>
 /// <remarks>
 /// The kernel places a function's BARs by its <c>resource_alignment</c> when it finds the function (drivers/pci/pci.c,
 /// pci_reassigndev_resource_alignment): so it is removed and found again, and its driver lets go of it meanwhile. For one thread.
@@ -77,7 +77,7 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
 
     private static void CheckMovable(DeviceSubject subject, IReadOnlyList<BarIndex> bars, bool force)
     {
-        // Its BARs are within those that its physical function has for all of them (PCIe 6.0 §9.3.3.14).
+        // A virtual function's BARs lie within its physical function's VF BARs (PCIe 6.0 §9.3.3.14).
         if (subject.View.Sysfs.Exists($"{HostView.PathOf(subject.Address)}/physfn"))
         {
             throw new PassthroughException(

@@ -16,7 +16,7 @@ public sealed record ReservedFunction(PciAddress Address, bool WasReserved, stri
 /// <remarks>For one thread. What fails is as it was before, or the message says what it is now.</remarks>
 public sealed class Reservation(Func<HostView> look, IHostControls controls)
 {
-    // What the file reads as when there is none (drivers/base/core.c, device_show_override before Linux 6.x: printf of a null).
+    // What the file reads as when there is none: printf of a null pointer (drivers/pci/pci-sysfs.c, driver_override_show).
     private const string NoOverride = "(null)";
     private const string RootOnly = " (only root may do this)";
     private static readonly string[] Modules = ["vfio_pci", "vfio_iommu_type1"];
@@ -65,7 +65,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var device = DeviceSubject.Existing(view, address).Device!;
         if (!device.IsBoundToVfio)
         {
-            // An override outlives its binding, and one that came too late waits: the host's driver would not get the function any more.
+            // An override outlives its binding, and one set too late still waits: both would keep the function from the host's driver.
             if (OverrideOf(view, address) == HostDevice.VfioDriver)
                 Rebind(view, device, null);
             return view.Find(address)?.Driver;
@@ -88,7 +88,8 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     /// <param name="address">A function of the group.</param>
     /// <param name="user">The user's number.</param>
     /// <returns>The file.</returns>
-    /// <exception cref="PassthroughException">There is no such file, or it can't be given.</exception>
+    /// <exception cref="PassthroughException">The function has no IOMMU group.</exception>
+    /// <exception cref="LinuxException">The file is not there, or the kernel refuses.</exception>
     public string GiveTo(PciAddress address, uint user)
     {
         var view = look();
@@ -106,7 +107,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         return subject.Device?.IommuGroup is { } group ? DeviceChecks.HostMembers(subject, group) : [];
     }
 
-    /// <summary>The host does not go down with it, or shall.</summary>
+    /// <summary>Throws when the host can't do without it, unless forced.</summary>
     internal static void CheckLosses(DeviceSubject subject, bool force)
     {
         if (!force && DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)

@@ -5,7 +5,7 @@ public static class Sizes
 {
     private static readonly string[] Units = ["", " KiB", " MiB", " GiB", " TiB", " PiB"];
 
-    /// <summary>In the largest unit that gives a whole number, as <c>16 KiB</c>; bytes have no unit.</summary>
+    /// <summary>In the largest unit that gives a whole number, as <c>16 KiB</c> or <c>100 bytes</c>.</summary>
     public static string Format(ulong bytes)
     {
         var unit = 0;

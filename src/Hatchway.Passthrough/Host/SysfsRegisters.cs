@@ -80,7 +80,8 @@ internal sealed class SysfsRegisters : IDeviceRegisters
 
     private void RefuseClaimed(BarIndex bar, PciResource resource)
     {
-        // Each time: it may have been bound since. Nothing keeps it from being bound between this and the access.
+        // The driver is looked for each time, since one may have been bound; one can still be bound before the access. What /proc says of
+        // claims is as the view first read it.
         var driver = _view.Sysfs.ReadLinkName($"{HostView.PathOf(_host.Address)}/driver");
         var owner = driver is null
             ? ResourceClaims.Owner(_view.Proc(resource.IsPorts ? "ioports" : "iomem") ?? "", _host.Address, resource)

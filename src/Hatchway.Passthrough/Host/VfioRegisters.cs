@@ -63,8 +63,8 @@ internal sealed class VfioRegisters : IDeviceRegisters
     public bool TryAccess(in RegisterAccess access, ref ulong value)
     {
         var region = access.Bar is { } bar ? Region(bar) : _config;
-        // Of what is wider than four bytes the kernel makes two accesses, before Linux 6.10; and in the table of MSI-X it answers a read
-        // with ones, and drops a write (drivers/vfio/pci/vfio_pci_rdwr.c).
+        // The kernel splits accesses wider than four bytes before Linux 6.10, and in the MSI-X table answers reads with all ones and drops
+        // writes (drivers/vfio/pci/vfio_pci_rdwr.c).
         if (access.Width == AccessWidth.Qword || IsInInterruptTable(access))
             return TryAccessMapped(region, access, ref value);
         return access.Direction == AccessDirection.Read

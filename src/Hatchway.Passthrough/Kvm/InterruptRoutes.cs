@@ -1,3 +1,4 @@
+using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Pci.Interrupts;
 
@@ -50,7 +51,8 @@ public sealed class InterruptRoutes
     }
 
     /// <summary>Gives a message a GSI of its own.</summary>
-    /// <returns>Null when KVM's table is full.</returns>
+    /// <returns>The GSI, 24 or above; null when KVM's table is full.</returns>
+    /// <exception cref="LinuxException">KVM refuses the table; nothing was added.</exception>
     public uint? Add(MsiMessage message)
     {
         lock (_gate)
@@ -78,7 +80,8 @@ public sealed class InterruptRoutes
         }
     }
 
-    /// <summary>Changes a GSI's message, or nothing when KVM refuses.</summary>
+    /// <summary>Changes a GSI's message.</summary>
+    /// <exception cref="LinuxException">KVM refuses the table; the message is what it was.</exception>
     public void Change(uint gsi, MsiMessage message)
     {
         lock (_gate)
@@ -101,6 +104,7 @@ public sealed class InterruptRoutes
     }
 
     /// <summary>Frees GSIs. No irqfd may be bound to them any more.</summary>
+    /// <exception cref="LinuxException">KVM refuses the table.</exception>
     public void Remove(IEnumerable<uint> gsis)
     {
         ArgumentNullException.ThrowIfNull(gsis);

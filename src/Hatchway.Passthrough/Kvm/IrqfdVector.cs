@@ -6,15 +6,15 @@ namespace Hatchway.Passthrough.Kvm;
 
 /// <summary>One message signalled interrupt: an eventfd, which is KVM's irqfd while the guest has the vector unmasked.</summary>
 /// <remarks>
-/// What masking takes away is KVM's end: a signal that comes meanwhile stays counted in the eventfd, which is the pending bit; binding the
-/// irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once). The caller serialises calls.
+/// Masking detaches KVM's end only: a signal that comes meanwhile stays counted in the eventfd, which serves as the pending bit; binding
+/// the irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once). The caller serialises calls.
 /// </remarks>
 internal struct IrqfdVector
 {
     private uint? _gsi;
     private bool _isBound;
 
-    /// <summary>Signalled by whoever interrupts; null until there is somebody.</summary>
+    /// <summary>Signalled by whoever interrupts; null until the vector is wired.</summary>
     public EventFd? Trigger { get; set; }
 
     /// <summary>True when a signal is held back.</summary>

@@ -10,8 +10,8 @@ public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddres
 
 /// <summary>Which of the guest's RAM an IOMMU can map.</summary>
 /// <remarks>
-/// An IOMMU keeps ranges of addresses to itself, as x86's for messages at FEE00000h, and has an end; of several the kernel gives what all
-/// of them can map (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_iova_build_caps). A mapping that touches anything else is EINVAL.
+/// An IOMMU reserves ranges of addresses, as x86's does FEE00000h for messages, and has a last one; of several IOMMUs the kernel reports
+/// what all can map (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_iova_build_caps). A mapping that touches anything else is EINVAL.
 /// </remarks>
 internal static class DmaRanges
 {

@@ -9,7 +9,8 @@ namespace Hatchway.Passthrough.Vfio;
 /// <remarks>
 /// An IOVA is a guest-physical address. The kernel pins what is mapped. The order of things is the kernel's: a group is put into the
 /// container first, then the IOMMU's kind is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst). All groups join before
-/// anything is mapped: a group whose IOMMU can't map what is mapped already would be refused.
+/// anything is mapped: a group whose IOMMU can't map what is mapped already would be refused. Any thread may map parts of BARs; all else is
+/// for one thread at a time.
 /// </remarks>
 public sealed partial class IommuSpace : IDisposable
 {
@@ -99,7 +100,7 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            // Of an open group the kernel refuses a function so only for this (drivers/vfio/pci/vfio_pci_core.c,
+            // For a function of an open group EACCES means only this (drivers/vfio/pci/vfio_pci_core.c,
             // vfio_pci_validate_vf_token).
             throw new PassthroughException(
                 failure.Errno == Errno.EACCES
@@ -111,8 +112,8 @@ public sealed partial class IommuSpace : IDisposable
         }
     }
 
-    /// <summary>Closes a function, and its group behind the last one: a host that wants a group's last device back waits for that,
-    /// too.</summary>
+    /// <summary>Closes a function, and with a group's last function the group: a host that wants that device back waits for
+    /// both.</summary>
     /// <remarks>Not while another thread opens or closes one.</remarks>
     public void Close(Host.HostDevice device, VfioDevice opened)
     {

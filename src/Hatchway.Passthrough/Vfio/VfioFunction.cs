@@ -167,7 +167,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EAGAIN)
         {
-            // The kernel resets only what nobody holds the lock of, and whoever unbinds or removes the device does.
+            // The kernel does not reset a device whose lock is held, as it is while one unbinds or removes it.
             LogHeld(Host.Address);
         }
         catch (LinuxException failure)
@@ -176,7 +176,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         }
     }
 
-    // An index that a device does not have is EINVAL, as errors are for one that is not PCI Express, or has no vectors.
+    // An index that the device lacks, as the error index of one without PCI Express, gives EINVAL or has no vectors.
     private EventFd? Listen(int index)
     {
         try

@@ -88,7 +88,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     public bool TryUnmask(int vector, MsiMessage message)
     {
-        // The host's want was told when the kind was switched on.
+        // TryEnable has logged that the host has too few.
         if (vector >= _enabled)
             return false;
         ref var state = ref _vectors[vector];
@@ -138,8 +138,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             LogNoVector(_name, Kind, vector);
     }
 
-    // Wired whole or not at all: a vector that the host could not give, for want of vectors, is tried again when it is unmasked again. Till
-    // then its route is free for another.
+    // All or nothing: where the host has no vector left, the next unmasking tries again, and until then another vector may have the route.
     private void Wire(ref IrqfdVector state, int vector)
     {
         var trigger = EventFd.Create();

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Hatchway.Pci.Address;
 
 /// <summary>The width of one access, in bytes. The numeric value is the number of bytes.</summary>
-/// <remarks>Config space knows 1, 2 and 4 (PCIe 6.0 §2.2.4.1); memory BARs know 8 as well.</remarks>
+/// <remarks>Config space knows 1, 2 and 4 (PCIe 6.0 §2.2.7); memory BARs know 8 as well.</remarks>
 public enum AccessWidth : byte
 {
     /// <summary>8 bits.</summary>
@@ -34,10 +34,10 @@ public static class AccessWidthExtensions
     public static bool IsValid(this AccessWidth width) =>
         width is AccessWidth.Byte or AccessWidth.Word or AccessWidth.Dword or AccessWidth.Qword;
 
-    /// <summary>The little-endian value of this width that bytes begin with.</summary>
+    /// <summary>Reads a little-endian value of this width from a span's start.</summary>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
-    /// <param name="bytes">At least as many.</param>
-    // In this order, on the path of each access to config space: most are of 32 bits.
+    /// <param name="bytes">At least that many bytes.</param>
+    // 32 bits first: each access to config space comes here, and most have that width.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Load(this AccessWidth width, ReadOnlySpan<byte> bytes) =>
         width == AccessWidth.Dword ? BinaryPrimitives.ReadUInt32LittleEndian(bytes)

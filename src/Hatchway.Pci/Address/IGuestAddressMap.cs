@@ -26,14 +26,14 @@ public interface IGuestAddressMap
     bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target);
 
     /// <summary>
-    /// Asks for whole pages of guest-physical memory, to lay a mapping over them. They are the owner's while every byte that any target
-    /// has in them is the owner's: a mapping hides all else, and where targets overlap, the one that was mapped first answers.
+    /// Claims whole pages of guest-physical memory for a mapping. They are the owner's while no other target answers for a byte in them:
+    /// a mapping hides everything else there, and where targets overlap, the one that was mapped first answers.
     /// </summary>
     /// <param name="start">The first page's first address.</param>
     /// <param name="length">Bytes, whole pages.</param>
     /// <param name="owner">A target that is mapped there; it may end within the last page.</param>
     /// <param name="claimant">
-    /// Told when the pages are not the owner's, at once or later, and when they are again; until the owner is unmapped.
+    /// Told when the pages are not the owner's, perhaps at once, and when they are again, until the owner is unmapped.
     /// </param>
     void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant);
 

@@ -1,12 +1,12 @@
 namespace Hatchway.Pci.Address;
 
-/// <summary>Who may lay mappings over which pages of guest-physical memory, by what is in them.</summary>
+/// <summary>Decides who may map which pages of guest-physical memory, by what is in them.</summary>
 /// <remarks>
 /// <para>
 /// A mapping is whole pages, and hides all that answers in them. So pages are an owner's to map as long as every byte that any target has
 /// there is the owner's: where targets overlap, the one that came first answers.
 /// </para>
-/// <para>The caller serialises calls, and changes the address space in the same breath. An owner is told under the caller's lock.</para>
+/// <para>The caller holds one lock over a call and the matching change of the address space; claimants are told under it.</para>
 /// </remarks>
 public sealed class PageClaims
 {
@@ -14,7 +14,7 @@ public sealed class PageClaims
     private readonly List<Placed> _targets = [];
     private readonly List<Claim> _claims = [];
 
-    /// <summary>A target has come: who loses pages by that is told.</summary>
+    /// <summary>Adds a target; whoever loses pages to it is told.</summary>
     /// <param name="start">First address.</param>
     /// <param name="length">Bytes, at least 1.</param>
     /// <param name="target">Who; not there yet.</param>
@@ -24,7 +24,7 @@ public sealed class PageClaims
         TellChanges();
     }
 
-    /// <summary>A target has gone, and its claims with it: who gains pages by that is told.</summary>
+    /// <summary>Removes a target and its claims; whoever gains pages by that is told.</summary>
     public void Remove(IAddressTarget target)
     {
         _targets.RemoveAll(placed => ReferenceEquals(placed.Target, target));
@@ -78,7 +78,7 @@ public sealed class PageClaims
             }
             var first = Math.Max(other.First, claim.First);
             var last = Math.Min(other.Last, claim.Last);
-            // What came later is hidden by the owner, but for what lies beside it.
+            // A later target is hidden by the owner, except where it extends beyond it.
             if (first <= last && (isOlder || first < own.First || last > own.Last))
                 return false;
         }

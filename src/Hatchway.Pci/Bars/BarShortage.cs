@@ -54,7 +54,7 @@ internal sealed class BarShortage
             + $"there are {Format(window.Length)}, up to {limit}";
     }
 
-    // What a window without an end would have to have.
+    // Bytes that a window for all of them needs.
     private static ulong Needed(WantedPlace[] bars, ulong start)
     {
         var free = new FreeSpace(new BridgeWindow(start, (1ul << 63) - start));

@@ -110,7 +110,7 @@ public sealed class BarWindow : IAddressTarget
         _placed = null;
     }
 
-    // What does not fill its last page has all of it, as long as nothing else is there: a mapping is whole pages.
+    // A segment that ends inside a page gets the whole page while nothing else is in it: a mapping is whole pages.
     private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
     {
         var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
@@ -122,7 +122,7 @@ public sealed class BarWindow : IAddressTarget
         var pages = new DirectPages(make);
         _direct.Add(pages);
         map.ClaimPages(guestPhysical, length, this, pages);
-        // Not by the claim: to map much takes long, and the map's lock is everyone's.
+        // Mapped here, not by the claim: a large range takes long, and the map's lock is everyone's.
         pages.Begin();
     }
 

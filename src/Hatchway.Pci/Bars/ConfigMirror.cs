@@ -65,7 +65,7 @@ public sealed class ConfigMirror : IBarHandler
 
     private static ConfigOffset At(in BarAccess access, int done) => new((ushort)(access.HandlerOffset + (uint)done));
 
-    // Config space has no access wider than a dword (PCIe 6.0 §2.2.4.1).
+    // Config space has no access wider than a dword (PCIe 6.0 §2.2.7).
     private static AccessWidth Piece(in BarAccess access, int done) =>
         AccessWidthExtensions.WidestAligned(access.HandlerOffset + (uint)done, Math.Min(4, (int)access.Width - done));
 }

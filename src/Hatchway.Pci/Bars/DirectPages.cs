@@ -3,12 +3,13 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Bars;
 
 /// <summary>
-/// Pages of a BAR that answers which need no exit, mapped memory or wired doorbells: so while they are the BAR's alone in the guest.
+/// Pages of a placed BAR that the guest reaches without an exit, by mapped memory or wired doorbells, while no other target is in them.
 /// </summary>
 /// <param name="make">Maps or wires them; null when that can't be.</param>
 internal sealed class DirectPages(Func<IDisposable?> make) : IPageClaimant
 {
-    // Guards all below, and is held while pages are mapped and unmapped. A leaf; taken under the address map's lock, too.
+    // Guards all below, and is held while pages are mapped and unmapped, so before the region's and the VM's locks. Taken under the address
+    // map's lock, too.
     private readonly Lock _gate = new();
     private bool _areOurs = true;
     private bool _ended;

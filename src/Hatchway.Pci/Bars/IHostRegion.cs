@@ -39,9 +39,9 @@ public interface IHostRegion
     MappableArea? Doorbells => null;
 
     /// <summary>
-    /// Lets the guest's writes to the registers in <see cref="Doorbells"/> reach who waits for them, without an exit. Called when the
-    /// region is placed, as long as these pages are its own there: what is wired wins over whatever else answers. A write that comes to
-    /// <see cref="TryWrite"/> all the same must do as much.
+    /// Delivers the guest's writes to the registers in <see cref="Doorbells"/> to whoever waits for them, without an exit. Called when the
+    /// region is placed and these pages are its own there, since wiring overrides whatever else answers. A write that still arrives by
+    /// <see cref="TryWrite"/> must do the same.
     /// </summary>
     /// <param name="guestPhysical">Where the region begins in guest-physical memory.</param>
     /// <returns>Disposed when the region is taken away; null when there is nothing to wire.</returns>

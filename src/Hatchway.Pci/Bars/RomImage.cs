@@ -14,7 +14,7 @@ public sealed class RomImage : IHostRegion
     private readonly byte[] _content;
 
     /// <summary>Takes the content.</summary>
-    /// <param name="content">1 to <see cref="MaximumBytes"/> bytes that begin with 55h AAh.</param>
+    /// <param name="content">2 to <see cref="MaximumBytes"/> bytes that begin with 55h AAh.</param>
     /// <exception cref="ArgumentException">It is not an expansion ROM, or too large.</exception>
     public RomImage(ReadOnlySpan<byte> content)
     {

@@ -212,9 +212,8 @@ public static class AssignedRules
         if (capability.Length < PciExpress.LengthV2)
             return;
         rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
-        // What must be fit for these is the ports above it, which the guest does not see: no port is taken for none that is unfit (§6.15,
-        // §6.18; Linux's pci_enable_atomic_ops_to_root).
-        // As the host has set them, so they stay: its links sleep by them.
+        // These need support from the ports above, which the guest can't see, and Linux takes missing ports for capable ones (§6.15, §6.18;
+        // Linux's pci_enable_atomic_ops_to_root). So they stay as the host has set them: its links' power states rely on them.
         const ushort Withheld = PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.TenBitTagEnable
             | PciExpress.BufferFlushMask;
         rules.Add(FieldRule.MaskedField(
@@ -223,7 +222,7 @@ public static class AssignedRules
     }
 
     // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes
-    // a null capability (§7.9.28.1), or all zeros when nothing follows it: no extended capability at all (§7.6.3).
+    // a null capability (§7.9.28), or all zeros when nothing follows it: no extended capability at all (§7.6.1).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
         // The host's kernel leaves capabilities that it does not know out of the chain (vfio_pci_config.c, vfio_ecap_init), and their

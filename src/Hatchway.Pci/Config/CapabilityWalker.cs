@@ -12,7 +12,7 @@ public static class CapabilityWalker
 {
     private const int ExtendedStart = Header.ConventionalSize;
 
-    // All up to the next capability, so that nothing of this one is taken for something else's.
+    // Reaches to the next capability, so that no register of this one is taken for another's.
     private const int LengthNotKnown = Header.ExpressSize;
 
     /// <summary>Walks both chains. Reads config space only.</summary>
@@ -61,7 +61,7 @@ public static class CapabilityWalker
         return found;
     }
 
-    // Whose registers a byte is among. A vendor's own length is no more than a claim, and is cut where another capability begins.
+    // The capability that a byte lies in. A vendor's length is only a claim, and is cut where the next capability begins.
     private static Capability? Around(List<Capability> found, int at)
     {
         foreach (var capability in found)
@@ -94,7 +94,7 @@ public static class CapabilityWalker
                 break;
             }
             var header = config.ReadDword(at);
-            // All zeros at 100h: no extended capability (§7.6.3); all ones: the function does not answer.
+            // All zeros at 100h: no extended capability (§7.6.1); all ones: the function does not answer.
             if (header is 0 or uint.MaxValue)
             {
                 if (at != ExtendedStart)

@@ -26,7 +26,7 @@ public enum ConfigEffects : byte
 /// <param name="Forwarded">Bits that writes carry to the host function.</param>
 /// <param name="Value">The copy's first value.</param>
 /// <param name="Effects">What a write may lead to.</param>
-/// <param name="Kept">Bits that a forwarded write leaves there as they are; those that are neither are written as zero.</param>
+/// <param name="Kept">Host bits that a forwarded write preserves; bits neither forwarded nor kept are written as zero.</param>
 public sealed record FieldRule(
     string Name,
     ushort Offset,

@@ -69,7 +69,7 @@ public sealed class DeviceContext : IDeviceContext
     /// <param name="handlers">The list.</param>
     /// <param name="range">The range; it must lie in its BAR, all of it.</param>
     /// <param name="longest">It is cut to this many bytes.</param>
-    /// <exception cref="HandlerException">It has not, or does not, or another handler has a part of it.</exception>
+    /// <exception cref="HandlerException">The BAR is missing or too small, or another handler has a part.</exception>
     internal static void AddRange(IHostFunction function, BarHandlerList handlers, BarHandlerRange range, ulong longest)
     {
         if (function.Region(range.Bar) is not { Size: > 0 } region)

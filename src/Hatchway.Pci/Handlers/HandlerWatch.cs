@@ -2,21 +2,23 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>Tells of handlers that throw, at most once in a while, and of handlers that hang.</summary>
+/// <summary>Warns of handlers that throw, at a limited rate, and of handlers that hang.</summary>
 /// <remarks>
-/// A vCPU that enters a handler and leaves it adds to a number: no clock is read and no lock is taken there. The time is taken by whoever
-/// calls <see cref="Check"/>, again and again, on a thread of its own.
+/// A vCPU that enters or leaves a handler only adds to a counter: it reads no clock and takes no lock. Time is measured by
+/// <see cref="Check"/>, which another thread calls periodically.
 /// </remarks>
 public sealed class HandlerWatch
 {
-    /// <summary>A handler that has not returned for so long is told of.</summary>
+    /// <summary>A call that takes longer is reported as hanging.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>Between two warnings of a handler that throws.</summary>
+    /// <summary>The least time between two warnings of a handler.</summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _clock;
     private readonly Action<string> _warn;
+
+    // Guards the list; held while a hanging handler is warned of. Taken before none but the log's.
     private readonly Lock _gate = new();
     private readonly List<WatchedHandler> _handlers = [];
 

@@ -4,8 +4,8 @@ using Hatchway.Pci.Bars;
 namespace Hatchway.Pci.Handlers;
 
 /// <summary>
-/// The entry of a library of register handlers: its one class that implements this, with a constructor without parameters, is made for
-/// each device that the library is given to (<c>-s 4:0,passthru,0/6/0,handler=Mine.dll</c>).
+/// The entry point of a library of register handlers. Its one class that implements this has a constructor without parameters; each device
+/// that the library is given to gets an instance (<c>-s 4:0,passthru,0/6/0,handler=Mine.dll</c>).
 /// </summary>
 public interface IDeviceHandlers
 {

@@ -6,8 +6,8 @@ namespace Hatchway.Pci.Handlers;
 /// <remarks>
 /// <para>What is thrown goes on to the BAR's window, which answers and counts.</para>
 /// <para>
-/// Calls are counted while they are in the handler, in two numbers in turns, as the kernel's SRCU does: the watch lets new calls take the
-/// other number as soon as nobody is left there, so who is counted in the one before was there when it did.
+/// Calls inside the handler are counted in two counters by turns, as in the kernel's SRCU. Once the unused one is at zero, the watch turns
+/// new calls to it: a call in the other has been inside since before that turn.
 /// </para>
 /// </remarks>
 internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWatch watch) : IBarHandler
@@ -16,6 +16,7 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     private const long InLow = 1;
     private const long InHigh = 1L << 32;
 
+    // Guards the failures' counts and the time of the last warning. A leaf.
     private readonly Lock _gate = new();
     private long _inside;
     private long _now = InLow;
@@ -117,7 +118,7 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
 
     private void Leave(long call) => Interlocked.Add(ref _inside, -call);
 
-    // Never below zero, each half by itself: the high one counts on top of the low one.
+    // Neither half goes below zero, so the low one never borrows from the high one.
     private long CallsIn(long half)
     {
         var inside = Volatile.Read(ref _inside);

@@ -52,7 +52,7 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
     }
 
     /// <summary>The pending bits: which masked vectors hold an interrupt back.</summary>
-    /// <param name="device">The device's own: they tell of vectors that nobody has been bound to yet, which the host keeps masked.</param>
+    /// <param name="device">The device's own pending bits, which count for vectors not bound yet: the host keeps those masked.</param>
     public uint PendingBits(uint device)
     {
         var pending = 0u;

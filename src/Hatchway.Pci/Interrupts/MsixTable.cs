@@ -8,7 +8,8 @@ namespace Hatchway.Pci.Interrupts;
 /// <summary>The MSI-X table as the guest programs it, carried over to the host's vectors (PCIe 6.0 §7.7.2).</summary>
 /// <remarks>
 /// The table that the guest sees is here; the device's own belongs to the host. Vectors are bound as they are unmasked. All state is
-/// guarded by <c>_gate</c>, which is taken after a function's effects lock and before none.
+/// guarded by <c>_gate</c>: taken after a function's effects lock, and held while the host's vectors are switched, which has locks of its
+/// own. Any thread may call.
 /// </remarks>
 public sealed class MsixTable : IBarHandler
 {
@@ -19,7 +20,7 @@ public sealed class MsixTable : IBarHandler
     private bool _enabled;
     private bool _functionMasked;
 
-    /// <summary>Makes a table of <paramref name="count"/> entries, all masked (§7.7.2.5: the mask bit is set after reset).</summary>
+    /// <summary>Makes a table of <paramref name="count"/> entries, all masked (§7.7.2.8: the mask bit is set after reset).</summary>
     public MsixTable(int count, IMessageInterrupts host)
     {
         ArgumentNullException.ThrowIfNull(host);

@@ -132,7 +132,7 @@ public static class MsiX
     /// <summary>Bits of <see cref="Table"/> and <see cref="PendingBitArray"/> that name the BAR.</summary>
     public const uint BarMask = 0b111;
 
-    /// <summary>Bytes of one entry: address low, address high, data, vector control (§7.7.2.5).</summary>
+    /// <summary>Bytes of one entry: address low, address high, data, vector control (§7.7.2.5 to .8).</summary>
     public const int EntryBytes = 16;
 
     /// <summary>An entry's message data, 32 bits; the address is before it.</summary>
@@ -255,7 +255,7 @@ public static class PciExpress
     /// <summary>Link status: lanes in use, bits 9:4.</summary>
     public const ushort LinkWidthMask = 0x03F0;
 
-    /// <summary>Transfers per second and lane by the field's value, 1 to 6 (§7.5.3.18, the supported speeds vector's order).</summary>
+    /// <summary>GT/s of each lane, by the field's value, 1 to 6 (§7.5.3.18, the supported speeds vector's order); 0 is reserved.</summary>
     public static IReadOnlyList<string> LinkSpeeds { get; } = ["", "2.5", "5", "8", "16", "32", "64"];
 
     /// <summary>Device control 2, 16 bits, of a version 2 capability (§7.5.3.16).</summary>

@@ -3,7 +3,7 @@ namespace Hatchway.Pci.Spec;
 /// <summary>Capability identifiers (PCI Code and ID Assignment Specification 1.15 §2).</summary>
 public enum CapabilityId : byte
 {
-    /// <summary>Null capability: only the header (§7.9.28.2 of PCIe 6.0).</summary>
+    /// <summary>Null capability: only the header (PCIe 6.0 §7.9.27).</summary>
     Null = 0x00,
 
     /// <summary>PCI power management.</summary>
@@ -37,7 +37,7 @@ public enum CapabilityId : byte
 /// <summary>Extended capability identifiers (PCI Code and ID Assignment Specification 1.15 §3).</summary>
 public enum ExtendedCapabilityId : ushort
 {
-    /// <summary>Null capability (PCIe 6.0 §7.9.28.1).</summary>
+    /// <summary>Null capability (PCIe 6.0 §7.9.28).</summary>
     Null = 0x0000,
 
     /// <summary>Advanced error reporting.</summary>

@@ -63,7 +63,7 @@ public static class Header
     /// <summary>Bytes of conventional config space.</summary>
     public const int ConventionalSize = 256;
 
-    /// <summary>Bytes of PCI Express config space; the extended capabilities begin at 256 (§7.6.2).</summary>
+    /// <summary>Bytes of PCI Express config space; the extended capabilities begin at 256 (§7.6.1).</summary>
     public const int ExpressSize = 4096;
 }
 

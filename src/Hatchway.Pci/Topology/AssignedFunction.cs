@@ -11,9 +11,10 @@ namespace Hatchway.Pci.Topology;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Locks, in the order they are taken: <c>_effects</c> serialises the guest's config writes to this function and what follows from them,
-/// so that what is in force is always what was written last; the MSI-X table's gate; the mediator's copy lock, a leaf. Reads, of config
-/// space and of BARs, take at most the leaf.
+/// <c>_effects</c> serialises the guest's config writes to this function and what follows from them, so that what is in force is always
+/// what was written last. Taken under it: the address map's lock, then those of pages; the MSI-X table's gate, then those of the host's
+/// interrupts; the mediator's copy lock, a leaf. A read of config space takes the leaf, and <c>_effects</c> for MSI's pending bits; a read
+/// of a BAR only what its handler takes.
 /// </para>
 /// <para>
 /// A write's effects are applied in this order: BARs that no longer answer are removed (mappings, then the target); the host function is
@@ -137,7 +138,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
                 FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
-            // The host's kernel can't touch the interrupts of a function that sleeps: what the guest has asked for then is done in D0.
+            // The host's kernel can't switch the interrupts of a function that is not in D0: the guest's wish waits until it is.
             if (PowerState == 0 && (hasMoved || (write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0))
                 SwitchInterrupts();
         }
@@ -159,13 +160,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         }
     }
 
-    // A reset by the guest's own hand. Nothing may be mapped or bound while the function is away, and the guest finds it as after power-on.
+    // The guest resets the function. Nothing may be mapped or bound meanwhile, and the guest then finds it as after power-on.
     private void CarryReset(in ConfigWrite write)
     {
         Disconnect();
         StopDma();
         _mediator.Forward(write);
-        // The host's kernel puts back what it had saved of the registers: at the latest when the function was put to sleep, with DMA on.
+        // Again: the host's kernel restores registers that it saved earlier, perhaps as the function went to sleep with DMA on.
         StopDma();
         ForgetGuest();
     }
@@ -286,7 +287,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             InterruptMode.Msi => _msi!.TryApply(),
             _ => true,
         };
-        // A function whose messages the host could not switch on still has its pin, and the host needs somebody there who answers it.
+        // Where the host could not switch messages on, the function still has its pin, which somebody must service.
         if (!isOn)
             SwitchTo(_host.Intx is null ? InterruptMode.None : InterruptMode.Intx);
     }

@@ -124,7 +124,7 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    // The process's end closes the connection; the client's, too.
+    // The connection ends with this process or with the client.
     private void WaitForTheEnd(UnixConnection client)
     {
         client.WaitAtMost(TimeSpan.Zero);

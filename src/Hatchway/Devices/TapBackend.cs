@@ -12,7 +12,7 @@ namespace Hatchway.Devices;
 /// RAM.</summary>
 internal sealed class TapBackend : INetworkBackend, IDisposable
 {
-    // Of what the largest packet may be without any room: 64 KiB and headers.
+    // For the largest packet without any room of the guest's: 64 KiB and headers.
     private const int OverflowBytes = 68 << 10;
 
     // More than an interface queues (its txqueuelen is 1000 at first), so that what comes meanwhile does not hold a driver up for ever.
@@ -71,7 +71,7 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
     public void Restart(NetworkOffloads offloads)
     {
         var tap = _pairs[0].Tap;
-        // What the driver would not understand is not to come, whatever else.
+        // Above all, nothing may arrive that the driver would not understand.
         if (!tap.TrySetOffloads((TapOffloads)offloads))
             tap.TrySetOffloads(TapOffloads.None);
         TryUse(1);

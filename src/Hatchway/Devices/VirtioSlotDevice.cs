@@ -21,7 +21,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 {
     private const int StopToken = -1;
 
-    // Behind a queue's number: it is not the doorbell that is meant.
+    // With a queue's number: its input is meant, not its doorbell.
     private const int InputToken = 1 << 16;
 
     private readonly KvmVm _vm;
@@ -185,7 +185,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             else if (only == worker)
                 wait.TryAdd(_doorbells[queue], queue);
         }
-        // What the guest has no buffers for is left there, and is not to wake anyone over and over.
+        // Input that the guest has no buffers for stays there, and must not wake a worker over and over.
         foreach (var (queue, file) in inputs)
         {
             if (_device.WorkerOf(queue) == worker)

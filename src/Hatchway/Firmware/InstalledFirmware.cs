@@ -6,8 +6,8 @@ internal static class InstalledFirmware
     /// <summary>The guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
     public const string VariablesName = "VARS.fd";
 
-    // Code and variables as they are installed. Builds that need system management mode (Debian's .secboot) are not among them:
-    // there is none.
+    // Code and variables as they are installed; not the builds that need system management mode (Debian's .secboot), which guests
+    // don't have.
     private static readonly (string Code, string Variables)[] Places =
     [
         // Debian and Ubuntu, package ovmf.

@@ -25,7 +25,7 @@ internal sealed class AttachedConsole : ICharacterSink
     private bool _isTaken;
     private bool _hasRoom;
 
-    // The guest took nothing for so long that nothing more is waited for, until it does.
+    // The guest took nothing for so long that it is not waited for until it does.
     private bool _isStuck;
 
     /// <summary>The port that typed characters go to; null while there is none, when they are dropped.</summary>

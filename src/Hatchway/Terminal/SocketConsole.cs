@@ -81,7 +81,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         var sent = Send(bytes);
         if (sent == bytes.Length)
             return sent;
-        // It may have become ready to take more before anybody was told that this is waited for: so try again when that is said.
+        // The client may have made room before the flag was set, of which nobody would tell: so try once more.
         _isFull = true;
         return sent + Send(bytes[sent..]);
     }
@@ -197,7 +197,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
                     socket.Dispose();
                     return true;
                 }
-                // It has gone, but the guest does not take what it has left, behind which its end is.
+                // It has gone, but its end of stream is behind input that the guest does not take.
                 Leave(epoll, present);
             }
             socket.Blocking = false;

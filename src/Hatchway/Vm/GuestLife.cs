@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>A guest over its reboots: each is a new machine, all of whose parts so have their first state,
-/// and its devices a reset.</summary>
+/// <summary>A guest across its reboots: each makes a new machine, so all parts have their first state and devices a
+/// reset.</summary>
 /// <remarks>One thread runs it; any thread may ask it for something.</remarks>
 internal sealed class GuestLife : IGuestControl, IDisposable
 {

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>What a guest that has broken out of KVM and into this process could still do: as good as nothing.</summary>
+/// <summary>Leaves a guest that breaks out of KVM into this process next to nothing that it could do there.</summary>
 /// <remarks>
 /// Files are restricted first, before any thread of ours and before anything is opened, because Landlock holds the calling thread and
 /// what it begins, and a guest that restarts opens its files again. System calls are restricted when all is open, in all threads.

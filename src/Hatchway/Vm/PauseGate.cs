@@ -4,7 +4,7 @@ namespace Hatchway.Vm;
 /// <param name="vcpus">How many vCPUs there are.</param>
 internal sealed class PauseGate(int vcpus)
 {
-    // Guards the two fields below, and is what the waiting wait on. A leaf.
+    // Guards the three fields below, and is what the waiting wait on. A leaf.
     private readonly object _changed = new();
     private bool _isClosed;
     private bool _hasEnded;

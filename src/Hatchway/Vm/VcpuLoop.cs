@@ -43,8 +43,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         }
     }
 
-    // Some exits at a time: what is called again and again is compiled anew by the runtime, when it is known to matter, and then with all
-    // that it calls in one piece.
+    // Some exits a call: the runtime compiles a method again, with its callees inlined, only when it has been called many times.
     private void RunOn()
     {
         const int Exits = 16;

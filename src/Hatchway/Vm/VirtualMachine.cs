@@ -24,8 +24,8 @@ namespace Hatchway.Vm;
 /// <remarks>What is made last is let go first: devices before the RAM that they reach, and that before the VM.</remarks>
 internal sealed class VirtualMachine : IDisposable
 {
-    // A vCPU's thread ends at once, but for one that is in a handler of the user's that does not return, or in a long call of the kernel's,
-    // as for a reset or to map a large BAR.
+    // A vCPU's thread ends at once, unless it is in a user's handler that does not return, or in a long kernel call, as a reset or the
+    // mapping of a large BAR.
     private static readonly TimeSpan HandlerBound = TimeSpan.FromSeconds(5);
 
     private readonly Stack<IDisposable> _owned = [];
