@@ -197,11 +197,23 @@ theirs() {
     printf '%s\n' qemu-system-x86_64 -M "$2" -accel kvm -cpu host -m "$1" -nodefaults -display none -no-reboot -serial stdio -kernel "$kernel"
 }
 
-# boot CONTENDER COMMAND...: how long it takes to a guest's init, and what the monitor then has in memory.
+# boot CONTENDER COMMAND...: how long it takes to a guest's init, how much of that is the guest's, from its CPU's first instruction on, and what
+# the monitor then has in memory.
 boot() {
-    local answer
+    local answer whole tracing=/sys/kernel/tracing
+    # The kernel keeps the time of the first entry and stops.
+    echo mono > $tracing/trace_clock
+    echo traceoff:1 > $tracing/events/kvm/kvm_entry/trigger
+    echo 1 > $tracing/events/kvm/kvm_entry/enable
+    echo 1 > $tracing/tracing_on
+    echo exec > $tracing/trace_marker
     answer=$("$probe" until 'has an init' $((memory << 20)) "${@:2}") || { say "$1 did not boot"; exit 1; }
-    put boot "$1" "$(each <<< "$answer")"
+    echo 0 > $tracing/events/kvm/kvm_entry/enable
+    echo '!traceoff' > $tracing/events/kvm/kvm_entry/trigger
+    whole=$(each <<< "$answer")
+    put boot "$1" "$whole"
+    put boot-guest "$1" "$(sed -nE 's/^[^#].* ([0-9.]+): (tracing_mark_write|kvm_entry).*/\1/p' $tracing/trace |
+        awk -v whole="$whole" 'NR == 1 { from = $1 } END { print whole - ($1 - from) * 1e9 }')"
     put memory "$1" "${answer##*beyond=}"
 }
 

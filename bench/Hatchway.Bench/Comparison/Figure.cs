@@ -52,6 +52,10 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         Against("exec to the guest's init", "boot", 0.9, "microvm"),
         Native("exec to the guest's init, native code", "boot", 0.5),
         Native("exec to the guest's init, native code", "boot", 0.9, "microvm"),
+        new("of that, from the guest's first instruction on", "boot-guest/hatchway", null, ["boot/qemu"], "QEMU, from exec on", null),
+        new(
+            "of that, from the guest's first instruction on, native code", "boot-guest/native", null,
+            ["boot/qemu"], "QEMU, from exec on", null),
         Against("exec to the guest's init, instructions", "start", null),
         Against("exec to the guest's init, instructions", "start", null, "microvm"),
         Native("exec to the guest's init, instructions, native code", "start", null),
