@@ -61,20 +61,5 @@ public sealed class EventFd : FileDescriptor
     /// <summary>Waits until the count is not zero. The count stays.</summary>
     /// <param name="limit">How long at most; negative means without end.</param>
     /// <returns>False when the time ran out.</returns>
-    public unsafe bool Wait(TimeSpan limit)
-    {
-        using var use = Use();
-        var poll = new pollfd { fd = use.Fd, events = Libc.POLLIN };
-        var end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
-        while (true)
-        {
-            var left = limit < TimeSpan.Zero ? -1 : (int)Math.Clamp(end - Environment.TickCount64, 0, int.MaxValue);
-            // SAFETY: one structure, on the stack.
-            var ready = Libc.poll(&poll, 1, left);
-            if (ready >= 0)
-                return ready > 0;
-            if (LinuxException.Last != Errno.EINTR)
-                LinuxException.Throw("poll");
-        }
-    }
+    public bool Wait(TimeSpan limit) => WaitFor(Libc.POLLIN, limit);
 }

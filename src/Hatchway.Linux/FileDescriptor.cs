@@ -39,6 +39,9 @@ public class FileDescriptor : SafeHandle
     /// whatever has come and was not read.</summary>
     public bool IsLeft => Poll(Libc.POLLRDHUP) != 0;
 
+    /// <summary>This process's standard error, which stays open.</summary>
+    public static FileDescriptor StandardError { get; } = new(2, owned: false);
+
     /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     public static FileDescriptor OpenTerminal(string path) => new(OpenPath(path, Libc.O_RDWR | Libc.O_NOCTTY | Libc.O_NONBLOCK));
@@ -79,8 +82,10 @@ public class FileDescriptor : SafeHandle
     }
 
     /// <summary>Writes all of it, waiting for room. Allocates nothing.</summary>
-    /// <returns>False when the other end is gone or the write failed.</returns>
-    public unsafe bool TryWrite(ReadOnlySpan<byte> bytes)
+    /// <param name="bytes">What to write.</param>
+    /// <param name="abandon">Readable when nobody is to wait any longer; null to wait for ever.</param>
+    /// <returns>False when the other end is gone, the write failed or was abandoned.</returns>
+    public unsafe bool TryWrite(ReadOnlySpan<byte> bytes, FileDescriptor? abandon = null)
     {
         using var use = Use();
         // SAFETY: the bytes are pinned for the call, and the kernel reads no more than their number.
@@ -88,11 +93,14 @@ public class FileDescriptor : SafeHandle
         {
             for (var done = 0; done < bytes.Length;)
             {
-                var count = Libc.write(use.Fd, start + done, (nuint)(bytes.Length - done));
+                // A write that waits can't be called back: signals restart it (signal(7)). What there is room for does not wait.
+                if (abandon is not null && !WaitForRoom(abandon))
+                    return false;
+                var count = Libc.write(use.Fd, start + done, (nuint)Math.Min(bytes.Length - done, Libc.PIPE_BUF));
                 if (count >= 0)
                     done += (int)count;
                 else if (LinuxException.Last == Errno.EAGAIN)
-                    WaitForRoom(use.Fd);
+                    HasRoom(Timeout.InfiniteTimeSpan);
                 else if (LinuxException.Last != Errno.EINTR)
                     return false;
             }
@@ -112,6 +120,26 @@ public class FileDescriptor : SafeHandle
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Libc.close((int)handle) == 0;
+
+    /// <summary>Waits for one of these events, an error or a hang-up (poll(2)).</summary>
+    /// <returns>False when the time ran out. A negative limit is without end.</returns>
+    /// <exception cref="LinuxException">It can't be waited for.</exception>
+    private protected unsafe bool WaitFor(short events, TimeSpan limit)
+    {
+        using var use = Use();
+        var poll = new pollfd { fd = use.Fd, events = events };
+        var end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        while (true)
+        {
+            var left = limit < TimeSpan.Zero ? -1 : (int)Math.Clamp(end - Environment.TickCount64, 0, int.MaxValue);
+            // SAFETY: one structure, on the stack.
+            var ready = Libc.poll(&poll, 1, left);
+            if (ready >= 0)
+                return ready > 0;
+            if (LinuxException.Last != Errno.EINTR)
+                LinuxException.Throw("poll");
+        }
+    }
 
     /// <summary>Keeps the descriptor open while its number is in use.</summary>
     internal Usage Use() => new(this);
@@ -135,6 +163,12 @@ public class FileDescriptor : SafeHandle
         }
     }
 
+    /// <summary>Waits until something can be written without waiting: up to PIPE_BUF bytes to a pipe (pipe(7)), anything to a file.</summary>
+    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <returns>False when there is no room by then.</returns>
+    /// <exception cref="LinuxException">It can't be waited for.</exception>
+    public bool HasRoom(TimeSpan limit) => WaitFor(Libc.POLLOUT, limit);
+
     // What is so now, of what is asked for; of errors and a hang-up the kernel tells unasked.
     private unsafe short Poll(short events)
     {
@@ -144,11 +178,21 @@ public class FileDescriptor : SafeHandle
         return Libc.poll(&poll, 1, 0) > 0 ? poll.revents : (short)0;
     }
 
-    private static unsafe void WaitForRoom(int fd)
+    // False when there is none by the time that nobody is to wait any longer.
+    private unsafe bool WaitForRoom(FileDescriptor abandon)
     {
-        var poll = new pollfd { fd = fd, events = Libc.POLLOUT };
-        // SAFETY: one structure, on the stack. The result needs no look: the write is tried again.
-        _ = Libc.poll(&poll, 1, -1);
+        using var use = Use();
+        using var other = abandon.Use();
+        var polls = stackalloc pollfd[2];
+        polls[0] = new pollfd { fd = use.Fd, events = Libc.POLLOUT };
+        polls[1] = new pollfd { fd = other.Fd, events = Libc.POLLIN };
+        // SAFETY: both structures are on the stack.
+        while (Libc.poll(polls, 2, -1) < 0)
+        {
+            if (LinuxException.Last != Errno.EINTR)
+                LinuxException.Throw("poll");
+        }
+        return polls[0].revents != 0;
     }
 
     /// <summary>A reference held for one call.</summary>

@@ -48,6 +48,7 @@ internal static unsafe partial class Libc
     public const int MSG_NOSIGNAL = 0x4000;
     public const uint MFD_HUGETLB = 4;
     public const int MFD_HUGE_SHIFT = 26;
+    public const int PIPE_BUF = 4096;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
     public const short POLLERR = 8;

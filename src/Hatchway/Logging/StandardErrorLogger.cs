@@ -1,4 +1,5 @@
 using System.Text;
+using Hatchway.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Logging;
@@ -6,8 +7,12 @@ namespace Hatchway.Logging;
 /// <summary>Lines on standard error, each beginning with the program's name.</summary>
 internal sealed class StandardErrorLogger(LogLevel least) : ILogger
 {
+    // How long a reader who has stopped is waited for, once: vCPUs write here, too, and a guest must be able to end.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    // Guards the field below, and keeps lines whole.
     private static readonly Lock Gate = new();
-    private static readonly Stream StandardError = Console.OpenStandardError();
+    private static bool _isStalled;
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -27,14 +32,10 @@ internal sealed class StandardErrorLogger(LogLevel least) : ILogger
         var bytes = Encoding.UTF8.GetBytes($"hatchway: {line}{(Console.IsErrorRedirected ? "\n" : "\r\n")}");
         lock (Gate)
         {
-            try
-            {
-                StandardError.Write(bytes);
-            }
-            catch (IOException)
-            {
-                // A full disk behind standard error is no reason for a guest to end, and there is nowhere left to say so.
-            }
+            _isStalled = !FileDescriptor.StandardError.HasRoom(_isStalled ? TimeSpan.Zero : Patience);
+            // A full disk behind standard error is no reason for a guest to end, and there is nowhere left to say so.
+            if (!_isStalled)
+                FileDescriptor.StandardError.TryWrite(bytes);
         }
     }
 }

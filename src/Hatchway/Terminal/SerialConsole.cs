@@ -6,7 +6,7 @@ namespace Hatchway.Terminal;
 /// <summary>Standard input and output, or a terminal of the host's, as the far end of a serial port. A terminal is in raw mode
 /// meanwhile.</summary>
 /// <remarks>
-/// Output is written by the vCPU that sends it. Input is read by a thread of its own, never more than the port has room for: what the
+/// Output is written by the vCPU that sends it, which waits for the reader, but no longer than the guest lives. Input is read by a thread of its own, never more than the port has room for: what the
 /// guest does not take stays with whoever types or pipes it.
 /// </remarks>
 internal sealed class SerialConsole : ISerialPeer
@@ -17,15 +17,16 @@ internal sealed class SerialConsole : ISerialPeer
     private readonly FileDescriptor _input;
     private readonly FileDescriptor _output;
     private readonly Action? _end;
+    private readonly FileDescriptor? _ended;
     private readonly IDisposable? _owned;
     private readonly RawTerminal? _terminal;
     private readonly SerialFeed _feed = new();
     private readonly byte[] _read = new byte[64];
     private readonly EscapeKeys _keys = new();
 
-    private SerialConsole(FileDescriptor input, FileDescriptor output, Action? end, IDisposable? owned)
+    private SerialConsole(FileDescriptor input, FileDescriptor output, Action? end, FileDescriptor? ended, IDisposable? owned)
     {
-        (_input, _output, _end, _owned) = (input, output, end, owned);
+        (_input, _output, _end, _ended, _owned) = (input, output, end, ended, owned);
         _terminal = RawTerminal.TryEnter(input);
     }
 
@@ -33,11 +34,13 @@ internal sealed class SerialConsole : ISerialPeer
     /// <param name="input">What is typed.</param>
     /// <param name="output">What is shown.</param>
     /// <param name="end">Called for Ctrl-A x, when the input is a terminal.</param>
-    public static SerialConsole OnStreams(FileDescriptor input, FileDescriptor output, Action end) => new(input, output, end, owned: null);
+    /// <param name="ended">Readable once the guest has ended, which waits for no reader then.</param>
+    public static SerialConsole OnStreams(FileDescriptor input, FileDescriptor output, Action end, FileDescriptor ended) =>
+        new(input, output, end, ended, owned: null);
 
     /// <summary>A terminal that is this console's alone, and is closed with it. Output for which there is no room is dropped, so that the
     /// guest does not wait for a reader who may never come.</summary>
-    public static SerialConsole OnTerminal(FileDescriptor terminal) => new(terminal, terminal, end: null, terminal);
+    public static SerialConsole OnTerminal(FileDescriptor terminal) => new(terminal, terminal, end: null, ended: null, terminal);
 
     public void SignalRoom() => _feed.SignalRoom();
 
@@ -46,7 +49,7 @@ internal sealed class SerialConsole : ISerialPeer
     public void Write(ReadOnlySpan<byte> bytes)
     {
         if (_owned is null)
-            _output.TryWrite(bytes);
+            _output.TryWrite(bytes, _ended);
         else
             _output.WriteWithoutWaiting(bytes);
     }

@@ -10,8 +10,9 @@ internal static class SerialPeers
     /// <summary>Opens one; null for a port that is the control socket's alone.</summary>
     /// <param name="port">Which port, and with what.</param>
     /// <param name="end">Called for Ctrl-A x on this process's terminal.</param>
+    /// <param name="ended">Readable once the guest has ended.</param>
     /// <exception cref="UserException">It can't be opened.</exception>
-    public static ISerialPeer? Open(SerialPortOption port, Action end)
+    public static ISerialPeer? Open(SerialPortOption port, Action end, FileDescriptor ended)
     {
         switch (port.Backend)
         {
@@ -27,7 +28,7 @@ internal static class SerialPeers
                 StandardErrorLogger.Write($"com{port.Number} is {pair.Name}");
                 return SerialConsole.OnTerminal(pair);
             default:
-                return SerialConsole.OnStreams(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, end);
+                return SerialConsole.OnStreams(FileDescriptor.StandardInput, FileDescriptor.StandardOutput, end, ended);
         }
     }
 

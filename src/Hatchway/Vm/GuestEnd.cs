@@ -26,6 +26,9 @@ internal sealed class GuestEnd : IPowerControl, IDisposable
 
     public EndReason Reason => (EndReason)Volatile.Read(ref _reason);
 
+    /// <summary>Readable once the end is requested, and from then on.</summary>
+    public FileDescriptor Ended => _ended;
+
     /// <summary>What went wrong, when the reason is <see cref="EndReason.Failed"/>.</summary>
     public string? Failure => Volatile.Read(ref _failure);
 

@@ -140,7 +140,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
                 return null;
             return _machine.HasCpuInHandler
                 ? "not all of its CPUs stand still: a register handler has one, which will when the handler returns"
-                : "not all of its CPUs stand still: the kernel has one, for a device's reset or a large BAR, and lets it go soon";
+                : "not all of its CPUs stand still: the kernel has one, for a device's reset, a large BAR or output that nobody reads";
         }
     }
 

@@ -216,17 +216,19 @@ internal sealed class VirtualMachine : IDisposable
 
     private void AddSerialPort(SerialPortOption option, AttachedConsole? console, Action stop)
     {
-        var opened = SerialPeers.Open(option, stop);
+        var opened = SerialPeers.Open(option, stop, _end.Ended);
         var peer = Own(console is null ? opened! : new SharedConsole(console, opened));
         _serialPorts.Add((peer, _pc.AddSerialPort(option.Number, peer, peer.SignalRoom)));
     }
 
     private void StopVcpus(List<Thread> threads)
     {
-        for (var i = 0; i < threads.Count; i++)
+        // All at once: while one is waited for, the others are not to run on.
+        foreach (var vcpu in _vcpus)
+            vcpu.Kick();
+        foreach (var thread in threads)
         {
-            _vcpus[i].Kick();
-            while (!IsStuck && !threads[i].Join(HandlerBound))
+            while (!IsStuck && !thread.Join(HandlerBound))
                 IsStuck = HasCpuInHandler;
         }
     }

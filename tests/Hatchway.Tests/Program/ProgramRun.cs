@@ -28,6 +28,9 @@ internal sealed class ProgramRun : IDisposable
 
     public static string Executable => Path.Combine(AppContext.BaseDirectory, "hatchway");
 
+    /// <summary>Its process ID.</summary>
+    public int Id => _process.Id;
+
     /// <summary>What it writes to standard output, byte by byte.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -54,6 +55,47 @@ public sealed class SerialPortTests : IDisposable
         Talk(third.GetStream(), "again", "AGAIN");
         third.GetStream().Write("Q"u8);
         Assert.Equal(1, run.Finish().Status);
+    }
+
+    [KvmFact]
+    public void A_guest_whose_output_nobody_reads_stands_still_and_can_be_ended()
+    {
+        File.WriteAllBytes(_kernel, PvhKernel.Build(static a =>
+        {
+            var again = a.CreateLabel();
+            a.mov(dx, 0x3F8);
+            a.Label(ref again);
+            a.@out(dx, al);
+            a.jmp(again);
+        }));
+        using var run = new ProgramRun("run", "-m", "32M", "-s", "1,lpc", "-l", "com1,stdio", "--kernel", _kernel, "guest");
+        Assert.True(SpinWait.SpinUntil(() => IsAsleep(run.Id, "vcpu 0"), ProgramRun.Bound));
+
+        using (var kill = Process.Start("kill", ["-INT", run.Id.ToString(CultureInfo.InvariantCulture)]))
+            kill.WaitForExit();
+
+        Assert.True(run.EndsWithin(ProgramRun.Bound));
+    }
+
+    // Each time that it is looked at: an exit alone may wait for a lock. proc(5), /proc/PID/stat.
+    private static bool IsAsleep(int process, string thread) => Enumerable.Range(0, 20).All(_ =>
+    {
+        Thread.Yield();
+        return Directory.GetDirectories($"/proc/{process}/task").Any(task => Stat(task).StartsWith($"({thread}) S", StringComparison.Ordinal));
+    });
+
+    private static string Stat(string task)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"{task}/stat");
+            return stat[stat.IndexOf('(', StringComparison.Ordinal)..];
+        }
+        catch (IOException)
+        {
+            // The thread has ended.
+            return "";
+        }
     }
 
     [KvmFact]
