@@ -1,3 +1,4 @@
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Handlers;
 
 namespace Edu;

@@ -17,7 +17,7 @@ public sealed class BarHandlerListTests
     public void A_range_that_overlaps_another_is_refused_and_both_are_named_with_their_places(ulong offset, ulong length)
     {
         Add(0x100, 16, "doorbell");
-        var message = Assert.Throws<ArgumentException>(() => Add(offset, length, "counter")).Message;
+        var message = Assert.Throws<HandlerException>(() => Add(offset, length, "counter")).Message;
         var last = offset + length - 1;
         Assert.Contains($"counter (BAR2 {offset:x}h to {last:x}h) overlaps doorbell (100h to 10fh)", message, StringComparison.Ordinal);
         Assert.Single(_list[new(2)]);
@@ -40,7 +40,7 @@ public sealed class BarHandlerListTests
     [InlineData(7, 0, 4)]
     public void What_is_no_range_is_refused(byte bar, ulong offset, ulong length)
     {
-        var message = Assert.Throws<ArgumentException>(
+        var message = Assert.Throws<HandlerException>(
             () => _list.Add(new BarHandlerRange(new(bar), offset, length, "odd", new FakeHandler()))).Message;
         Assert.Contains("odd", message, StringComparison.Ordinal);
     }
@@ -55,7 +55,7 @@ public sealed class BarHandlerListTests
         {
             var range = new BarHandlerRange(new(0), (ulong)random.Next(256), (ulong)random.Next(1, 24), $"h{i}", new FakeHandler());
             if (owners.AsSpan((int)range.Offset, (int)range.Length).ContainsAnyExcept((BarHandlerRange?)null))
-                Assert.Throws<ArgumentException>(() => list.Add(range));
+                Assert.Throws<HandlerException>(() => list.Add(range));
             else
                 list.Add(range);
             if (list[new(0)].Contains(range))

@@ -1,6 +1,5 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
-using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
 using Hatchway.Pci.Topology;
@@ -156,7 +155,7 @@ public sealed class ConfigMirrorTests
         var host = new FakeHostFunction(new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 4, 0, 0x1000, 0x2000).Build(), log);
         var handlers = new BarHandlerList();
         new FunctionMirrors(host, handlers).Add(new(0), At, 0x100);
-        var failure = Assert.Throws<ArgumentException>(
+        var failure = Assert.Throws<HandlerException>(
             () => new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions()));
         Assert.Equal("MSI-X table (BAR0 1000h to 103fh) overlaps config mirror (1000h to 10ffh)", failure.Message);
     }

@@ -234,7 +234,7 @@ public sealed class MsixTests
     {
         var handlers = new BarHandlerList();
         handlers.Add(new BarHandlerRange(new(0), 0x40, 4, "doorbell", new FakeHandler()));
-        var failure = Assert.Throws<ArgumentException>(() => Eight(handlers));
+        var failure = Assert.Throws<HandlerException>(() => Eight(handlers));
         Assert.Contains("doorbell", failure.Message, StringComparison.Ordinal);
         Assert.Contains("MSI-X table", failure.Message, StringComparison.Ordinal);
     }

@@ -42,5 +42,7 @@ public sealed class RomTests
     [InlineData(new byte[] { 0x55 })]
     [InlineData(new byte[] { 0xAA, 0x55, 0, 0 })]
     public void What_is_no_rom_is_refused(byte[] content) =>
-        Assert.Contains("55h AAh", Assert.Throws<ArgumentException>(() => new RomImage(content)).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "not an expansion ROM: it does not begin with 55h AAh",
+            Assert.Throws<InvalidDataException>(() => new RomImage(content)).Message);
 }

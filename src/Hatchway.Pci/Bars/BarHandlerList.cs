@@ -28,20 +28,20 @@ public sealed class BarHandlerList
     public IReadOnlyList<BarHandlerRange> this[BarIndex bar] => _ranges[bar.Value];
 
     /// <summary>Gives a range of a BAR to a handler.</summary>
-    /// <exception cref="ArgumentException">
+    /// <exception cref="HandlerException">
     /// There is no such BAR; the range is empty or wraps, or overlaps another's; the message names both.
     /// </exception>
     public void Add(BarHandlerRange range)
     {
         ArgumentNullException.ThrowIfNull(range);
         if (range.Bar.Value >= BarIndex.Count || range.Length == 0 || range.Offset + range.Length < range.Offset)
-            throw new ArgumentException($"{range.Name}: {range.Bar} {range.Offset:x}h, {range.Length} bytes, is no range");
+            throw new HandlerException($"{range.Name}: {range.Bar} {range.Offset:x}h, {range.Length} bytes, is no range");
         var ranges = _ranges[range.Bar.Value];
         foreach (var other in ranges)
         {
             if (range.Offset < other.End && other.Offset < range.End)
             {
-                throw new ArgumentException(
+                throw new HandlerException(
                     $"{range.Name} ({range.Bar} {range.Offset:x}h to {range.End - 1:x}h) overlaps "
                     + $"{other.Name} ({other.Offset:x}h to {other.End - 1:x}h)");
             }

@@ -15,13 +15,13 @@ public sealed class RomImage : IHostRegion
 
     /// <summary>Takes the content.</summary>
     /// <param name="content">2 to <see cref="MaximumBytes"/> bytes that begin with 55h AAh.</param>
-    /// <exception cref="ArgumentException">It is not an expansion ROM, or too large.</exception>
+    /// <exception cref="InvalidDataException">It is not an expansion ROM, or too large.</exception>
     public RomImage(ReadOnlySpan<byte> content)
     {
         if (content is not [0x55, 0xAA, ..])
-            throw new ArgumentException("not an expansion ROM: it does not begin with 55h AAh", nameof(content));
+            throw new InvalidDataException("not an expansion ROM: it does not begin with 55h AAh");
         if (content.Length > MaximumBytes)
-            throw new ArgumentException($"{content.Length} bytes are more than an expansion ROM can have, {MaximumBytes}", nameof(content));
+            throw new InvalidDataException($"{content.Length} bytes are more than an expansion ROM can have, {MaximumBytes}");
         _content = content.ToArray();
     }
 

@@ -79,14 +79,7 @@ public sealed class DeviceContext : IDeviceContext
             throw new HandlerException(
                 $"{range.Name}: {range.Length:x}h bytes at {range.Offset:x}h do not lie in {range.Bar}, which has {region.Size:x}h");
         }
-        try
-        {
-            handlers.Add(range with { Length = Math.Min(range.Length, longest) });
-        }
-        catch (ArgumentException failure)
-        {
-            throw new HandlerException(failure.Message, failure);
-        }
+        handlers.Add(range with { Length = Math.Min(range.Length, longest) });
     }
 
     private static string Bars(IHostFunction function)

@@ -47,19 +47,3 @@ public interface IDeviceContext
     /// <summary>Writes a line to the monitor's standard error, with the device's address before it. Any thread; it takes a while.</summary>
     void Log(string line);
 }
-
-/// <summary>A handler can't have the registers that it wants; the message says why.</summary>
-public sealed class HandlerException : Exception
-{
-    /// <summary>With a message for the user: one line.</summary>
-    public HandlerException(string message)
-        : base(message)
-    {
-    }
-
-    /// <summary>With a message for the user and what led to it.</summary>
-    public HandlerException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-}

@@ -43,7 +43,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <param name="map">The guest's address spaces.</param>
     /// <param name="handlers">Register handlers beyond those that the function needs itself; the list is completed here.</param>
     /// <param name="options">What can be chosen.</param>
-    /// <exception cref="ArgumentException">A handler overlaps the MSI-X table or the pending bits; the message names both.</exception>
+    /// <exception cref="HandlerException">A handler overlaps the MSI-X table or the pending bits; the message names both.</exception>
     public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, AssignedOptions options)
     {
         ArgumentNullException.ThrowIfNull(host);

@@ -58,7 +58,7 @@ internal sealed class RegisterHandlers : IDisposable
             return made;
         }
         // The MSI-X table comes last on the list: it can't be moved, so what lies on it is wrong.
-        catch (Exception failure) when (failure is HandlerException or ArgumentException)
+        catch (HandlerException failure)
         {
             throw new UserException($"-s {_slot.Slot}:{_slot.Function},passthru: {_host}: {failure.Message}");
         }

@@ -79,7 +79,7 @@ internal sealed class PassthruDevice : IDisposable
             file.ReadExactly(content);
             return new RomImage(content);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new UserException($"rom={path}: {failure.Message}");
         }
