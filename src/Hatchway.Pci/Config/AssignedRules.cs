@@ -1,4 +1,3 @@
-using System.Numerics;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
@@ -165,7 +164,7 @@ public static class AssignedRules
     // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
     private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
     {
-        var last = Math.Min(config.ReadWord(at + MsiX.Control) & MsiX.TableSizeMask, vectors - 1);
+        var last = Math.Min(MsiX.Entries(config.ReadWord(at + MsiX.Control)), vectors) - 1;
         rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
         rules.Add(FieldRule.VirtualField(
             "MSI-X Message Control", at + MsiX.Control, 2, (uint)last, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
@@ -178,11 +177,11 @@ public static class AssignedRules
     private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at, int most)
     {
         var control = config.ReadWord(at + Msi.Control);
-        var log = Math.Min((uint)(control & Msi.MultipleCapableMask) >> 1, (uint)BitOperations.Log2((uint)most));
+        var multiple = Msi.MultipleCapable(Math.Min(Msi.RequestedVectors(control), most));
         rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msi));
         rules.Add(FieldRule.VirtualField(
             "MSI Message Control", at + Msi.Control, 2,
-            (uint)(control & (Msi.Address64 | Msi.PerVectorMasking)) | (log << 1),
+            (uint)(control & (Msi.Address64 | Msi.PerVectorMasking)) | multiple,
             Msi.Enable | Msi.MultipleEnableMask,
             ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Message Address", at + Msi.AddressLow, 4, 0, 0xFFFF_FFFC, ConfigEffects.Msi));
@@ -194,7 +193,8 @@ public static class AssignedRules
         // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
         rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.ExtendedData(control), 2, 0));
         rules.Add(FieldRule.VirtualField(
-            "MSI Mask Bits", at + Msi.MaskBits(control), 4, 0, (1ul << Math.Min(1 << (int)log, 32)) - 1, ConfigEffects.Msi));
+            "MSI Mask Bits", at + Msi.MaskBits(control), 4,
+            0, (1ul << Math.Min(Msi.RequestedVectors(multiple), 32)) - 1, ConfigEffects.Msi));
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
     }
 

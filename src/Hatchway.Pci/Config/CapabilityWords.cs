@@ -46,7 +46,7 @@ public static class CapabilityWords
 
     /// <summary>How many vectors a function's MSI asks for.</summary>
     public static int MsiCount(IHostConfigSpace config, Capability msi) =>
-        1 << ((config.ReadWord(msi.Offset + Msi.Control) & Msi.MultipleCapableMask) >> 1);
+        Msi.RequestedVectors(config.ReadWord(msi.Offset + Msi.Control));
 
     /// <summary>The device/port type of a PCI Express function, in place (<see cref="PciExpress.TypeMask"/>); null for a conventional
     /// one.</summary>
@@ -94,7 +94,7 @@ public static class CapabilityWords
             return words;
         var link = config.ReadWord(express.Offset + PciExpress.LinkStatus);
         var speed = link & PciExpress.LinkSpeedMask;
-        var lanes = (link & PciExpress.LinkWidthMask) >> 4;
+        var lanes = PciExpress.Lanes(link);
         return speed > 0 && speed < PciExpress.LinkSpeeds.Count && lanes > 0
             ? $"{words}, {lanes} lane{(lanes == 1 ? "" : "s")} at {PciExpress.LinkSpeeds[speed]} GT/s"
             : words;

@@ -23,7 +23,7 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
     {
         var control = Control;
         // More vectors granted than asked for is undefined (§7.7.1.2); the device has no more than it has.
-        var vectors = (control & Msi.Enable) == 0 ? 0 : Math.Min(1 << ((control & Msi.MultipleEnableMask) >> 4), host.Count);
+        var vectors = (control & Msi.Enable) == 0 ? 0 : Math.Min(Msi.GrantedVectors(control), host.Count);
         if (_enabled != 0 && vectors != _enabled)
             Disable();
         if (vectors == 0)
@@ -84,8 +84,7 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
         if ((control & Msi.Address64) != 0)
             address |= (ulong)Read(Msi.AddressHigh, AccessWidth.Dword) << 32;
         var data = Read(Msi.Data(control), AccessWidth.Word);
-        var log = (control & Msi.MultipleEnableMask) >> 4;
-        return new MsiMessage(address, data & ~((1u << log) - 1));
+        return new MsiMessage(address, data & ~(uint)(Msi.GrantedVectors(control) - 1));
     }
 
     private uint Read(int register, AccessWidth width) => mediator.ReadCopy(new((ushort)(capability.Offset + register)), width);

@@ -21,7 +21,7 @@ public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong Tab
         var table = config.ReadDword(msix.Offset + MsiX.Table);
         var pending = config.ReadDword(msix.Offset + MsiX.PendingBitArray);
         return new MsixLayout(
-            (control & MsiX.TableSizeMask) + 1,
+            MsiX.Entries(control),
             new BarIndex((byte)(table & MsiX.BarMask)), table & ~MsiX.BarMask,
             new BarIndex((byte)(pending & MsiX.BarMask)), pending & ~MsiX.BarMask);
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Hatchway.Pci.Spec;
 
 /// <summary>The header of a capability (PCIe 6.0 §7.5.1.1.11). Offsets count from the capability's start.</summary>
@@ -71,6 +73,16 @@ public static class Msi
     /// <summary>Control: log2 of the vectors that software grants, bits 6:4.</summary>
     public const ushort MultipleEnableMask = 0b111 << 4;
 
+    /// <summary>Vectors that the function asks for, by its control register: a power of two.</summary>
+    public static int RequestedVectors(ushort control) => 1 << ((control & MultipleCapableMask) >> 1);
+
+    /// <summary>Vectors that software grants, by the control register: a power of two.</summary>
+    public static int GrantedVectors(ushort control) => 1 << ((control & MultipleEnableMask) >> 4);
+
+    /// <summary>Control: the field by which a function asks for vectors, in place.</summary>
+    /// <param name="vectors">At least 1, rounded down to a power of two.</param>
+    public static ushort MultipleCapable(int vectors) => (ushort)(BitOperations.Log2((uint)vectors) << 1);
+
     /// <summary>Control: the address is 64 bits wide.</summary>
     public const ushort Address64 = 1 << 7;
 
@@ -116,6 +128,9 @@ public static class MsiX
 
     /// <summary>Control: the table's entries less one, bits 10:0.</summary>
     public const ushort TableSizeMask = 0x7FF;
+
+    /// <summary>Entries of the table, 1 to 2048, by the control register.</summary>
+    public static int Entries(ushort control) => (control & TableSizeMask) + 1;
 
     /// <summary>Control: all vectors are masked.</summary>
     public const ushort FunctionMask = 1 << 14;
@@ -254,6 +269,9 @@ public static class PciExpress
 
     /// <summary>Link status: lanes in use, bits 9:4.</summary>
     public const ushort LinkWidthMask = 0x03F0;
+
+    /// <summary>Lanes in use, by the link status; 0 without a link.</summary>
+    public static int Lanes(ushort linkStatus) => (linkStatus & LinkWidthMask) >> 4;
 
     /// <summary>GT/s of each lane, by the field's value, 1 to 6 (§7.5.3.18, the supported speeds vector's order); 0 is reserved.</summary>
     public static IReadOnlyList<string> LinkSpeeds { get; } = ["", "2.5", "5", "8", "16", "32", "64"];

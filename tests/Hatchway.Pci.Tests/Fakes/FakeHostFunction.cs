@@ -25,10 +25,10 @@ internal sealed class FakeHostFunction : IHostFunction
             Intx = new FakeIntx(log);
         var chains = CapabilityWalker.Walk(Config);
         if (chains.Find(CapabilityId.Msi) is { } msi)
-            Msi = new FakeMessageInterrupts("msi", 1 << ((Word(msi.Offset + Spec.Msi.Control) >> 1) & 7), log);
+            Msi = new FakeMessageInterrupts("msi", Spec.Msi.RequestedVectors(Word(msi.Offset + Spec.Msi.Control)), log);
         if (chains.Find(CapabilityId.MsiX) is { } msix)
         {
-            MsiX = new FakeMessageInterrupts("msix", (Word(msix.Offset + Spec.MsiX.Control) & Spec.MsiX.TableSizeMask) + 1, log);
+            MsiX = new FakeMessageInterrupts("msix", Spec.MsiX.Entries(Word(msix.Offset + Spec.MsiX.Control)), log);
             if (msix.Length < Spec.MsiX.Length)
                 return;
             var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray)
