@@ -33,13 +33,13 @@ public sealed class AllocationTests
     public void Table_and_pending_bits_are_read_and_masked_without_allocating()
     {
         using var guest = new Guest(
-            new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 64, 0, 0, 0x1000).Build(), static host =>
+            new ConfigBuilder().Bar(0, 0, 0x4000).Msix(0x50, 64, 0, 0, 0x1000).Build(), static host =>
             {
                 host[0].Recording = false;
                 host[0].Pending.Bytes.AsSpan().Fill(0xFF);
             });
         // Under the function mask, the vectors stay out of the fake host, which does allocate.
-        guest.Write16(0x52, MsiX.Enable | MsiX.FunctionMask);
+        guest.Write16(0x52, Msix.Enable | Msix.FunctionMask);
         var window = guest.Window(0);
         AssertNothingAllocated(i =>
         {

@@ -152,7 +152,7 @@ public sealed class ConfigMirrorTests
     public void A_mirror_on_the_MSI_X_table_is_refused_and_both_are_named()
     {
         var log = new CallLog();
-        var host = new FakeHostFunction(new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 4, 0, 0x1000, 0x2000).Build(), log);
+        var host = new FakeHostFunction(new ConfigBuilder().Bar(0, 0, 0x4000).Msix(0x50, 4, 0, 0x1000, 0x2000).Build(), log);
         var handlers = new BarHandlerList();
         new FunctionMirrors(host, handlers).Add(new(0), At, 0x100);
         var failure = Assert.Throws<HandlerException>(

@@ -228,15 +228,15 @@ public sealed class DecodeTests
     public void A_function_that_is_taken_away_is_an_empty_slot_that_a_guest_may_go_on_writing_to()
     {
         using var guest = Decoding("nvme", 0, High);
-        guest.Write16(guest.Find(CapabilityId.MsiX) + 2, MsiX.Enable);
+        guest.Write16(guest.Find(CapabilityId.Msix) + 2, Msix.Enable);
         guest.Function.Dispose();
         Assert.Equal(0, guest.Map.Count);
         Assert.Empty(guest.Host[0].Mapped);
-        Assert.Equal(0, guest.Host.MsiX!.Enabled);
+        Assert.Equal(0, guest.Host.Msix!.Enabled);
         guest.Log.Clear();
         guest.Command(CommandBits.None);
         guest.Command(Memory);
-        guest.Write16(0x42, MsiX.Enable);
+        guest.Write16(0x42, Msix.Enable);
         Assert.Equal(uint.MaxValue, guest.Read32(0));
         Assert.Equal(0xFFFF, guest.Read16(0x42));
         Assert.Empty(guest.Log.Lines);
@@ -247,7 +247,7 @@ public sealed class DecodeTests
     {
         var random = new Random(seed);
         using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Bar(2, BarBits.Type64, 0x2000).Bar(4, BarBits.Io, 0x40)
-            .Power(0x40).MsiX(0x50, 8, 2, 0, 0x1000).Build());
+            .Power(0x40).Msix(0x50, 8, 2, 0, 0x1000).Build());
         ulong[] places = [0, Low, Low + 0x4000, 0xFFFF_C000, 0x1_0000_0000, High, 0xC000, ulong.MaxValue];
         for (var i = 0; i < 60; i++)
         {

@@ -103,8 +103,8 @@ public sealed class ExtendedChainTests
     public void A_capability_whose_interrupts_the_host_cannot_deliver_is_hidden(bool msi, bool msix, string found)
     {
         using var guest = new Guest(
-            new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 0).MsiX(0x70, 4, 0, 0, 0x1000).Build(),
-            host => (host.Msi, host.MsiX) = (msi ? host.Msi : null, msix ? host.MsiX : null));
+            new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 0).Msix(0x70, 4, 0, 0, 0x1000).Build(),
+            host => (host.Msi, host.Msix) = (msi ? host.Msi : null, msix ? host.Msix : null));
         Assert.Equal(found, string.Join(' ', guest.Capabilities().Select(static c => $"{c.Id:x2}@{c.Offset:x2}")));
     }
 
@@ -116,7 +116,7 @@ public sealed class ExtendedChainTests
     public void MSI_X_whose_table_lies_in_no_memory_BAR_is_hidden_and_told_of(int bar, uint table, uint pending)
     {
         using var guest = new Guest(new ConfigBuilder()
-            .Bar(0, 0, 0x4000).Bar(1, BarBits.Io, 0x100).MsiX(0x70, 4, bar, table, pending).Build());
+            .Bar(0, 0, 0x4000).Bar(1, BarBits.Io, 0x100).Msix(0x70, 4, bar, table, pending).Build());
         Assert.Empty(guest.Capabilities());
         Assert.Contains("without MSI-X", Assert.Single(guest.Function.Flaws), StringComparison.Ordinal);
     }
@@ -124,7 +124,7 @@ public sealed class ExtendedChainTests
     [Fact]
     public void MSI_X_whose_pending_bits_lie_in_no_memory_BAR_is_told_of_and_works()
     {
-        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x70, 4, 0, 0, 0x4000).Build());
+        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Msix(0x70, 4, 0, 0, 0x4000).Build());
         Assert.Equal((0x11, 0x70), Assert.Single(guest.Capabilities()));
         Assert.Contains("pending bits", Assert.Single(guest.Function.Flaws), StringComparison.Ordinal);
     }

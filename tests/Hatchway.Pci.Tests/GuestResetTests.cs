@@ -65,7 +65,7 @@ public sealed class GuestResetTests
 
         Assert.Equal(before, Snapshot(guest));
         Assert.Equal(Place, guest.Window(0).Placed);
-        Assert.NotNull(guest.Host.MsiX![0]);
+        Assert.NotNull(guest.Host.Msix![0]);
     }
 
     [Theory]
@@ -81,7 +81,7 @@ public sealed class GuestResetTests
         guest.Write8(Advanced + AdvancedFeatures.Control, AdvancedFeatures.InitiateFlr);
 
         Assert.Equal(Place, guest.Window(0).Placed);
-        Assert.NotNull(guest.Host.MsiX![0]);
+        Assert.NotNull(guest.Host.Msix![0]);
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class GuestResetTests
         guest.Write16(Power + PowerManagement.ControlStatus, 0);
 
         Assert.Equal(Place, guest.Window(0).Placed);
-        Assert.NotNull(guest.Host.MsiX![0]);
+        Assert.NotNull(guest.Host.Msix![0]);
     }
 
     [Fact]
@@ -108,15 +108,15 @@ public sealed class GuestResetTests
 
         Assert.Equal(Place, guest.Window(0).Placed);
         Assert.Equal((ushort)Running, guest.Read16(Header.Command));
-        guest.Host.MsiX!.Fire(0);
-        Assert.Single(guest.Host.MsiX.Delivered);
+        guest.Host.Msix!.Fire(0);
+        Assert.Single(guest.Host.Msix.Delivered);
     }
 
     private static ConfigBuilder Device() => new ConfigBuilder()
         .Bar(0, 0, 0x4000)
         .Power(Power)
         .Set16(Power + PowerManagement.ControlStatus, 0)
-        .MsiX(Table, 4, 0, 0x2000, 0x3000)
+        .Msix(Table, 4, 0, 0x2000, 0x3000)
         .Capability(Express, CapabilityId.PciExpress)
         .Set16(Express + PciExpress.Capabilities, 2)
         .Set32(Express + PciExpress.DeviceCapabilities, PciExpress.FlrCapable)
@@ -136,7 +136,7 @@ public sealed class GuestResetTests
         guest.Command(Running);
         guest.Map.Write(AddressSpaceKind.Memory, Place + 0x2000, AccessWidth.Qword, 0xFEE0_0000);
         guest.Map.Write(AddressSpaceKind.Memory, Place + 0x200C, AccessWidth.Dword, 0);
-        guest.Write16(Table + MsiX.Control, MsiX.Enable);
+        guest.Write16(Table + Msix.Control, Msix.Enable);
     }
 
     private static void AssertTableIsMasked(Guest guest)
@@ -145,8 +145,8 @@ public sealed class GuestResetTests
         guest.Command(CommandBits.Memory);
         Assert.Equal(0ul, guest.Map.Read(AddressSpaceKind.Memory, Place + 0x2000, AccessWidth.Qword));
         Assert.Equal(1ul, guest.Map.Read(AddressSpaceKind.Memory, Place + 0x200C, AccessWidth.Dword));
-        guest.Write16(Table + MsiX.Control, MsiX.Enable);
-        Assert.Null(guest.Host.MsiX![0]);
+        guest.Write16(Table + Msix.Control, Msix.Enable);
+        Assert.Null(guest.Host.Msix![0]);
     }
 
     private static uint[] Snapshot(Guest guest) => [.. Enumerable.Range(0, guest.Host.Config.Size / 4).Select(at => guest.Read32(4 * at))];

@@ -42,7 +42,7 @@ public sealed class HostIsolationTests
     [Fact]
     public void What_a_guest_reads_of_MSI_and_MSI_X_never_is_the_hosts_address_or_data()
     {
-        var host = new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 2, masking: true).MsiX(0x70, 4, 0, 0x1000, 0x2000).Build();
+        var host = new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 2, masking: true).Msix(0x70, 4, 0, 0x1000, 0x2000).Build();
         host.Config.AsSpan(0x54, 20).Fill(0xA5);
         host.Config[0x52] |= 0x71;
         host.Config[0x73] |= 0xC0;
@@ -75,8 +75,8 @@ public sealed class HostIsolationTests
     public void A_second_capability_of_a_mediated_kind_is_hidden()
     {
         var host = new ConfigBuilder(256).Bar(0, 0, 0x4000)
-            .Msi(0x50, 0).Power(0x60).MsiX(0x70, 4, 0, 0x1000, 0x2000)
-            .Msi(0x80, 0).Power(0xA0).MsiX(0xB0, 4, 0, 0x1000, 0x2000).Msi(0xFC, 0).Build();
+            .Msi(0x50, 0).Power(0x60).Msix(0x70, 4, 0, 0x1000, 0x2000)
+            .Msi(0x80, 0).Power(0xA0).Msix(0xB0, 4, 0, 0x1000, 0x2000).Msi(0xFC, 0).Build();
         using var guest = new Guest(host);
         Assert.Equal([(5, 0x50), (1, 0x60), (0x11, 0x70)], guest.Capabilities());
         guest.Write32(0x84, 0xFEE0_0000);
@@ -120,7 +120,7 @@ public sealed class HostIsolationTests
             Add(capability.Offset + 1, 1);
             switch ((CapabilityId)capability.Id)
             {
-                case CapabilityId.Msi or CapabilityId.MsiX or CapabilityId.PciX or CapabilityId.EnhancedAllocation:
+                case CapabilityId.Msi or CapabilityId.Msix or CapabilityId.PciX or CapabilityId.EnhancedAllocation:
                     Add(capability.Offset, capability.Length);
                     break;
                 case CapabilityId.PowerManagement:

@@ -23,7 +23,7 @@ public sealed class InterruptKindTests
     {
         using var guest = All();
         guest.Write16(MsiControl, 1);
-        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsixControl, Msix.Enable);
         guest.Write16(MsiControl, 0);
         guest.Write16(MsixControl, 0);
         Assert.Equal(
@@ -40,19 +40,19 @@ public sealed class InterruptKindTests
     {
         using var guest = All();
         guest.Write16(MsiControl, 1);
-        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsixControl, Msix.Enable);
         guest.Write16(MsixControl, 0);
         Assert.Equal("MSI", guest.Function.InterruptKind);
         Assert.Equal(1, guest.Host.Msi!.Enabled);
         Assert.NotNull(guest.Host.Msi![0]);
-        Assert.Equal(0, guest.Host.MsiX!.Enabled);
+        Assert.Equal(0, guest.Host.Msix!.Enabled);
     }
 
     [Fact]
     public void MSI_that_is_programmed_while_MSI_X_is_on_stays_off()
     {
         using var guest = All();
-        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsixControl, Msix.Enable);
         guest.Log.Clear();
         guest.Write32(0x54, 0xFEE0_0000);
         guest.Write16(MsiControl, 1);
@@ -96,7 +96,7 @@ public sealed class InterruptKindTests
     {
         using var guest = All();
         guest.Write16(PowerControl, 3);
-        guest.Write16(control, control == MsiControl ? 1u : MsiX.Enable);
+        guest.Write16(control, control == MsiControl ? 1u : Msix.Enable);
         Assert.Equal("INTx", guest.Function.InterruptKind);
         Assert.Empty(guest.Log.Of("intx", "msi"));
         guest.Write16(PowerControl, 0);
@@ -108,7 +108,7 @@ public sealed class InterruptKindTests
     public void Messages_that_are_switched_off_while_the_function_sleeps_go_when_it_wakes()
     {
         using var guest = All();
-        guest.Write16(MsixControl, MsiX.Enable);
+        guest.Write16(MsixControl, Msix.Enable);
         guest.Write16(PowerControl, 3);
         guest.Log.Clear();
         guest.Write16(MsixControl, 0);
@@ -123,12 +123,12 @@ public sealed class InterruptKindTests
     public void Where_the_host_has_no_messages_the_pin_stays_answered_and_the_next_write_tries_again(int control)
     {
         using var guest = All();
-        guest.Host.Msi!.Refuses = guest.Host.MsiX!.Refuses = true;
-        var enable = control == MsiControl ? 1u : MsiX.Enable;
+        guest.Host.Msi!.Refuses = guest.Host.Msix!.Refuses = true;
+        var enable = control == MsiControl ? 1u : Msix.Enable;
         guest.Write16(control, enable);
         Assert.Equal("INTx", guest.Function.InterruptKind);
         Assert.True(guest.Host.Intx!.Enabled);
-        guest.Host.Msi!.Refuses = guest.Host.MsiX!.Refuses = false;
+        guest.Host.Msi!.Refuses = guest.Host.Msix!.Refuses = false;
         guest.Write16(control, enable);
         Assert.Equal(control == MsiControl ? "MSI" : "MSI-X", guest.Function.InterruptKind);
         Assert.False(guest.Host.Intx!.Enabled);
@@ -142,7 +142,7 @@ public sealed class InterruptKindTests
     {
         using var guest = All();
         if (control != 0)
-            guest.Write16(control, control == MsiControl ? 1u : MsiX.Enable);
+            guest.Write16(control, control == MsiControl ? 1u : Msix.Enable);
         guest.Log.Clear();
         guest.Function.Dispose();
         guest.Function.Dispose();
@@ -152,7 +152,7 @@ public sealed class InterruptKindTests
 
     private static Guest All()
     {
-        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Power(0x40).Msi(0x50, 0).MsiX(0x70, 4, 0, 0, 0x1000).Build());
+        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Power(0x40).Msi(0x50, 0).Msix(0x70, 4, 0, 0, 0x1000).Build());
         guest.Log.Clear();
         return guest;
     }

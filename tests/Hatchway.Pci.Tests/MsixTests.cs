@@ -29,7 +29,7 @@ public sealed class MsixTests
         using var guest = Eight();
         Entry(guest, 2, 0x0000_0001_FEE0_1000, 0x4022, false);
         Assert.Empty(guest.Log.Of("msix"));
-        guest.Write16(Control, MsiX.Enable);
+        guest.Write16(Control, Msix.Enable);
         Assert.Equal(["intx.disable", "msix.enable 8", "msix.unmask 2 1fee01000 4022"], guest.Log.Of("intx", "msix"));
     }
 
@@ -51,14 +51,14 @@ public sealed class MsixTests
     {
         using var guest = Enabled();
         Entry(guest, 5, 0xFEE0_0000, 0x55, true);
-        guest.Host.MsiX!.Fire(5);
+        guest.Host.Msix!.Fire(5);
         Assert.Equal(1ul << 5, Read(guest, PendingBits, AccessWidth.Qword));
         Assert.Equal(1ul << 5, Read(guest, PendingBits, AccessWidth.Byte));
         Assert.Equal(0ul, Read(guest, PendingBits + 1, AccessWidth.Byte));
         Write(guest, PendingBits, AccessWidth.Dword, 0);
         Assert.Equal(1ul << 5, Read(guest, PendingBits, AccessWidth.Dword));
         Mask(guest, 5, false);
-        Assert.Equal(new MsiMessage(0xFEE0_0000, 0x55), Assert.Single(guest.Host.MsiX!.Delivered));
+        Assert.Equal(new MsiMessage(0xFEE0_0000, 0x55), Assert.Single(guest.Host.Msix!.Delivered));
         Assert.Equal(0ul, Read(guest, PendingBits, AccessWidth.Qword));
     }
 
@@ -90,7 +90,7 @@ public sealed class MsixTests
     public void A_device_that_does_not_answer_holds_nothing_back()
     {
         using var guest = Enabled();
-        guest.Host.MsiX!.Fire(5);
+        guest.Host.Msix!.Fire(5);
 
         guest.Host[0].Gone = true;
 
@@ -103,13 +103,13 @@ public sealed class MsixTests
         using var guest = Enabled();
         Entry(guest, 0, 0xFEE0_0000, 0x40, false);
         Entry(guest, 1, 0xFEE0_0000, 0x41, true);
-        guest.Write16(Control, MsiX.Enable | MsiX.FunctionMask);
-        Assert.Null(guest.Host.MsiX![0]);
-        guest.Host.MsiX!.Fire(0);
-        guest.Host.MsiX!.Fire(1);
+        guest.Write16(Control, Msix.Enable | Msix.FunctionMask);
+        Assert.Null(guest.Host.Msix![0]);
+        guest.Host.Msix!.Fire(0);
+        guest.Host.Msix!.Fire(1);
         Assert.Equal(3ul, Read(guest, PendingBits, AccessWidth.Qword));
-        guest.Write16(Control, MsiX.Enable);
-        Assert.Equal(0x40u, Assert.Single(guest.Host.MsiX!.Delivered).Data);
+        guest.Write16(Control, Msix.Enable);
+        Assert.Equal(0x40u, Assert.Single(guest.Host.Msix!.Delivered).Data);
         Assert.Equal(2ul, Read(guest, PendingBits, AccessWidth.Qword));
     }
 
@@ -117,12 +117,12 @@ public sealed class MsixTests
     public void Entries_written_under_the_function_mask_are_bound_once_when_it_goes()
     {
         using var guest = Eight();
-        guest.Write16(Control, MsiX.Enable | MsiX.FunctionMask);
+        guest.Write16(Control, Msix.Enable | Msix.FunctionMask);
         guest.Log.Clear();
         for (var vector = 0; vector < 8; vector++)
             Entry(guest, vector, 0xFEE0_0000, (uint)(0x40 + vector), false);
         Assert.Empty(guest.Log.Of("msix"));
-        guest.Write16(Control, MsiX.Enable);
+        guest.Write16(Control, Msix.Enable);
         Assert.Equal(Enumerable.Range(0, 8).Select(static v => $"msix.unmask {v} fee00000 {0x40 + v:x}"), guest.Log.Of("msix"));
     }
 
@@ -132,8 +132,8 @@ public sealed class MsixTests
         using var guest = Enabled();
         Entry(guest, 0, 0xFEE0_0000, 0x40, false);
         Write(guest, 8, AccessWidth.Dword, 0x41);
-        guest.Host.MsiX!.Fire(0);
-        Assert.Equal(new MsiMessage(0xFEE0_0000, 0x41), Assert.Single(guest.Host.MsiX!.Delivered));
+        guest.Host.Msix!.Fire(0);
+        Assert.Equal(new MsiMessage(0xFEE0_0000, 0x41), Assert.Single(guest.Host.Msix!.Delivered));
     }
 
     [Fact]
@@ -158,7 +158,7 @@ public sealed class MsixTests
         Assert.Equal(0x40ul, Read(guest, 8, AccessWidth.Qword));
         Assert.Equal(0ul, Read(guest, PendingBits, AccessWidth.Qword));
         guest.Log.Clear();
-        guest.Write16(Control, MsiX.Enable);
+        guest.Write16(Control, Msix.Enable);
         Assert.Equal(["intx.disable", "msix.enable 8", "msix.unmask 0 fee00000 40"], guest.Log.Of("intx", "msix"));
     }
 
@@ -177,7 +177,7 @@ public sealed class MsixTests
     {
         using var guest = Eight();
         guest.Write8(Control + 1, 0x80);
-        Assert.Equal(8, guest.Host.MsiX!.Enabled);
+        Assert.Equal(8, guest.Host.Msix!.Enabled);
         Assert.Equal("MSI-X", guest.Function.InterruptKind);
     }
 
@@ -185,8 +185,8 @@ public sealed class MsixTests
     public void A_host_that_cannot_enable_leaves_the_guest_without_interrupts_and_alive()
     {
         using var guest = Eight();
-        guest.Host.MsiX!.Refuses = true;
-        guest.Write16(Control, MsiX.Enable);
+        guest.Host.Msix!.Refuses = true;
+        guest.Write16(Control, Msix.Enable);
         Entry(guest, 0, 0xFEE0_0000, 0x40, false);
         Assert.Equal(0ul, Read(guest, PendingBits, AccessWidth.Qword));
         guest.Write16(Control, 0);
@@ -197,24 +197,24 @@ public sealed class MsixTests
     public void A_guest_is_shown_as_many_vectors_as_the_host_can_deliver()
     {
         using var guest = new Guest(
-            new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 64, 0, 0, PendingBits).Build(),
-            static host => host.MsiX = new FakeMessageInterrupts("msix", 10, new CallLog()));
+            new ConfigBuilder().Bar(0, 0, 0x4000).Msix(0x50, 64, 0, 0, PendingBits).Build(),
+            static host => host.Msix = new FakeMessageInterrupts("msix", 10, new CallLog()));
         Assert.Equal(9, guest.Read16(Control));
-        guest.Write16(Control, MsiX.Enable);
-        Assert.Equal(10, guest.Host.MsiX!.Enabled);
+        guest.Write16(Control, Msix.Enable);
+        Assert.Equal(10, guest.Host.Msix!.Enabled);
     }
 
     [Fact]
     public void The_largest_table_works_to_its_last_vector()
     {
-        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x2_0000).MsiX(0x50, 2048, 0, 0x8000, 0x1_0000).Build());
+        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x2_0000).Msix(0x50, 2048, 0, 0x8000, 0x1_0000).Build());
         Decode(guest);
-        guest.Write16(Control, MsiX.Enable);
+        guest.Write16(Control, Msix.Enable);
         Write(guest, 0x8000 + (2047 * 16), AccessWidth.Dword, 0xFEE0_0000);
-        guest.Host.MsiX!.Fire(2047);
+        guest.Host.Msix!.Fire(2047);
         Assert.Equal(0x80ul, Read(guest, 0x1_0000 + 255, AccessWidth.Byte));
         Write(guest, 0x8000 + (2047 * 16) + 12, AccessWidth.Dword, 0);
-        Assert.Single(guest.Host.MsiX!.Delivered);
+        Assert.Single(guest.Host.Msix!.Delivered);
     }
 
     [Fact]
@@ -249,8 +249,8 @@ public sealed class MsixTests
             var width = (AccessWidth)(1 << random.Next(4));
             if (random.Next(8) == 0)
                 guest.Write16(Control, (uint)random.Next(4) << 14);
-            else if (random.Next(8) == 0 && guest.Host.MsiX!.Enabled > 0)
-                guest.Host.MsiX!.Fire(random.Next(8));
+            else if (random.Next(8) == 0 && guest.Host.Msix!.Enabled > 0)
+                guest.Host.Msix!.Fire(random.Next(8));
             else
                 Write(guest, (uint)random.Next(129 - (int)width), width, (ulong)random.NextInt64() & width.AllOnes());
             AssertAgrees(guest);
@@ -260,21 +260,21 @@ public sealed class MsixTests
     private static void AssertAgrees(Guest guest)
     {
         var control = guest.Read16(Control);
-        Assert.Equal((control & MsiX.Enable) != 0, guest.Host.MsiX!.Enabled == 8);
+        Assert.Equal((control & Msix.Enable) != 0, guest.Host.Msix!.Enabled == 8);
         for (var vector = 0; vector < 8; vector++)
         {
             var at = (uint)vector * 16;
             var live = (control >> 14) == 2 && (Read(guest, at + 12, AccessWidth.Dword) & 1) == 0;
             var message = new MsiMessage(Read(guest, at, AccessWidth.Qword) & ~3ul, (uint)Read(guest, at + 8, AccessWidth.Dword));
-            Assert.Equal(live ? message : null, guest.Host.MsiX![vector]);
-            var pending = (control & MsiX.Enable) != 0 && guest.Host.MsiX!.IsPending(vector);
+            Assert.Equal(live ? message : null, guest.Host.Msix![vector]);
+            var pending = (control & Msix.Enable) != 0 && guest.Host.Msix!.IsPending(vector);
             Assert.Equal(pending, (Read(guest, PendingBits, AccessWidth.Qword) >> vector & 1) != 0);
         }
     }
 
     private static Guest Eight(BarHandlerList? handlers = null)
     {
-        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).MsiX(0x50, 8, 0, 0, PendingBits).Build(), null, handlers);
+        var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Msix(0x50, 8, 0, 0, PendingBits).Build(), null, handlers);
         Decode(guest);
         return guest;
     }
@@ -282,7 +282,7 @@ public sealed class MsixTests
     private static Guest Enabled()
     {
         var guest = Eight();
-        guest.Write16(Control, MsiX.Enable);
+        guest.Write16(Control, Msix.Enable);
         guest.Log.Clear();
         return guest;
     }

@@ -115,11 +115,11 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
 
     private void AddMsix(int vectors, byte next)
     {
-        _bytes[MsixAt] = (byte)CapabilityId.MsiX;
+        _bytes[MsixAt] = (byte)CapabilityId.Msix;
         _bytes[MsixAt + 1] = next;
-        SetWord(MsixAt + MsiX.Control, (ushort)(vectors - 1));
-        SetDword(MsixAt + MsiX.Table, VirtioRegion.MsixTableAt);
-        SetDword(MsixAt + MsiX.PendingBitArray, VirtioRegion.MsixPendingAt);
+        SetWord(MsixAt + Msix.Control, (ushort)(vectors - 1));
+        SetDword(MsixAt + Msix.Table, VirtioRegion.MsixTableAt);
+        SetDword(MsixAt + Msix.Pba, VirtioRegion.MsixPendingAt);
     }
 
     private void AddStructure(int at, byte next, byte type, uint offset, int length, byte bytes = VirtioCapability.Bytes)

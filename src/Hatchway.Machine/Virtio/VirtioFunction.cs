@@ -10,8 +10,8 @@ namespace Hatchway.Machine.Virtio;
 
 /// <summary>What a virtio function offers, where there is a choice.</summary>
 /// <param name="Packed">The packed layout of queues is offered to drivers, beside the split one.</param>
-/// <param name="MsiX">It has MSI-X; else its interrupt pin only.</param>
-public sealed record VirtioFunctionOptions(bool Packed, bool MsiX);
+/// <param name="Msix">It has MSI-X; else its interrupt pin only.</param>
+public sealed record VirtioFunctionOptions(bool Packed, bool Msix);
 
 /// <summary>A virtio device as a PCI function (VIRTIO 1.2 §4.1): a function in software behind an <see cref="AssignedFunction"/>.</summary>
 /// <remarks>
@@ -44,8 +44,8 @@ public sealed class VirtioFunction : IHostFunction
         _device = device;
         _host = host;
         _interrupts = new VirtioInterrupts(host);
-        MsiX = options.MsiX ? host.Messages : null;
-        var vectors = MsiX?.Count ?? 0;
+        Msix = options.Msix ? host.Messages : null;
+        var vectors = Msix?.Count ?? 0;
         var offered = device.Features | Offered | (options.Packed ? Feature.PackedRing : 0);
         _common = new CommonConfiguration(device, host, _interrupts, new QueueMemory(memory), offered, vectors);
         _config = new VirtioConfigSpace(device, vectors, _interrupts, _common.SetBusMaster);
@@ -74,7 +74,7 @@ public sealed class VirtioFunction : IHostFunction
     public IMessageInterrupts? Msi => null;
 
     /// <inheritdoc/>
-    public IMessageInterrupts? MsiX { get; }
+    public IMessageInterrupts? Msix { get; }
 
     /// <summary>The driver has broken a queue and must reset the device (§2.1).</summary>
     public bool NeedsReset => _common.NeedsReset;

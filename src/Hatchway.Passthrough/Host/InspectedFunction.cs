@@ -106,7 +106,7 @@ public sealed record InspectedFunction(
     {
         var ranges = new List<BarHandlerRange>();
         if (MsixLayout.Find(config, chains) is { } msix)
-            ranges.AddRange([msix.TableRange(NoHandler.Instance), msix.PendingRange(NoHandler.Instance)]);
+            ranges.AddRange([msix.TableRange(NoHandler.Instance), msix.PbaRange(NoHandler.Instance)]);
         foreach (var mirror in KnownMirrors.For(device.Vendor, device.Device, (byte)(device.Class >> 16)))
             ranges.Add(new BarHandlerRange(mirror.Bar, mirror.Offset, mirror.Length, mirror.Name, NoHandler.Instance));
         ranges.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));

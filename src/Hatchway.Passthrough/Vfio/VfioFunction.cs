@@ -85,7 +85,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     public IMessageInterrupts? Msi => _msi;
 
     /// <inheritdoc/>
-    public IMessageInterrupts? MsiX => _msix;
+    public IMessageInterrupts? Msix => _msix;
 
     /// <summary>Opens a function and resets it.</summary>
     /// <param name="host">A function that <see cref="Preconditions"/> has found fit.</param>

@@ -67,7 +67,7 @@ public static class AssignedRules
         return id switch
         {
             CapabilityId.Msi => shape.MsiVectors > 0 && chains.Find(id) == capability,
-            CapabilityId.MsiX => shape.MsixVectors > 0 && chains.Find(id) == capability,
+            CapabilityId.Msix => shape.MsixVectors > 0 && chains.Find(id) == capability,
             CapabilityId.PowerManagement or CapabilityId.PciExpress => chains.Find(id) == capability,
             _ => !HiddenStandard.ContainsKey(id),
         };
@@ -135,8 +135,8 @@ public static class AssignedRules
             case CapabilityId.Msi:
                 AddMsi(rules, config, capability.Offset, shape.MsiVectors);
                 break;
-            case CapabilityId.MsiX:
-                AddMsiX(rules, config, capability.Offset, shape.MsixVectors);
+            case CapabilityId.Msix:
+                AddMsix(rules, config, capability.Offset, shape.MsixVectors);
                 break;
             case CapabilityId.PciExpress when capability.Length >= PciExpress.LengthV1:
                 AddPciExpress(rules, config, capability);
@@ -162,16 +162,16 @@ public static class AssignedRules
     }
 
     // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
-    private static void AddMsiX(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
+    private static void AddMsix(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
     {
-        var last = Math.Min(MsiX.Entries(config.ReadWord(at + MsiX.Control)), vectors) - 1;
-        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.MsiX));
+        var last = Math.Min(Msix.Entries(config.ReadWord(at + Msix.Control)), vectors) - 1;
+        rules.Add(FieldRule.VirtualField("Capability ID", at, 1, (ulong)CapabilityId.Msix));
         rules.Add(FieldRule.VirtualField(
-            "MSI-X Message Control", at + MsiX.Control, 2, (uint)last, MsiX.Enable | MsiX.FunctionMask, ConfigEffects.MsiX));
-        var table = config.ReadDword(at + MsiX.Table);
-        rules.Add(FieldRule.VirtualField("MSI-X Table Offset/BIR", at + MsiX.Table, 4, table));
-        var pending = config.ReadDword(at + MsiX.PendingBitArray);
-        rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + MsiX.PendingBitArray, 4, pending));
+            "MSI-X Message Control", at + Msix.Control, 2, (uint)last, Msix.Enable | Msix.FunctionMask, ConfigEffects.Msix));
+        var table = config.ReadDword(at + Msix.Table);
+        rules.Add(FieldRule.VirtualField("MSI-X Table Offset/BIR", at + Msix.Table, 4, table));
+        var pba = config.ReadDword(at + Msix.Pba);
+        rules.Add(FieldRule.VirtualField("MSI-X PBA Offset/BIR", at + Msix.Pba, 4, pba));
     }
 
     private static void AddMsi(List<FieldRule> rules, IHostConfigSpace config, int at, int most)

@@ -128,7 +128,7 @@ public static class CapabilityWalker
         CapabilityId.PowerManagement => PowerManagement.Length,
         CapabilityId.VitalProductData => VitalProductData.Length,
         CapabilityId.Msi => Msi.Length(config.ReadWord(c.Offset + Msi.Control)),
-        CapabilityId.MsiX => MsiX.Length,
+        CapabilityId.Msix => Msix.Length,
         CapabilityId.PciX => PciX.Length(config.ReadWord(c.Offset + PciX.Command)),
         CapabilityId.AdvancedFeatures => AdvancedFeatures.Length,
         CapabilityId.VendorSpecific => Math.Max(VendorSpecific.SmallestLength, config.ReadByte(c.Offset + VendorSpecific.LengthAt)),

@@ -9,7 +9,7 @@ public static class CapabilityWords
     private static readonly Dictionary<CapabilityId, Func<IHostConfigSpace, Capability, string>> Standard = new()
     {
         [CapabilityId.Msi] = DescribeMsi,
-        [CapabilityId.MsiX] = DescribeMsiX,
+        [CapabilityId.Msix] = DescribeMsix,
         [CapabilityId.PowerManagement] = DescribePower,
         [CapabilityId.PciExpress] = DescribeExpress,
         [CapabilityId.AdvancedFeatures] = DescribeAdvancedFeatures,
@@ -68,12 +68,12 @@ public static class CapabilityWords
             + ((control & Msi.Enable) != 0 ? ", on" : ", off");
     }
 
-    private static string DescribeMsiX(IHostConfigSpace config, Capability msix)
+    private static string DescribeMsix(IHostConfigSpace config, Capability msix)
     {
         var at = MsixLayout.Read(config, msix);
-        return $"{at.Count} vector{(at.Count == 1 ? "" : "s")}, table in {at.TableBar} at {at.Table:x}h, "
-            + $"pending bits in {at.PendingBar} at {at.Pending:x}h"
-            + ((config.ReadWord(msix.Offset + MsiX.Control) & MsiX.Enable) != 0 ? ", on" : ", off");
+        return $"{at.Count} vector{(at.Count == 1 ? "" : "s")}, table in {at.TableBar} at {at.TableOffset:x}h, "
+            + $"pending bits in {at.PbaBar} at {at.PbaOffset:x}h"
+            + ((config.ReadWord(msix.Offset + Msix.Control) & Msix.Enable) != 0 ? ", on" : ", off");
     }
 
     private static string DescribePower(IHostConfigSpace config, Capability power)

@@ -14,7 +14,7 @@ public enum ConfigEffects : byte
     Msi = 1 << 1,
 
     /// <summary>The MSI-X capability's control register may have changed.</summary>
-    MsiX = 1 << 2,
+    Msix = 1 << 2,
 }
 
 /// <summary>How one field of config space is treated, bit by bit.</summary>

@@ -8,43 +8,43 @@ namespace Hatchway.Pci.Interrupts;
 /// <summary>Where a function keeps its MSI-X table and pending bits, which the guest's own stand in for (PCIe 6.0 §7.7.2).</summary>
 /// <param name="Count">How many vectors they are for, 1 to 2048.</param>
 /// <param name="TableBar">The table's BAR.</param>
-/// <param name="Table">The table's first byte in it.</param>
-/// <param name="PendingBar">The pending bits' BAR.</param>
-/// <param name="Pending">The pending bits' first byte in it.</param>
-public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong Table, BarIndex PendingBar, ulong Pending)
+/// <param name="TableOffset">The table's first byte in it.</param>
+/// <param name="PbaBar">The pending bits' BAR.</param>
+/// <param name="PbaOffset">The pending bits' first byte in it.</param>
+public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong TableOffset, BarIndex PbaBar, ulong PbaOffset)
 {
     /// <summary>Reads it from a capability that is whole.</summary>
     public static MsixLayout Read(IHostConfigSpace config, Capability msix)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var control = config.ReadWord(msix.Offset + MsiX.Control);
-        var table = config.ReadDword(msix.Offset + MsiX.Table);
-        var pending = config.ReadDword(msix.Offset + MsiX.PendingBitArray);
+        var control = config.ReadWord(msix.Offset + Msix.Control);
+        var table = config.ReadDword(msix.Offset + Msix.Table);
+        var pba = config.ReadDword(msix.Offset + Msix.Pba);
         return new MsixLayout(
-            MsiX.Entries(control),
-            new BarIndex((byte)(table & MsiX.BarMask)), table & ~MsiX.BarMask,
-            new BarIndex((byte)(pending & MsiX.BarMask)), pending & ~MsiX.BarMask);
+            Msix.Entries(control),
+            new BarIndex((byte)(table & Msix.BirMask)), table & ~Msix.BirMask,
+            new BarIndex((byte)(pba & Msix.BirMask)), pba & ~Msix.BirMask);
     }
 
     /// <summary>A function's; null when it has no MSI-X, or not all of its capability.</summary>
     public static MsixLayout? Find(IHostConfigSpace config, CapabilityChains chains)
     {
         ArgumentNullException.ThrowIfNull(chains);
-        return chains.Find(CapabilityId.MsiX) is { Length: MsiX.Length } msix ? Read(config, msix) : null;
+        return chains.Find(CapabilityId.Msix) is { Length: Msix.Length } msix ? Read(config, msix) : null;
     }
 
     /// <summary>True for a byte of the table.</summary>
-    public bool IsInTable(BarIndex bar, ulong offset) => bar == TableBar && offset >= Table && offset - Table < TableLength;
+    public bool IsInTable(BarIndex bar, ulong offset) => bar == TableBar && offset >= TableOffset && offset - TableOffset < TableLength;
 
     /// <summary>The table's part of its BAR.</summary>
     /// <param name="handler">Who answers there.</param>
     public BarHandlerRange TableRange(IBarHandler handler) =>
-        new(TableBar, Table, TableLength, "MSI-X table", handler);
+        new(TableBar, TableOffset, TableLength, "MSI-X table", handler);
 
     /// <summary>The pending bits' part of their BAR: a bit for each vector, in whole 64-bit words.</summary>
     /// <param name="handler">Who answers there.</param>
-    public BarHandlerRange PendingRange(IBarHandler handler) =>
-        new(PendingBar, Pending, (ulong)((Count + 63) / 64 * 8), "MSI-X pending bits", handler);
+    public BarHandlerRange PbaRange(IBarHandler handler) =>
+        new(PbaBar, PbaOffset, (ulong)((Count + 63) / 64 * 8), "MSI-X pending bits", handler);
 
-    private ulong TableLength => (ulong)(Count * MsiX.EntryBytes);
+    private ulong TableLength => (ulong)(Count * Msix.EntryBytes);
 }

@@ -26,17 +26,17 @@ public sealed class MsixTable : IBarHandler
         ArgumentNullException.ThrowIfNull(host);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         _host = host;
-        _entries = new byte[count * MsiX.EntryBytes];
+        _entries = new byte[count * Msix.EntryBytes];
         _bound = new MsiMessage?[count];
-        PendingBitArray = new PendingBits(this);
+        Pba = new PendingBits(this);
         MaskAll();
     }
 
     /// <summary>Vectors.</summary>
     public int Count => _bound.Length;
 
-    /// <summary>Answers for the pending bit array.</summary>
-    public IBarHandler PendingBitArray { get; }
+    /// <summary>Answers for the pending bit array (PBA).</summary>
+    public IBarHandler Pba { get; }
 
     /// <summary>Takes what the guest wrote to the capability's control register.</summary>
     /// <returns>False when the host could not switch MSI-X on; it said why.</returns>
@@ -90,7 +90,7 @@ public sealed class MsixTable : IBarHandler
             for (var i = 0; i < (int)access.Width; i++)
                 _entries[at + i] = (byte)(value >> (8 * i));
             // An access may touch two entries when it is not aligned, which the specification leaves open (§7.7.2).
-            for (var vector = at / MsiX.EntryBytes; vector <= (at + (int)access.Width - 1) / MsiX.EntryBytes; vector++)
+            for (var vector = at / Msix.EntryBytes; vector <= (at + (int)access.Width - 1) / Msix.EntryBytes; vector++)
                 Apply(vector);
         }
     }
@@ -99,13 +99,13 @@ public sealed class MsixTable : IBarHandler
     {
         Array.Clear(_entries);
         for (var vector = 0; vector < Count; vector++)
-            _entries[(vector * MsiX.EntryBytes) + MsiX.VectorControl] = (byte)MsiX.VectorMasked;
+            _entries[(vector * Msix.EntryBytes) + Msix.VectorControl] = (byte)Msix.VectorMasked;
     }
 
     private void Apply(int vector)
     {
-        var entry = _entries.AsSpan(vector * MsiX.EntryBytes, MsiX.EntryBytes);
-        var masked = !_enabled || _functionMasked || (entry[MsiX.VectorControl] & MsiX.VectorMasked) != 0;
+        var entry = _entries.AsSpan(vector * Msix.EntryBytes, Msix.EntryBytes);
+        var masked = !_enabled || _functionMasked || (entry[Msix.VectorControl] & Msix.VectorMasked) != 0;
         if (masked)
         {
             if (_bound[vector] is null)
@@ -115,7 +115,7 @@ public sealed class MsixTable : IBarHandler
             return;
         }
         var message = new MsiMessage(
-            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[MsiX.MessageData..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(entry) & ~3ul, BinaryPrimitives.ReadUInt32LittleEndian(entry[Msix.MessageData..]));
         if (_bound[vector] != message && _host.TryUnmask(vector, message))
             _bound[vector] = message;
     }

@@ -118,7 +118,7 @@ public static class Msi
 }
 
 /// <summary>The MSI-X capability and table (PCIe 6.0 §7.7.2). Offsets count from the capability's start.</summary>
-public static class MsiX
+public static class Msix
 {
     /// <summary>Bytes of the capability.</summary>
     public const int Length = 12;
@@ -142,10 +142,10 @@ public static class MsiX
     public const int Table = 4;
 
     /// <summary>Where the pending bits are: BAR in bits 2:0, offset in the rest.</summary>
-    public const int PendingBitArray = 8;
+    public const int Pba = 8;
 
-    /// <summary>Bits of <see cref="Table"/> and <see cref="PendingBitArray"/> that name the BAR.</summary>
-    public const uint BarMask = 0b111;
+    /// <summary>Bits of <see cref="Table"/> and <see cref="Pba"/> that name the BAR: the BIR, BAR indicator register.</summary>
+    public const uint BirMask = 0b111;
 
     /// <summary>Bytes of one entry: address low, address high, data, vector control (§7.7.2.5 to .8).</summary>
     public const int EntryBytes = 16;

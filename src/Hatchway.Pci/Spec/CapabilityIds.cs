@@ -25,7 +25,7 @@ public enum CapabilityId : byte
     PciExpress = 0x10,
 
     /// <summary>MSI-X.</summary>
-    MsiX = 0x11,
+    Msix = 0x11,
 
     /// <summary>Advanced features: FLR for conventional functions.</summary>
     AdvancedFeatures = 0x13,

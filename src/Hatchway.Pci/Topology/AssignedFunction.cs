@@ -58,11 +58,11 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             index != BarIndex.Rom ? host.Region(index) : options.HideRom ? null : options.Rom ?? host.Region(index);
         var bars = BarDescription.Read(host.Config, Region);
         var msi = Usable(CapabilityId.Msi, host.Msi);
-        var msix = Usable(CapabilityId.MsiX, host.MsiX);
+        var msix = Usable(CapabilityId.Msix, host.Msix);
         if (msix is { } there)
         {
             _msix = AddMsix(there, bars, handlers);
-            _msixControl = there.Offset + MsiX.Control;
+            _msixControl = there.Offset + Msix.Control;
         }
         var shape = new AssignedShape(
             bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
@@ -94,7 +94,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <summary>The kind of interrupt in use, as a word for people.</summary>
     public string InterruptKind => _mode switch
     {
-        InterruptMode.MsiX => "MSI-X",
+        InterruptMode.Msix => "MSI-X",
         InterruptMode.Msi => "MSI",
         InterruptMode.Intx => "INTx",
         _ => "none",
@@ -139,7 +139,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
             // The host's kernel can't switch the interrupts of a function that is not in D0: the guest's wish waits until it is.
-            if (PowerState == 0 && (hasMoved || (write.Effects & (ConfigEffects.Msi | ConfigEffects.MsiX)) != 0))
+            if (PowerState == 0 && (hasMoved || (write.Effects & (ConfigEffects.Msi | ConfigEffects.Msix)) != 0))
                 SwitchInterrupts();
         }
     }
@@ -192,8 +192,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         if (host is null || host.Count == 0 || Chains.Find(id) is not { } capability)
             return null;
-        var needed = id == CapabilityId.MsiX
-            ? MsiX.Length
+        var needed = id == CapabilityId.Msix
+            ? Msix.Length
             : Msi.Length(_host.Config.ReadWord(capability.Offset + Msi.Control));
         return capability.Length >= needed ? capability : null;
     }
@@ -202,9 +202,9 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         // The host may have fewer vectors to give than the device has.
         var layout = MsixLayout.Read(_host.Config, capability);
-        layout = layout with { Count = Math.Min(layout.Count, _host.MsiX!.Count) };
-        var table = new MsixTable(layout.Count, _host.MsiX);
-        var (entries, pending) = (layout.TableRange(table), layout.PendingRange(table.PendingBitArray));
+        layout = layout with { Count = Math.Min(layout.Count, _host.Msix!.Count) };
+        var table = new MsixTable(layout.Count, _host.Msix);
+        var (entries, pending) = (layout.TableRange(table), layout.PbaRange(table.Pba));
         if (!Lies(entries, bars))
         {
             _flaws.Add("its MSI-X table lies in no memory BAR of its: it is given without MSI-X");
@@ -277,13 +277,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         var msixControl = _msix is null ? 0 : _mediator.ReadCopy(new((ushort)_msixControl), AccessWidth.Word);
         // A function has one kind of interrupt at a time; software may not switch on both (§7.7.1.2, §7.7.2.2): MSI-X then wins.
-        SwitchTo((msixControl & MsiX.Enable) != 0 ? InterruptMode.MsiX
+        SwitchTo((msixControl & Msix.Enable) != 0 ? InterruptMode.Msix
             : _msi is { IsEnabledByGuest: true } ? InterruptMode.Msi
             : _host.Intx is not null ? InterruptMode.Intx
             : InterruptMode.None);
         var isOn = _mode switch
         {
-            InterruptMode.MsiX => _msix!.SetControl(true, (msixControl & MsiX.FunctionMask) != 0),
+            InterruptMode.Msix => _msix!.SetControl(true, (msixControl & Msix.FunctionMask) != 0),
             InterruptMode.Msi => _msi!.TryApply(),
             _ => true,
         };
@@ -305,7 +305,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             case InterruptMode.Msi:
                 _msi!.Disable();
                 break;
-            case InterruptMode.MsiX:
+            case InterruptMode.Msix:
                 _msix!.SetControl(false, false);
                 break;
             default:
@@ -319,6 +319,6 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         None,
         Intx,
         Msi,
-        MsiX,
+        Msix,
     }
 }

@@ -22,5 +22,5 @@ public interface IHostFunction
     IMessageInterrupts? Msi { get; }
 
     /// <summary>MSI-X, or null.</summary>
-    IMessageInterrupts? MsiX { get; }
+    IMessageInterrupts? Msix { get; }
 }

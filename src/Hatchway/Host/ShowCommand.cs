@@ -107,7 +107,7 @@ internal static class ShowCommand
             kinds.Add($"INT{(char)('A' + function.InterruptPin - 1)}");
         if (function.Capabilities.Find(CapabilityId.Msi) is { } msi)
             kinds.Add($"MSI ({CapabilityWords.MsiCount(function.Config, msi)})");
-        if (function.Capabilities.Find(CapabilityId.MsiX) is { } msix)
+        if (function.Capabilities.Find(CapabilityId.Msix) is { } msix)
             kinds.Add($"MSI-X ({MsixLayout.Read(function.Config, msix).Count})");
         if (!function.HasCapabilities)
             kinds.Add(NotKnown);

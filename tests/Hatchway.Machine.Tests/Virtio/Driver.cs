@@ -9,7 +9,7 @@ namespace Hatchway.Machine.Tests.Virtio;
 
 /// <summary>What a driver is to negotiate, and the queue that it sets up.</summary>
 internal sealed record DriverOptions(
-    bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool MsiX = true, ushort Queue = 0);
+    bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool Msix = true, ushort Queue = 0);
 
 /// <summary>A guest's driver of a virtio function: finds the structures by the capabilities, negotiates, and sets one queue up.</summary>
 internal sealed class Driver : IDisposable
@@ -74,7 +74,7 @@ internal sealed class Driver : IDisposable
         get
         {
             var msix = 0;
-            Walk((at, id) => msix = id == (int)CapabilityId.MsiX ? at : msix);
+            Walk((at, id) => msix = id == (int)CapabilityId.Msix ? at : msix);
             return msix;
         }
     }
@@ -101,7 +101,7 @@ internal sealed class Driver : IDisposable
         Assert.Equal(0, Status);
         Ring = options.Packed ? new PackedDriver(Memory, options.QueueSize) : new SplitDriver(Memory, options.QueueSize);
         Memory.Slice(DriverRing.Descriptors, 0x8000).Clear();
-        if (options.MsiX)
+        if (options.Msix)
             UnmaskVectors();
         Status = Acknowledge | HasDriver;
         Negotiate((1ul << 32) | deviceFeatures | (options.Packed ? 1ul << 34 : 0)
@@ -170,10 +170,10 @@ internal sealed class Driver : IDisposable
 
     private void UnmaskVectors()
     {
-        SetConfig(MsixAt + MsiX.Control, AccessWidth.Word, MsiX.Enable);
-        var table = GetConfig(MsixAt + MsiX.Table, AccessWidth.Dword);
+        SetConfig(MsixAt + Msix.Control, AccessWidth.Word, Msix.Enable);
+        var table = GetConfig(MsixAt + Msix.Table, AccessWidth.Dword);
         for (var vector = 0u; vector < 2; vector++)
-            Window.Write(table + (vector * MsiX.EntryBytes) + 12, AccessWidth.Dword, 0);
+            Window.Write(table + (vector * Msix.EntryBytes) + 12, AccessWidth.Dword, 0);
     }
 
     private void FindStructures() => Walk((at, id) =>

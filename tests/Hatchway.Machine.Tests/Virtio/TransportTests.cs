@@ -123,9 +123,9 @@ public sealed class TransportTests : IDisposable
     public void Of_its_own_it_holds_no_message_back()
     {
         _driver.Start(new DriverOptions());
-        var table = _driver.GetConfig(_driver.MsixAt + MsiX.Table, AccessWidth.Dword);
-        var pending = _driver.GetConfig(_driver.MsixAt + MsiX.PendingBitArray, AccessWidth.Dword);
-        _driver.Window.Write(table + 12, AccessWidth.Dword, MsiX.VectorMasked);
+        var table = _driver.GetConfig(_driver.MsixAt + Msix.Table, AccessWidth.Dword);
+        var pending = _driver.GetConfig(_driver.MsixAt + Msix.Pba, AccessWidth.Dword);
+        _driver.Window.Write(table + 12, AccessWidth.Dword, Msix.VectorMasked);
 
         Assert.Equal(0ul, _driver.Window.Read(pending, AccessWidth.Qword));
     }
@@ -171,7 +171,7 @@ public sealed class TransportTests : IDisposable
     [Fact]
     public void Without_msix_the_pin_is_asserted_until_the_driver_reads_why()
     {
-        _driver.Start(new DriverOptions(MsiX: false));
+        _driver.Start(new DriverOptions(Msix: false));
         _driver.Ring.WantInterrupt(after: 0);
         _driver.Ring.Offer(false, new Piece(Data, 8, true));
         _driver.Notify();
@@ -187,9 +187,9 @@ public sealed class TransportTests : IDisposable
     public void A_function_may_have_no_msix_at_all()
     {
         using var driver = new Driver(static memory => new EchoDevice(memory), msix: false);
-        driver.Start(new DriverOptions(MsiX: false));
+        driver.Start(new DriverOptions(Msix: false));
         var first = (int)driver.GetConfig(Header.CapabilitiesPointer, AccessWidth.Byte);
-        Assert.NotEqual((uint)CapabilityId.MsiX, driver.GetConfig(first, AccessWidth.Byte));
+        Assert.NotEqual((uint)CapabilityId.Msix, driver.GetConfig(first, AccessWidth.Byte));
         Assert.Equal(0xFFFFul, driver.Common(0x1A, AccessWidth.Word));
         driver.Ring.WantInterrupt(after: 0);
         driver.Ring.Offer(false, new Piece(Data, 8, true));
@@ -201,7 +201,7 @@ public sealed class TransportTests : IDisposable
     [Fact]
     public void The_command_register_holds_the_pin_back()
     {
-        _driver.Start(new DriverOptions(MsiX: false));
+        _driver.Start(new DriverOptions(Msix: false));
         _driver.SetConfig(Header.Command, AccessWidth.Word, (uint)(CommandBits.Memory | CommandBits.BusMaster | CommandBits.IntxDisable));
         _driver.Ring.WantInterrupt(after: 0);
         _driver.Ring.Offer(false, new Piece(Data, 8, true));

@@ -147,7 +147,7 @@ public sealed class LspciDumpTests
             foreach (var capability in (Capability[])[.. function.Capabilities.Standard, .. function.Capabilities.Extended])
                 Assert.NotEmpty(CapabilityWords.Describe(function.Config, capability));
             Assert.InRange(function.InterruptPin, 0, 4);
-            _ = MsixLayout.Find(function.Config, function.Capabilities)?.PendingRange(null!);
+            _ = MsixLayout.Find(function.Config, function.Capabilities)?.PbaRange(null!);
             _ = function.Subsystem;
         }
     }

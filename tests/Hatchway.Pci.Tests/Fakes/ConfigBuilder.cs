@@ -60,11 +60,11 @@ internal sealed class ConfigBuilder
     }
 
     /// <summary>MSI-X with this many vectors, table and pending bits where they are said to be.</summary>
-    public ConfigBuilder MsiX(int at, int vectors, int bar, uint table, uint pending, int pendingBar = -1) =>
-        Capability(at, CapabilityId.MsiX)
-            .Set16(at + Spec.MsiX.Control, (ushort)(vectors - 1))
-            .Set32(at + Spec.MsiX.Table, table | (uint)bar)
-            .Set32(at + Spec.MsiX.PendingBitArray, pending | (uint)(pendingBar < 0 ? bar : pendingBar));
+    public ConfigBuilder Msix(int at, int vectors, int bar, uint table, uint pending, int pendingBar = -1) =>
+        Capability(at, CapabilityId.Msix)
+            .Set16(at + Spec.Msix.Control, (ushort)(vectors - 1))
+            .Set32(at + Spec.Msix.Table, table | (uint)bar)
+            .Set32(at + Spec.Msix.Pba, pending | (uint)(pendingBar < 0 ? bar : pendingBar));
 
     /// <summary>MSI that asks for two to the power of <paramref name="log"/> vectors.</summary>
     public ConfigBuilder Msi(int at, int log, bool address64 = true, bool masking = false) =>

@@ -26,15 +26,15 @@ internal sealed class FakeHostFunction : IHostFunction
         var chains = CapabilityWalker.Walk(Config);
         if (chains.Find(CapabilityId.Msi) is { } msi)
             Msi = new FakeMessageInterrupts("msi", Spec.Msi.RequestedVectors(Word(msi.Offset + Spec.Msi.Control)), log);
-        if (chains.Find(CapabilityId.MsiX) is { } msix)
+        if (chains.Find(CapabilityId.Msix) is { } msix)
         {
-            MsiX = new FakeMessageInterrupts("msix", Spec.MsiX.Entries(Word(msix.Offset + Spec.MsiX.Control)), log);
-            if (msix.Length < Spec.MsiX.Length)
+            Msix = new FakeMessageInterrupts("msix", Spec.Msix.Entries(Word(msix.Offset + Spec.Msix.Control)), log);
+            if (msix.Length < Spec.Msix.Length)
                 return;
-            var pending = (uint)Word(msix.Offset + Spec.MsiX.PendingBitArray)
-                | ((uint)Word(msix.Offset + Spec.MsiX.PendingBitArray + 2) << 16);
-            if (_regions.TryGetValue(new BarIndex((byte)(pending & Spec.MsiX.BarMask)), out var region))
-                region.Pending = (pending & ~Spec.MsiX.BarMask, new byte[(MsiX.Count + 63) / 64 * 8]);
+            var pending = (uint)Word(msix.Offset + Spec.Msix.Pba)
+                | ((uint)Word(msix.Offset + Spec.Msix.Pba + 2) << 16);
+            if (_regions.TryGetValue(new BarIndex((byte)(pending & Spec.Msix.BirMask)), out var region))
+                region.Pending = (pending & ~Spec.Msix.BirMask, new byte[(Msix.Count + 63) / 64 * 8]);
         }
     }
 
@@ -50,9 +50,9 @@ internal sealed class FakeHostFunction : IHostFunction
 
     IMessageInterrupts? IHostFunction.Msi => Msi;
 
-    public FakeMessageInterrupts? MsiX { get; set; }
+    public FakeMessageInterrupts? Msix { get; set; }
 
-    IMessageInterrupts? IHostFunction.MsiX => MsiX;
+    IMessageInterrupts? IHostFunction.Msix => Msix;
 
     public IReadOnlyCollection<FakeRegion> Regions => _regions.Values;
 

@@ -8,7 +8,7 @@ internal static class RandomChains
     private static readonly CapabilityId[] Kinds =
     [
         CapabilityId.PowerManagement, CapabilityId.VitalProductData, CapabilityId.Msi, CapabilityId.PciX, CapabilityId.VendorSpecific,
-        CapabilityId.VendorSpecific, CapabilityId.PciExpress, CapabilityId.MsiX, CapabilityId.AdvancedFeatures,
+        CapabilityId.VendorSpecific, CapabilityId.PciExpress, CapabilityId.Msix, CapabilityId.AdvancedFeatures,
         CapabilityId.EnhancedAllocation, CapabilityId.Null, (CapabilityId)0x0D, (CapabilityId)0x12,
     ];
 
@@ -63,7 +63,7 @@ internal static class RandomChains
         _ = id switch
         {
             CapabilityId.Msi => builder.Msi(at, random.Next(6), random.Next(2) == 0, random.Next(2) == 0),
-            CapabilityId.MsiX => builder.MsiX(at, 1 + random.Next(64), 0, 0x2000, 0x3000),
+            CapabilityId.Msix => builder.Msix(at, 1 + random.Next(64), 0, 0x2000, 0x3000),
             CapabilityId.PowerManagement => builder.Power(at, random.Next(2) == 0, random.Next(2) == 0),
             CapabilityId.PciExpress => builder.Capability(at, id).Set16(at + 2, (ushort)(random.Next(1, 3) | (random.Next(2) << 4))),
             CapabilityId.VendorSpecific => builder.Capability(at, id, (byte)random.Next(3, 13)),
