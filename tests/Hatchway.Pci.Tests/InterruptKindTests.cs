@@ -134,6 +134,19 @@ public sealed class InterruptKindTests
         Assert.False(guest.Host.Intx!.Enabled);
     }
 
+    [Fact]
+    public void A_write_that_has_nothing_to_do_with_interrupts_does_not_try_again()
+    {
+        using var guest = new Guest(new ConfigBuilder().Bar(0, 0, 0x4000).Msi(0x50, 0).Build());
+        guest.Host.Msi!.Refuses = true;
+        guest.Write16(MsiControl, 1);
+        guest.Host.Msi!.Refuses = false;
+        guest.Log.Clear();
+        guest.Write16(Header.VendorId, 0);
+        Assert.Empty(guest.Log.Of("intx", "msi"));
+        Assert.Equal("INTx", guest.Function.InterruptKind);
+    }
+
     [Theory]
     [InlineData(0, "intx.disable")]
     [InlineData(MsiControl, "msi.disable")]

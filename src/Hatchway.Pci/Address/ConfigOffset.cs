@@ -7,6 +7,9 @@ public readonly record struct ConfigOffset(ushort Value)
     /// <summary>Where <paramref name="delta"/> bytes further is.</summary>
     public static ConfigOffset operator +(ConfigOffset offset, int delta) => new((ushort)(offset.Value + delta));
 
+    /// <summary>True when an access of a width at <paramref name="start"/> covers this byte.</summary>
+    public bool IsIn(ConfigOffset start, AccessWidth width) => start.Value <= Value && Value < start.Value + (int)width;
+
     /// <inheritdoc/>
     public override string ToString() => $"{Value:x3}h";
 }

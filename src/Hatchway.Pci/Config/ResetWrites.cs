@@ -10,27 +10,25 @@ namespace Hatchway.Pci.Config;
 /// </remarks>
 internal sealed class ResetWrites
 {
-    private const int None = -1;
-
-    // The byte that holds the bit, and the bit in it.
-    private readonly int _express = None;
-    private readonly int _advanced = None;
-    private readonly int _power = None;
+    // The byte that holds the bit.
+    private readonly ConfigOffset? _express;
+    private readonly ConfigOffset? _advanced;
+    private readonly ConfigOffset? _power;
 
     public ResetWrites(IHostConfigSpace config, CapabilityChains chains)
     {
         if (chains.Find(CapabilityId.PciExpress) is { Length: >= PciExpress.Link } express
             && (config.ReadDword(express.Offset + PciExpress.DeviceCapabilities) & PciExpress.FlrCapable) != 0)
-            _express = express.Offset + PciExpress.DeviceControl + 1;
+            _express = new ConfigOffset(express.Offset) + (PciExpress.DeviceControl + 1);
         if (chains.Find(CapabilityId.AdvancedFeatures) is { Length: >= AdvancedFeatures.Length } advanced)
         {
             const uint Both = AdvancedFeatures.TransactionsPending | AdvancedFeatures.FlrCapable;
             if ((config.ReadByte(advanced.Offset + AdvancedFeatures.Capabilities) & Both) == Both)
-                _advanced = advanced.Offset + AdvancedFeatures.Control;
+                _advanced = new ConfigOffset(advanced.Offset) + AdvancedFeatures.Control;
         }
         if (chains.Find(CapabilityId.PowerManagement) is { Length: >= PowerManagement.Length } power
             && (config.ReadWord(power.Offset + PowerManagement.ControlStatus) & PowerManagement.NoSoftReset) == 0)
-            _power = power.Offset + PowerManagement.ControlStatus;
+            _power = new ConfigOffset(power.Offset) + PowerManagement.ControlStatus;
     }
 
     /// <summary>True for a write that initiates a function level reset (PCIe 6.0 §6.6.2; PCI Advanced Capabilities ECN §2).</summary>
@@ -43,12 +41,11 @@ internal sealed class ResetWrites
     /// </summary>
     public bool IsSoftReset(uint powerState, ConfigOffset offset, AccessWidth width, uint value) =>
         powerState == PowerManagement.D3Hot
-        && Covers(_power, offset, width)
-        && (Byte(_power, offset, width, value) & PowerManagement.PowerStateMask) == 0;
-
-    private static bool Covers(int at, ConfigOffset offset, AccessWidth width) => offset.Value <= at && at < offset.Value + (int)width;
+        && _power is { } power
+        && power.IsIn(offset, width)
+        && (Byte(power, offset, width, value) & PowerManagement.PowerStateMask) == PowerManagement.D0;
 
     // What a write puts into a byte; nothing where it does not reach.
-    private static uint Byte(int at, ConfigOffset offset, AccessWidth width, uint value) =>
-        Covers(at, offset, width) ? (value >> (8 * (at - offset.Value))) & 0xFF : 0;
+    private static uint Byte(ConfigOffset? byteAt, ConfigOffset offset, AccessWidth width, uint value) =>
+        byteAt is { } at && at.IsIn(offset, width) ? (value >> (8 * (at.Value - offset.Value))) & 0xFF : 0;
 }

@@ -191,6 +191,9 @@ public static class PowerManagement
     /// <summary>Control: the power state, D0 to D3hot, bits 1:0.</summary>
     public const ushort PowerStateMask = 0b11;
 
+    /// <summary>Control: the power state D0, fully on, in place.</summary>
+    public const ushort D0 = 0b00;
+
     /// <summary>Control: the power state D3hot, in place.</summary>
     public const ushort D3Hot = 0b11;
 

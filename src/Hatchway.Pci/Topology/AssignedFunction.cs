@@ -29,10 +29,10 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private readonly ConfigMediator _mediator;
     private readonly BarWindow[] _windows;
     private readonly MsixTable? _msix;
-    private readonly int _msixControl;
+    private readonly ConfigOffset? _msixControl;
     private readonly MsiState? _msi;
-    private readonly int _pendingBits;
-    private readonly int _powerControl;
+    private readonly ConfigOffset? _pendingBits;
+    private readonly ConfigOffset? _powerControl;
     private readonly ResetWrites _resets;
     private readonly Lock _effects = new();
     private InterruptMode _mode;
@@ -62,7 +62,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         if (msix is { } there)
         {
             _msix = AddMsix(there, bars, handlers);
-            _msixControl = there.Offset + Msix.Control;
+            _msixControl = new ConfigOffset(there.Offset) + Msix.Control;
         }
         var shape = new AssignedShape(
             bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
@@ -70,11 +70,12 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         if (msi is { } capability)
         {
             _msi = new MsiState(_mediator, capability, host.Msi!);
-            var control = (ushort)_mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
-            _pendingBits = (control & Msi.PerVectorMasking) != 0 ? capability.Offset + Msi.PendingBits(control) : 0;
+            var at = new ConfigOffset(capability.Offset);
+            var control = (ushort)_mediator.ReadCopy(at + Msi.Control, AccessWidth.Word);
+            _pendingBits = (control & Msi.PerVectorMasking) != 0 ? at + Msi.PendingBits(control) : null;
         }
         if (Chains.Find(CapabilityId.PowerManagement) is { Length: >= PowerManagement.Length } power)
-            _powerControl = power.Offset + PowerManagement.ControlStatus;
+            _powerControl = new ConfigOffset(power.Offset) + PowerManagement.ControlStatus;
         _windows = new BarWindow[bars.Count];
         for (var i = 0; i < bars.Count; i++)
             _windows[i] = new BarWindow(bars[i], Region(bars[i].Index)!, handlers, options.TrapSubPage);
@@ -107,9 +108,9 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             return (uint)width.AllOnes();
         var value = _mediator.Read(offset, width);
         // The one field whose value is not stored but asked for.
-        if (_pendingBits != 0 && (offset.Value & ~3) == _pendingBits)
+        if (_pendingBits is { } pendingBits && (offset.Value & ~3) == pendingBits.Value)
         {
-            var device = _host.Config.ReadDword(_pendingBits);
+            var device = _host.Config.Read(pendingBits, AccessWidth.Dword);
             lock (_effects)
                 value |= (_msi!.PendingBits(device) >> (8 * (offset.Value & 3))) & (uint)width.AllOnes();
         }
@@ -133,13 +134,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 RemoveWindows();
             _mediator.Forward(write);
-            var hasMoved = offset.Value <= _powerControl && _powerControl < offset.Value + (int)width;
-            if (hasMoved)
+            var setsPowerState = _powerControl is { } control && control.IsIn(offset, width);
+            if (setsPowerState)
                 FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
             // The host's kernel can't switch the interrupts of a function that is not in D0: the guest's wish waits until it is.
-            if (PowerState == 0 && (hasMoved || (write.Effects & (ConfigEffects.Msi | ConfigEffects.Msix)) != 0))
+            if (PowerState == PowerManagement.D0 && (setsPowerState || (write.Effects & (ConfigEffects.Msi | ConfigEffects.Msix)) != 0))
                 SwitchInterrupts();
         }
     }
@@ -251,7 +252,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         var command = (CommandBits)_mediator.ReadCopy(new(Header.Command), AccessWidth.Word);
         var needed = bar.Kind == BarKind.Io ? CommandBits.Io : CommandBits.Memory;
-        if ((command & needed) == 0 || PowerState != 0)
+        if ((command & needed) == 0 || PowerState != PowerManagement.D0)
             return null;
         var register = (ulong)_mediator.ReadCopy(new(bar.Register), AccessWidth.Dword);
         if (bar.Kind == BarKind.Rom && (register & BarBits.RomEnable) == 0)
@@ -262,20 +263,21 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     }
 
     private uint PowerState =>
-        _powerControl == 0 ? 0 : _mediator.ReadCopy(new((ushort)_powerControl), AccessWidth.Word) & PowerManagement.PowerStateMask;
+        _powerControl is { } control
+            ? _mediator.ReadCopy(control, AccessWidth.Word) & PowerManagement.PowerStateMask
+            : PowerManagement.D0;
 
     // The function discards a state that it does not have, as D1 (§7.5.2.2): what is in force is what it says.
     private void FollowPowerState()
     {
-        if (_powerControl == 0)
+        if (_powerControl is not { } control)
             return;
-        var control = new ConfigOffset((ushort)_powerControl);
         _mediator.SetCopy(control, AccessWidth.Byte, _host.Config.Read(control, AccessWidth.Byte) & PowerManagement.PowerStateMask);
     }
 
     private void SwitchInterrupts()
     {
-        var msixControl = _msix is null ? 0 : _mediator.ReadCopy(new((ushort)_msixControl), AccessWidth.Word);
+        var msixControl = _msix is not null && _msixControl is { } control ? _mediator.ReadCopy(control, AccessWidth.Word) : 0;
         // A function has one kind of interrupt at a time; software may not switch on both (§7.7.1.2, §7.7.2.2): MSI-X then wins.
         SwitchTo((msixControl & Msix.Enable) != 0 ? InterruptMode.Msix
             : _msi is { IsEnabledByGuest: true } ? InterruptMode.Msi
