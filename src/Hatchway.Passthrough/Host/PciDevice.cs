@@ -59,7 +59,7 @@ public sealed class PciDevice : IDisposable
 
     /// <summary>Bytes of a BAR; 0 when the function does not have it.</summary>
     /// <param name="bar">0 to 5.</param>
-    public ulong BarSize(BarIndex bar) => bar.Value < Math.Min(_resources.Count, BarIndex.Rom.Value) ? _resources[bar.Value].Size : 0;
+    public ulong BarSize(BarIndex bar) => bar.Value < Math.Min(_resources.Count, BarIndex.BarCount) ? _resources[bar.Value].Size : 0;
 
     /// <summary>What a BAR decodes.</summary>
     /// <param name="bar">0 to 5; one that the function has.</param>

@@ -4,12 +4,15 @@ namespace Hatchway.Pci.Address;
 /// <param name="Value">0 to 5 for BAR0 to BAR5, 6 for the expansion ROM (PCIe 6.0 §7.5.1.2.1 and §7.5.1.2.4).</param>
 public readonly record struct BarIndex(byte Value)
 {
-    /// <summary>The expansion ROM base address register.</summary>
-    public static BarIndex Rom => new(6);
+    /// <summary>How many BARs there are, the ROM's aside.</summary>
+    public const byte BarCount = 6;
 
     /// <summary>How many registers there are, with the ROM's.</summary>
-    public const int Count = 7;
+    public const int Count = BarCount + 1;
+
+    /// <summary>The expansion ROM base address register.</summary>
+    public static BarIndex Rom => new(BarCount);
 
     /// <inheritdoc/>
-    public override string ToString() => Value == 6 ? "ROM" : $"BAR{Value}";
+    public override string ToString() => Value == BarCount ? "ROM" : $"BAR{Value}";
 }

@@ -60,14 +60,14 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(regionOf);
         var bars = new List<BarDescription>();
-        for (byte i = 0; i < BarIndex.Rom.Value; i++)
+        for (byte i = 0; i < BarIndex.BarCount; i++)
         {
             var register = config.ReadDword(Header.Bar0 + (4 * i));
             var index = new BarIndex(i);
             var kind = BarRegister.KindOf(register, index);
             if (regionOf(index) is { Size: > 0 } region)
             {
-                var smallest = kind == BarKind.Io ? 4ul : 16ul;
+                var smallest = kind == BarKind.Io ? BarBits.SmallestIo : BarBits.SmallestMemory;
                 bars.Add(new BarDescription(
                     index,
                     kind,
@@ -78,7 +78,10 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
                 i++;
         }
         if (regionOf(BarIndex.Rom) is { Size: > 0 } rom)
-            bars.Add(new BarDescription(BarIndex.Rom, BarKind.Rom, Math.Max(2048, BitOperations.RoundUpToPowerOf2(rom.Size)), false));
+        {
+            bars.Add(new BarDescription(
+                BarIndex.Rom, BarKind.Rom, Math.Max(BarBits.SmallestRom, BitOperations.RoundUpToPowerOf2(rom.Size)), false));
+        }
         return bars;
     }
 }

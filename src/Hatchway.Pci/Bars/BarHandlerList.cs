@@ -22,7 +22,7 @@ public sealed record BarHandlerRange(BarIndex Bar, ulong Offset, ulong Length, s
 /// </remarks>
 public sealed class BarHandlerList
 {
-    private readonly BarHandlerRange[][] _ranges = [[], [], [], [], [], [], []];
+    private readonly BarHandlerRange[][] _ranges = [.. Enumerable.Repeat<BarHandlerRange[]>([], BarIndex.Count)];
 
     /// <summary>The ranges of one BAR, in rising order.</summary>
     public IReadOnlyList<BarHandlerRange> this[BarIndex bar] => _ranges[bar.Value];

@@ -17,7 +17,7 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
     {
         ArgumentNullException.ThrowIfNull(config);
         var found = new List<BarRegister>();
-        for (byte i = 0; i < BarIndex.Rom.Value; i++)
+        for (byte i = 0; i < BarIndex.BarCount; i++)
         {
             var register = config.ReadDword(Header.Bar0 + (4 * i));
             if (register is 0 or uint.MaxValue)
@@ -43,6 +43,6 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
     /// <param name="index">Which, and not the ROM's.</param>
     internal static BarKind KindOf(uint register, BarIndex index) =>
         (register & BarBits.Io) != 0 ? BarKind.Io
-        : (register & BarBits.TypeMask) == BarBits.Type64 && index.Value < BarIndex.Rom.Value - 1 ? BarKind.Memory64
+        : (register & BarBits.TypeMask) == BarBits.Type64 && index.Value < BarIndex.BarCount - 1 ? BarKind.Memory64
         : BarKind.Memory32;
 }

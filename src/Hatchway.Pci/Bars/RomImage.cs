@@ -1,5 +1,6 @@
 using System.Numerics;
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Bars;
 
@@ -10,7 +11,6 @@ public sealed class RomImage : IHostRegion
     /// §7.5.1.2.4).</summary>
     public const int MaximumBytes = 16 << 20;
 
-    private const int MinimumBytes = 2048;
     private readonly byte[] _content;
 
     /// <summary>Takes the content.</summary>
@@ -26,7 +26,7 @@ public sealed class RomImage : IHostRegion
     }
 
     /// <inheritdoc/>
-    public ulong Size => Math.Max(MinimumBytes, BitOperations.RoundUpToPowerOf2((uint)_content.Length));
+    public ulong Size => Math.Max(BarBits.SmallestRom, BitOperations.RoundUpToPowerOf2((uint)_content.Length));
 
     /// <inheritdoc/>
     public IReadOnlyList<MappableArea> MappableAreas => [];

@@ -1,3 +1,4 @@
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
@@ -89,7 +90,7 @@ public static class AssignedRules
             "Header Type", Header.HeaderType, 1, layout | (shape.MultiFunction ? Header.MultiFunction : 0u)));
 
         // A register without a BAR reads as zero, which is how software learns that there is none (§7.5.1.2.1).
-        rules.Add(FieldRule.HiddenField("Base Address Registers", Header.Bar0, 24));
+        rules.Add(FieldRule.HiddenField("Base Address Registers", Header.Bar0, 4 * BarIndex.BarCount));
         rules.Add(FieldRule.HiddenField("Expansion ROM Base Address", Header.RomBar, 4));
         foreach (var bar in shape.Bars)
         {

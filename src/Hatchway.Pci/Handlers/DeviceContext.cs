@@ -48,14 +48,14 @@ public sealed class DeviceContext : IDeviceContext
     public PciAddress Guest { get; }
 
     /// <inheritdoc/>
-    public ulong BarSize(int bar) => bar is >= 0 and < 6 ? _function.Region(new((byte)bar))?.Size ?? 0 : 0;
+    public ulong BarSize(int bar) => bar is >= 0 and < BarIndex.BarCount ? _function.Region(new((byte)bar))?.Size ?? 0 : 0;
 
     /// <inheritdoc/>
     public void Handle(int bar, ulong offset, ulong length, string name, IBarHandler handler)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(handler);
-        if (bar is < 0 or > 5)
+        if (bar is < 0 or >= BarIndex.BarCount)
             throw new HandlerException($"'{name}': there is no BAR{bar}; BARs are 0 to 5");
         var watched = _watch.Over(handler, $"'{name}' (BAR{bar} {offset:x}h)");
         AddRange(_function, _handlers, new BarHandlerRange(new((byte)bar), offset, length, $"'{name}'", watched), ulong.MaxValue);
@@ -85,7 +85,7 @@ public sealed class DeviceContext : IDeviceContext
     private static string Bars(IHostFunction function)
     {
         var there = new List<BarIndex>();
-        for (byte i = 0; i < 6; i++)
+        for (byte i = 0; i < BarIndex.BarCount; i++)
         {
             if (function.Region(new BarIndex(i)) is { Size: > 0 })
                 there.Add(new BarIndex(i));

@@ -111,6 +111,15 @@ public static class BarBits
     /// <summary>Enable bit of the expansion ROM's register.</summary>
     public const uint RomEnable = 1;
 
-    /// <summary>The address bits of the expansion ROM's register; a ROM is at least 2 KiB.</summary>
+    /// <summary>The address bits of the expansion ROM's register.</summary>
     public const uint RomAddressMask = 0xFFFF_F800;
+
+    /// <summary>Bytes of the smallest BAR of I/O ports.</summary>
+    public const uint SmallestIo = 4;
+
+    /// <summary>Bytes of the smallest BAR of memory.</summary>
+    public const uint SmallestMemory = 16;
+
+    /// <summary>Bytes of the smallest expansion ROM (PCIe 6.0 §7.5.1.2.4).</summary>
+    public const uint SmallestRom = 2048;
 }

@@ -73,7 +73,7 @@ internal sealed record PassthruOptions(
     {
         var parts = value.Split(':');
         if (parts.Length == 3
-            && byte.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var bar) && bar < 6
+            && byte.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var bar) && bar < BarIndex.BarCount
             && TryNumber(parts[1], out var offset)
             && TryNumber(parts[2], out var length) && length is > 0 and <= Pci.Spec.Header.ExpressSize)
             return new MirrorOption(new BarIndex(bar), offset, length);
