@@ -8,7 +8,6 @@ namespace Hatchway.Pci.Interrupts;
 /// <remarks>Serialised by the function that owns it: called under its effects lock.</remarks>
 internal sealed class MsiState(ConfigMediator mediator, Capability capability, IMessageInterrupts host)
 {
-    private readonly ushort _control = (ushort)mediator.ReadCopy(new((ushort)(capability.Offset + Msi.Control)), AccessWidth.Word);
     private readonly MsiMessage?[] _bound = new MsiMessage?[host.Count];
     private int _enabled;
 
@@ -35,7 +34,7 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
             _enabled = vectors;
         }
         var message = Message(control);
-        var masks = (_control & Msi.PerVectorMasking) != 0 ? Read(Msi.MaskBits(_control), AccessWidth.Dword) : 0;
+        var masks = (control & Msi.PerVectorMasking) != 0 ? Read(Msi.MaskBits(control), AccessWidth.Dword) : 0;
         for (var vector = 0; vector < vectors; vector++)
             Apply(vector, (masks & (1u << vector)) != 0, message with { Data = message.Data | (uint)vector });
         return true;
