@@ -238,23 +238,28 @@ public static class AssignedRules
                     $"extended capability {capability.Id:x4}h", capability.Offset, Math.Min(length, capability.Length)));
             }
         }
-        var previous = -1;
-        for (var i = 0; i < chains.Extended.Count; i++)
+        var linked = new List<Capability>();
+        foreach (var capability in chains.Extended)
         {
-            var capability = chains.Extended[i];
-            if (!HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id))
-            {
-                AddExtendedHeader(rules, config, chains, previous, i);
-                previous = i;
-                continue;
-            }
-            rules.Add(FieldRule.HiddenField($"hidden extended capability {capability.Id:x4}h", capability.Offset, capability.Length));
-            if (i == 0)
-                previous = 0;
+            var isHidden = IsHidden(capability);
+            if (isHidden)
+                rules.Add(FieldRule.HiddenField($"hidden extended capability {capability.Id:x4}h", capability.Offset, capability.Length));
+            if (!isHidden || linked.Count == 0)
+                linked.Add(capability);
         }
-        if (previous >= 0)
-            AddExtendedHeader(rules, config, chains, previous, chains.Extended.Count);
+        for (var i = 0; i < linked.Count; i++)
+        {
+            var next = i + 1 < linked.Count ? linked[i + 1].Offset : 0;
+            var header = !IsHidden(linked[i]) ? config.ReadDword(linked[i].Offset)
+                : next != 0 ? ExtendedCapabilityHeader.Null
+                : 0;
+            rules.Add(FieldRule.VirtualField(
+                "Extended Capability Header", linked[i].Offset, ExtendedCapabilityHeader.Bytes,
+                ExtendedCapabilityHeader.WithNext(header, next)));
+        }
     }
+
+    private static bool IsHidden(Capability extended) => HiddenExtended.ContainsKey((ExtendedCapabilityId)extended.Id);
 
     // Bytes of an extended capability that a guest's driver may write, header included; the kernel guards the bits of error reporting.
     private static int WritableLength(IHostConfigSpace config, Capability capability) => (ExtendedCapabilityId)capability.Id switch
@@ -264,18 +269,4 @@ public static class AssignedRules
             VendorSpecific.ExtendedLength(config.ReadDword(capability.Offset + VendorSpecific.ExtendedHeader)),
         _ => 0,
     };
-
-    // Writes the header of the capability `index`, whose successor in the guest's view is `next`.
-    private static void AddExtendedHeader(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains, int index, int next)
-    {
-        if (index < 0)
-            return;
-        var capability = chains.Extended[index];
-        var isLast = next >= chains.Extended.Count;
-        var header = HiddenExtended.ContainsKey((ExtendedCapabilityId)capability.Id)
-            ? (isLast ? 0 : ExtendedCapabilityHeader.Null)
-            : config.ReadDword(capability.Offset);
-        header = ExtendedCapabilityHeader.WithNext(header, isLast ? 0 : chains.Extended[next].Offset);
-        rules.Add(FieldRule.VirtualField("Extended Capability Header", capability.Offset, ExtendedCapabilityHeader.Bytes, header));
-    }
 }
