@@ -158,12 +158,11 @@ public sealed class ConfigMediator
         LayValue(rule);
         for (var i = 0; i < rule.Length; i++)
         {
-            var shift = 8 * Math.Min(i, 7);
             var at = rule.Offset + i;
-            _virtual[at] = (byte)(rule.Virtual >> shift);
-            _writable[at] = (byte)(rule.Writable >> shift);
-            _forwarded[at] = (byte)(rule.Forwarded >> shift);
-            _kept[at] = (byte)(rule.Kept >> shift);
+            _virtual[at] = ByteOf(rule.Virtual, i);
+            _writable[at] = ByteOf(rule.Writable, i);
+            _forwarded[at] = ByteOf(rule.Forwarded, i);
+            _kept[at] = ByteOf(rule.Kept, i);
             _effects[at] = rule.Effects;
         }
     }
@@ -171,8 +170,11 @@ public sealed class ConfigMediator
     private void LayValue(in FieldRule rule)
     {
         for (var i = 0; i < rule.Length; i++)
-            _copy[rule.Offset + i] = (byte)(rule.Value >> (8 * Math.Min(i, 7)));
+            _copy[rule.Offset + i] = ByteOf(rule.Value, i);
     }
+
+    // A field of more than 8 bytes has all its bytes alike (FieldRule.Length), so the eighth byte's bits stand for the rest.
+    private static byte ByteOf(ulong bits, int i) => (byte)(bits >> (8 * Math.Min(i, 7)));
 
     private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) =>
         (uint)width.Load(bytes.AsSpan(offset.Value));
