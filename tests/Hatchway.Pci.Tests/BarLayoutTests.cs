@@ -65,11 +65,11 @@ public sealed class BarLayoutTests
             if (i > 0 && segments[i].Kind == segments[i - 1].Kind)
                 Assert.Contains(areas, area => area.Offset == segments[i].Offset && segments[i].Kind == SegmentKind.Direct);
             if (segments[i].Kind == SegmentKind.Direct)
-                Assert.Contains(areas, area => area.Offset <= segments[i].Offset && at <= area.Offset + area.Length);
+                Assert.Contains(areas, area => area.Offset <= segments[i].Offset && at <= area.End);
         }
         Assert.Equal(size, at);
         for (var page = 0ul; page < size; page += Page)
-            Assert.Equal(Naive(page, size, areas, handlers), segments.Single(s => s.Offset <= page && page < s.Offset + s.Length).Kind);
+            Assert.Equal(Naive(page, size, areas, handlers), segments.Single(s => s.Offset <= page && page < s.End).Kind);
     }, 2000);
 
     // The rule, word for word, of one page.
@@ -78,7 +78,7 @@ public sealed class BarLayoutTests
         if (handlers.Any(h => h.Offset < page + Page && page < h.Offset + h.Length))
             return SegmentKind.Handled;
         var last = Math.Min(page + Page, size) - 1;
-        return areas.Any(a => a.Offset <= page && last < a.Offset + a.Length) ? SegmentKind.Direct : SegmentKind.Trapped;
+        return areas.Any(a => a.Offset <= page && last < a.End) ? SegmentKind.Direct : SegmentKind.Trapped;
     }
 
     private static List<MappableArea> Areas(Random random, ulong size)

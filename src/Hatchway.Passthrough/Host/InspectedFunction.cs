@@ -128,7 +128,7 @@ public sealed record InspectedFunction(
     }
 
     private static bool Touches(BarSegment segment, BarHandlerRange range) =>
-        range.Offset < segment.Offset + segment.Length && segment.Offset < range.End;
+        range.Offset < segment.End && segment.Offset < range.End;
 
     // What the kernel will let be mapped: all memory BARs of a page and more, and a smaller one that begins a page of which nobody has the
     // rest (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_probe_mmaps).

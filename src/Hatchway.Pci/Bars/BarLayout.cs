@@ -17,7 +17,11 @@ public enum SegmentKind : byte
 /// <param name="Offset">Bytes from the BAR's start.</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="Kind">Which way.</param>
-public readonly record struct BarSegment(ulong Offset, ulong Length, SegmentKind Kind);
+public readonly record struct BarSegment(ulong Offset, ulong Length, SegmentKind Kind)
+{
+    /// <summary>The first byte after it.</summary>
+    public ulong End => Offset + Length;
+}
 
 /// <summary>Divides a BAR into segments, page by page.</summary>
 public static class BarLayout
@@ -45,7 +49,7 @@ public static class BarLayout
         // Only at these offsets can the kind change: a BAR of 64 GiB costs no more than one of a page.
         var edges = new SortedSet<ulong> { 0, size };
         foreach (var area in mappable)
-            AddEdges(edges, RoundUp(area.Offset, pageSize), RoundDown(area.Offset + area.Length, pageSize, size), size);
+            AddEdges(edges, RoundUp(area.Offset, pageSize), AreaEnd(area, pageSize, size), size);
         foreach (var handler in handlers)
             AddEdges(edges, handler.Offset & ~(pageSize - 1), RoundUp(handler.End, pageSize), size);
 
@@ -87,15 +91,15 @@ public static class BarLayout
     private static SegmentKind KindOf(
         ulong start, ulong end, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers, ulong pageSize)
     {
-        var lastPage = RoundUp(end, pageSize);
+        var pagesEnd = RoundUp(end, pageSize);
         foreach (var handler in handlers)
         {
-            if (handler.Offset < lastPage && start < handler.End)
+            if (handler.Offset < pagesEnd && start < handler.End)
                 return SegmentKind.Handled;
         }
         foreach (var area in mappable)
         {
-            if (area.Offset <= start && lastPage <= RoundUp(area.Offset + area.Length, pageSize) && end <= area.Offset + area.Length)
+            if (area.Offset <= start && end <= area.End)
                 return SegmentKind.Direct;
         }
         return SegmentKind.Trapped;
@@ -104,5 +108,6 @@ public static class BarLayout
     private static ulong RoundUp(ulong value, ulong pageSize) => (value + pageSize - 1) & ~(pageSize - 1);
 
     // An area that ends where the region ends covers its last page, whole or not.
-    private static ulong RoundDown(ulong value, ulong pageSize, ulong size) => value >= size ? size : value & ~(pageSize - 1);
+    private static ulong AreaEnd(MappableArea area, ulong pageSize, ulong size) =>
+        area.End >= size ? size : area.End & ~(pageSize - 1);
 }

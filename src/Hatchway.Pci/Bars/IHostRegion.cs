@@ -5,7 +5,11 @@ namespace Hatchway.Pci.Bars;
 /// <summary>A part of a region that the host lets be mapped into a guest.</summary>
 /// <param name="Offset">Bytes from the region's start, a multiple of the page size.</param>
 /// <param name="Length">Bytes.</param>
-public readonly record struct MappableArea(ulong Offset, ulong Length);
+public readonly record struct MappableArea(ulong Offset, ulong Length)
+{
+    /// <summary>The first byte after it.</summary>
+    public ulong End => Offset + Length;
+}
 
 /// <summary>One BAR or the ROM of the host function behind, with real registers in it.</summary>
 /// <remarks>Any thread may call. An access reaches the device at the width given, once; it is never widened, merged or repeated.</remarks>

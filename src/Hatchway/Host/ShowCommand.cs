@@ -127,7 +127,7 @@ internal static class ShowCommand
         }
         foreach (var (segment, reason) in bar.Parts)
         {
-            var last = segment.Offset + segment.Length - 1;
+            var last = segment.End - 1;
             output.WriteLine($"{Indent}{segment.Offset:x}-{last:x} {FunctionWords.Key(segment.Kind)}: {reason}");
         }
     }

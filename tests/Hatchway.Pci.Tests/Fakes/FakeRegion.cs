@@ -69,7 +69,7 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
     public IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical)
     {
         Assert.Equal(0ul, (offset | length | guestPhysical) & 0xFFF);
-        Assert.Contains(mappable, area => area.Offset <= offset && offset + length <= ((area.Offset + area.Length + 0xFFF) & ~0xFFFul));
+        Assert.Contains(mappable, area => area.Offset <= offset && offset + length <= ((area.End + 0xFFF) & ~0xFFFul));
         var mapping = new FakeMapping(this, offset, length, guestPhysical);
         Mapped.Add(mapping);
         log.Add($"{name}.map {offset:x} {length:x} at {guestPhysical:x}");
