@@ -18,13 +18,13 @@ public sealed class BarAllocatorTests
     {
         Guest[] guests = [.. RecordedFunction.Names.Select(static name => new Guest(name))];
         Assert.Empty(new BarAllocator(All).Assign(Named(guests)));
-        Assert.All(guests, static guest => Assert.DoesNotContain(guest.Function.Windows, static window => window.Placed is not null));
+        Assert.All(guests, static guest => Assert.DoesNotContain(guest.Function.Windows, static window => window.Address is not null));
         AssertApart([.. guests.SelectMany(Places)]);
         foreach (var guest in guests)
         {
             guest.Write32(Header.RomBar, guest.Read32(Header.RomBar) | BarBits.RomEnable);
             guest.Command(CommandBits.Io | CommandBits.Memory);
-            Assert.All(guest.Function.Windows, static window => Assert.NotNull(window.Placed));
+            Assert.All(guest.Function.Windows, static window => Assert.NotNull(window.Address));
             guest.Dispose();
         }
     }

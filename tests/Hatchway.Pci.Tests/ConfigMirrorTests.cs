@@ -50,7 +50,7 @@ public sealed class ConfigMirrorTests
                 plain.Write(offset, width, value);
             }
             Assert.Equal(plain.Host.Config.Writes, mirrored.Host.Config.Writes);
-            Assert.Equal(plain.Function.Windows.Select(static w => w.Placed), mirrored.Function.Windows.Select(static w => w.Placed));
+            Assert.Equal(plain.Function.Windows.Select(static w => w.Address), mirrored.Function.Windows.Select(static w => w.Address));
             for (var at = 0; at < size; at += 4)
                 Assert.Equal(plain.Read32(at), mirrored.Read32(at));
         }, count: 20);
@@ -74,7 +74,7 @@ public sealed class ConfigMirrorTests
         guest.PlaceBar(0, Bar0);
         guest.Command(CommandBits.Memory);
         guest.Map.Write(AddressSpaceKind.Memory, Bar0 + At + Header.Bar0, AccessWidth.Dword, 0xD800_0000);
-        Assert.Equal(0xD800_0000ul, guest.Window(0).Placed);
+        Assert.Equal(0xD800_0000ul, guest.Window(0).Address);
         Assert.Equal(0xD800_0000ul, guest.Map.Read(AddressSpaceKind.Memory, 0xD800_0000 + At + Header.Bar0, AccessWidth.Dword));
         Assert.Equal(0xFFFF_FFFFul, guest.Map.Read(AddressSpaceKind.Memory, Bar0 + At + Header.Bar0, AccessWidth.Dword));
     }
@@ -87,7 +87,7 @@ public sealed class ConfigMirrorTests
         guest.Command(CommandBits.Memory);
         // The dword behind the command register is written after the BAR has gone, and arrives all the same.
         guest.Map.Write(AddressSpaceKind.Memory, Bar0 + At + Header.Command, AccessWidth.Qword, 0);
-        Assert.Null(guest.Window(0).Placed);
+        Assert.Null(guest.Window(0).Address);
         Assert.Contains(guest.Host.Config.Writes, static write => write.Offset >= Header.RevisionId && write.Offset < Header.Bar0);
     }
 

@@ -277,9 +277,9 @@ public sealed class DecodeTests
             var low = guest.Read32(Header.Bar0 + (4 * bar)) & ~0xFul;
             var place = bar == 0 ? low : low | ((ulong)guest.Read32(Header.Bar0 + 12) << 32);
             Assert.Equal(place + mapping.Offset, mapping.GuestPhysical);
-            Assert.Equal(place, guest.Window(bar).Placed);
+            Assert.Equal(place, guest.Window(bar).Address);
         }
-        Assert.Equal(guest.Function.Windows.Count(static window => window.Placed is not null), guest.Map.Count);
+        Assert.Equal(guest.Function.Windows.Count(static window => window.Address is not null), guest.Map.Count);
     }
 
     private static Guest Decoding(string device, int bar, ulong place)

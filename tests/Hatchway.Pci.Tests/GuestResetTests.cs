@@ -64,7 +64,7 @@ public sealed class GuestResetTests
         guest.Write16(Power + PowerManagement.ControlStatus, 0);
 
         Assert.Equal(before, Snapshot(guest));
-        Assert.Equal(Place, guest.Window(0).Placed);
+        Assert.Equal(Place, guest.Window(0).Address);
         Assert.NotNull(guest.Host.Msix![0]);
     }
 
@@ -80,7 +80,7 @@ public sealed class GuestResetTests
         guest.Write16(Express + PciExpress.DeviceControl, PciExpress.InitiateFlr);
         guest.Write8(Advanced + AdvancedFeatures.Control, AdvancedFeatures.InitiateFlr);
 
-        Assert.Equal(Place, guest.Window(0).Placed);
+        Assert.Equal(Place, guest.Window(0).Address);
         Assert.NotNull(guest.Host.Msix![0]);
     }
 
@@ -94,7 +94,7 @@ public sealed class GuestResetTests
         guest.Write8(Advanced + AdvancedFeatures.Control, 0xFE);
         guest.Write16(Power + PowerManagement.ControlStatus, 0);
 
-        Assert.Equal(Place, guest.Window(0).Placed);
+        Assert.Equal(Place, guest.Window(0).Address);
         Assert.NotNull(guest.Host.Msix![0]);
     }
 
@@ -106,7 +106,7 @@ public sealed class GuestResetTests
 
         Start(guest);
 
-        Assert.Equal(Place, guest.Window(0).Placed);
+        Assert.Equal(Place, guest.Window(0).Address);
         Assert.Equal((ushort)Running, guest.Read16(Header.Command));
         guest.Host.Msix!.Fire(0);
         Assert.Single(guest.Host.Msix.Delivered);

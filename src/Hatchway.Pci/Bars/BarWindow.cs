@@ -18,7 +18,6 @@ public sealed class BarWindow : IAddressTarget
     private readonly BarHandlerList _handlers;
 
     private readonly List<DirectPages> _direct = [];
-    private ulong? _placed;
     private long _reads;
     private long _writes;
     private long _failures;
@@ -48,7 +47,7 @@ public sealed class BarWindow : IAddressTarget
     public IReadOnlyList<BarSegment> Segments { get; }
 
     /// <summary>Where it answers now, or null.</summary>
-    public ulong? Placed => _placed;
+    public ulong? Address { get; private set; }
 
     /// <summary>Reads that were trapped.</summary>
     public long Reads => Volatile.Read(ref _reads);
@@ -83,11 +82,11 @@ public sealed class BarWindow : IAddressTarget
 
     /// <summary>Lets the BAR answer at an address: first as a target, then its direct segments as mappings.</summary>
     /// <returns>False when the host bridge does not forward that address; the BAR then answers nowhere.</returns>
-    internal bool Place(IGuestAddressMap map, ulong address)
+    internal bool TryPlace(IGuestAddressMap map, ulong address)
     {
         if (!map.TryMap(Bar.Space, address, Bar.Size, this))
             return false;
-        _placed = address;
+        Address = address;
         foreach (var segment in Segments)
         {
             // A page of the device can only become a page of the guest: the two must be aligned alike.
@@ -105,9 +104,9 @@ public sealed class BarWindow : IAddressTarget
         foreach (var pages in _direct)
             pages.End();
         _direct.Clear();
-        if (_placed is not null)
+        if (Address is not null)
             map.Unmap(Bar.Space, this);
-        _placed = null;
+        Address = null;
     }
 
     // A segment that ends inside a page gets the whole page while nothing else is in it: a mapping is whole pages.

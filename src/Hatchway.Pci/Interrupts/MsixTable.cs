@@ -38,22 +38,15 @@ public sealed class MsixTable : IBarHandler
     /// <summary>Answers for the pending bit array (PBA).</summary>
     public IBarHandler Pba { get; }
 
-    /// <summary>Takes what the guest wrote to the capability's control register.</summary>
+    /// <summary>Switches MSI-X on, unless it is, with the function mask that the capability's control register has.</summary>
     /// <returns>False when the host could not switch MSI-X on; it said why.</returns>
-    public bool SetControl(bool enabled, bool functionMasked)
+    public bool TryEnable(bool functionMasked)
     {
         lock (_gate)
         {
-            if (_enabled && !enabled)
-            {
-                _host.Disable();
-                Array.Clear(_bound);
-            }
-            else if (!_enabled && enabled && !_host.TryEnable(Count))
-            {
+            if (!_enabled && !_host.TryEnable(Count))
                 return false;
-            }
-            _enabled = enabled;
+            _enabled = true;
             _functionMasked = functionMasked;
             for (var vector = 0; vector < Count; vector++)
                 Apply(vector);
@@ -61,15 +54,19 @@ public sealed class MsixTable : IBarHandler
         }
     }
 
+    /// <summary>Switches MSI-X off; the entries stay.</summary>
+    public void Disable()
+    {
+        lock (_gate)
+            SwitchOff();
+    }
+
     /// <summary>The state after a reset: off, every entry zero and masked.</summary>
     public void Reset()
     {
         lock (_gate)
         {
-            if (_enabled)
-                _host.Disable();
-            Array.Clear(_bound);
-            _enabled = _functionMasked = false;
+            SwitchOff();
             MaskAll();
         }
     }
@@ -93,6 +90,14 @@ public sealed class MsixTable : IBarHandler
             for (var vector = at / Msix.EntryBytes; vector <= (at + (int)access.Width - 1) / Msix.EntryBytes; vector++)
                 Apply(vector);
         }
+    }
+
+    private void SwitchOff()
+    {
+        if (_enabled)
+            _host.Disable();
+        Array.Clear(_bound);
+        _enabled = _functionMasked = false;
     }
 
     private void MaskAll()

@@ -233,7 +233,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         foreach (var window in _windows)
         {
-            if (window.Placed is not null && window.Placed != Address(window.Bar))
+            if (window.Address is not null && window.Address != Address(window.Bar))
                 window.Remove(_map);
         }
     }
@@ -242,8 +242,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         foreach (var window in _windows)
         {
-            if (window.Placed is null && Address(window.Bar) is { } address)
-                window.Place(_map, address);
+            if (window.Address is null && Address(window.Bar) is { } address)
+                window.TryPlace(_map, address);
         }
     }
 
@@ -285,7 +285,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             : InterruptMode.None);
         var isOn = _mode switch
         {
-            InterruptMode.Msix => _msix!.SetControl(true, (msixControl & Msix.FunctionMask) != 0),
+            InterruptMode.Msix => _msix!.TryEnable((msixControl & Msix.FunctionMask) != 0),
             InterruptMode.Msi => _msi!.TryApply(),
             _ => true,
         };
@@ -308,7 +308,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
                 _msi!.Disable();
                 break;
             case InterruptMode.Msix:
-                _msix!.SetControl(false, false);
+                _msix!.Disable();
                 break;
             default:
                 break;
