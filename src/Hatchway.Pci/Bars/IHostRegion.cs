@@ -22,10 +22,16 @@ public interface IHostRegion
     IReadOnlyList<MappableArea> MappableAreas { get; }
 
     /// <summary>Reads a register.</summary>
+    /// <param name="offset">Bytes from the region's start; the access lies wholly inside the region. Not necessarily aligned.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="value">Little-endian, in the low bits.</param>
     /// <returns>False when the device did not answer: <paramref name="value"/> is then all ones.</returns>
     bool TryRead(ulong offset, AccessWidth width, out ulong value);
 
     /// <summary>Writes a register.</summary>
+    /// <param name="offset">As of a read.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="value">Little-endian; bits above the width are zero.</param>
     /// <returns>False when the device did not take it.</returns>
     bool TryWrite(ulong offset, AccessWidth width, ulong value);
 

@@ -64,6 +64,8 @@ public sealed class ConfigMediator
     }
 
     /// <summary>Reads the mediator's own copy, whatever the rules say.</summary>
+    /// <param name="offset">The access lies wholly in config space. Not necessarily aligned.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
     public uint ReadCopy(ConfigOffset offset, AccessWidth width)
     {
         lock (_copyLock)
@@ -124,6 +126,9 @@ public sealed class ConfigMediator
     }
 
     /// <summary>Sets bits of the copy on the machine's behalf, as firmware would: past what the guest may write.</summary>
+    /// <param name="offset">The access lies wholly in config space. Not necessarily aligned.</param>
+    /// <param name="width">1, 2 or 4 bytes.</param>
+    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
     public void SetCopy(ConfigOffset offset, AccessWidth width, uint value)
     {
         lock (_copyLock)

@@ -18,6 +18,7 @@ public interface IMessageInterrupts
 
     /// <summary>Switches the device to this kind of interrupt, with every vector masked.</summary>
     /// <param name="vectors">How many, 1 to <see cref="Count"/>.</param>
+    /// <returns>False when it is off as before.</returns>
     bool TryEnable(int vectors);
 
     /// <summary>Switches it off again and frees everything. Pending interrupts are gone.</summary>
@@ -26,12 +27,17 @@ public interface IMessageInterrupts
     /// <summary>
     /// Delivers a vector as a message from now on, one that was pending at once. Also changes the message of an unmasked vector.
     /// </summary>
+    /// <param name="vector">0 to <see cref="Count"/> less one, while this kind of interrupt is on.</param>
+    /// <param name="message">What the guest has programmed.</param>
+    /// <returns>False when the vector stays silent.</returns>
     bool TryUnmask(int vector, MsiMessage message);
 
     /// <summary>Holds a vector back from now on: an interrupt that comes is kept as pending.</summary>
+    /// <param name="vector">As to unmask; one that is masked stays so.</param>
     void Mask(int vector);
 
     /// <summary>True when a masked vector holds an interrupt back.</summary>
+    /// <param name="vector">0 to <see cref="Count"/> less one, at any time.</param>
     bool IsPending(int vector);
 }
 
