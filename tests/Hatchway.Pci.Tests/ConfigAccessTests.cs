@@ -1,6 +1,5 @@
 using FsCheck.Fluent;
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Config;
 using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;

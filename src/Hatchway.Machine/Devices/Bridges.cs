@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Hatchway.Pci.Config;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Topology;
 

@@ -1,5 +1,5 @@
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Memory;
 

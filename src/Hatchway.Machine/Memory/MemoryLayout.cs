@@ -1,5 +1,4 @@
 using System.Numerics;
-using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Memory;

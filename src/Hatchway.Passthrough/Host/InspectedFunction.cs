@@ -2,6 +2,7 @@ using Hatchway.Linux;
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
+using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Interrupts;
 using Hatchway.Pci.Spec;
 

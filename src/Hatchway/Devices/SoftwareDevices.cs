@@ -5,7 +5,7 @@ using Hatchway.Machine;
 using Hatchway.Machine.Virtio;
 using Hatchway.Machine.Virtio.Devices;
 using Hatchway.Passthrough.Kvm;
-using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
 using Hatchway.Vm;
 using Microsoft.Extensions.Logging;
 

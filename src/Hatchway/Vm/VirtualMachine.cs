@@ -13,7 +13,6 @@ using Hatchway.Machine.Smbios;
 using Hatchway.Passthrough.Host;
 using Hatchway.Passthrough.Kvm;
 using Hatchway.Passthrough.Vfio;
-using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 using Hatchway.Terminal;
 using Microsoft.Extensions.Logging;

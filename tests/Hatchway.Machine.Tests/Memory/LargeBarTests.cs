@@ -1,6 +1,5 @@
 using Hatchway.Machine.Memory;
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
 using Hatchway.Pci.Topology;

@@ -1,5 +1,5 @@
 using Hatchway.Machine.Memory;
-using Hatchway.Pci.Bars;
+using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Tests.Memory;
 

@@ -1,7 +1,7 @@
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Topology;
+using Hatchway.Pci.Bars;
 
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Topology;
 
 /// <summary>A range of addresses that the host bridge forwards to PCI.</summary>
 /// <param name="Start">First address.</param>

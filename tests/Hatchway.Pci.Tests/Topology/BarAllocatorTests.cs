@@ -2,8 +2,9 @@ using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
+using Hatchway.Pci.Topology;
 
-namespace Hatchway.Pci.Tests;
+namespace Hatchway.Pci.Tests.Topology;
 
 public sealed class BarAllocatorTests
 {

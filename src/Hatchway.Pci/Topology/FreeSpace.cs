@@ -1,4 +1,4 @@
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Topology;
 
 /// <summary>What is free of a window: each piece goes to the lowest place that it fits.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using Hatchway.Pci.Address;
 
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Handlers;
 
 /// <summary>Where a family of devices shows its config space in a BAR.</summary>
 /// <param name="Name">For people.</param>

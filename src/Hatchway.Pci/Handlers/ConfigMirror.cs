@@ -1,7 +1,8 @@
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Handlers;
 
 /// <summary>
 /// A part of a BAR in which a device shows its own config space. The guest's driver looks there, too, so it is shown what config space

@@ -1,7 +1,7 @@
 using Hatchway.Pci.Address;
-using Hatchway.Pci.Topology;
+using Hatchway.Pci.Config;
 
-namespace Hatchway.Pci.Config;
+namespace Hatchway.Pci.Topology;
 
 /// <summary>A function without a host behind it: its config space is bytes and a mask of what a guest may change.</summary>
 /// <remarks>The host bridge and the LPC bridge are such functions. The same mediator serves them, with every byte virtual.</remarks>

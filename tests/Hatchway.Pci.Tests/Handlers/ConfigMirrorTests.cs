@@ -1,10 +1,11 @@
 using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
+using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Tests.Fakes;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Pci.Tests;
+namespace Hatchway.Pci.Tests.Handlers;
 
 /// <summary>Config space as it is seen in a BAR.</summary>
 public sealed class ConfigMirrorTests
@@ -129,7 +130,7 @@ public sealed class ConfigMirrorTests
         var handlers = new BarHandlerList();
         var host = new FakeHostFunction(Display(0x1380), log);
         var mirrors = new FunctionMirrors(host, handlers);
-        using var function = new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
+        using var function = new AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
         mirrors.Bind(function);
         var lines = log.Lines.Count;
         function.Windows[0].Write(0x8_8068, AccessWidth.Byte, 0xFF);
@@ -156,7 +157,7 @@ public sealed class ConfigMirrorTests
         var handlers = new BarHandlerList();
         new FunctionMirrors(host, handlers).Add(new(0), At, 0x100);
         var failure = Assert.Throws<HandlerException>(
-            () => new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions()));
+            () => new AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions()));
         Assert.Equal("MSI-X table (BAR0 1000h to 103fh) overlaps config mirror (1000h to 10ffh)", failure.Message);
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
+using Hatchway.Pci.Bars;
 
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Topology;
 
 /// <summary>One of a host bridge's windows.</summary>
 internal enum WindowKind : byte

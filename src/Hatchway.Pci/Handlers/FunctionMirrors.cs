@@ -1,10 +1,10 @@
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Config;
-using Hatchway.Pci.Handlers;
 using Hatchway.Pci.Spec;
 using Hatchway.Pci.Topology;
 
-namespace Hatchway.Pci.Bars;
+namespace Hatchway.Pci.Handlers;
 
 /// <summary>The mirrors of config space that one function has: those known of it and those that a user adds.</summary>
 /// <remarks>Made and bound by one thread before the guest runs.</remarks>
