@@ -68,24 +68,13 @@ public sealed class PciDevice : IDisposable
 
     /// <summary>Makes one access.</summary>
     /// <returns>What was read, in the low bytes; what was written.</returns>
-    /// <exception cref="PassthroughException">It lies outside, is not aligned, goes to a BAR that the host's driver has, or the device does
-    /// not answer; nothing was written then.</exception>
+    /// <exception cref="PassthroughException">It lies outside, is not aligned, goes to a BAR without an address, to one that is not
+    /// decoded or one that the host's driver has, or the device does not answer; nothing was written then.</exception>
     public ulong Access(RegisterAccess access)
     {
-        var (size, widest) = access.Bar is not { } bar
-            ? ((ulong)ConfigSize, AccessWidth.Dword)
-            : (BarSize(bar), BarSpace(bar) == AddressSpaceKind.Port ? AccessWidth.Dword : AccessWidth.Qword);
-        if (size == 0)
-            throw Error($"it has no {access.Place}");
-        if (access.Fault(size, widest) is { } fault)
-            throw Error(fault);
-        // Ports and memory from 0 on are the machine's own.
-        if (access.Bar is { } placed && (_resources[placed.Value].IsUnassigned || _resources[placed.Value].Start == 0))
-            throw Error($"{placed} has no address: the host's kernel found no room for it ('dmesg | grep BAR' tells more)");
+        CheckReachable(access);
         try
         {
-            if (access.Bar is { } decoded)
-                CheckDecoding(decoded);
             var value = access.Value;
             if (_registers.TryAccess(access, ref value))
                 return value;
@@ -123,6 +112,28 @@ public sealed class PciDevice : IDisposable
 
     /// <summary>Closes it.</summary>
     public void Dispose() => _registers.Dispose();
+
+    private void CheckReachable(in RegisterAccess access)
+    {
+        if (access.Bar is not { } bar)
+        {
+            CheckFits(access, (ulong)ConfigSize, AccessWidth.Dword);
+            return;
+        }
+        CheckFits(access, BarSize(bar), BarSpace(bar) == AddressSpaceKind.Port ? AccessWidth.Dword : AccessWidth.Qword);
+        // Ports and memory from 0 on are the machine's own.
+        if (_resources[bar.Value].IsUnassigned || _resources[bar.Value].Start == 0)
+            throw Error($"{bar} has no address: the host's kernel found no room for it ('dmesg | grep BAR' tells more)");
+        CheckDecoding(bar);
+    }
+
+    private void CheckFits(in RegisterAccess access, ulong size, AccessWidth widest)
+    {
+        if (size == 0)
+            throw Error($"it has no {access.Place}");
+        if (access.Fault(size, widest) is { } fault)
+            throw Error(fault);
+    }
 
     // Where nothing decodes, a read would give all ones, as if the device had said so.
     private void CheckDecoding(BarIndex bar)
