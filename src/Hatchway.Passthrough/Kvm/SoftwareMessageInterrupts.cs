@@ -17,7 +17,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     private volatile bool _isEnabled;
 
     // KVM's table was full for one of them, and it was told.
-    private bool _toldOfNone;
+    private bool _warnedOfShortage;
 
     /// <summary>Makes vectors, all of them silent.</summary>
     /// <param name="name">The device, for the log.</param>
@@ -54,7 +54,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     /// <inheritdoc/>
     public void Disable()
     {
-        _isEnabled = _toldOfNone = false;
+        _isEnabled = _warnedOfShortage = false;
         var gsis = new List<uint>();
         foreach (ref var vector in _vectors.AsSpan())
         {
@@ -74,9 +74,9 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
             if (!_vectors[vector].TryRoute(_routes, message))
             {
                 // A guest may have thousands of vectors, of which one line tells as much as many.
-                if (!_toldOfNone)
+                if (!_warnedOfShortage)
                     LogNoRoute(_name, vector, _routes.Count);
-                _toldOfNone = true;
+                _warnedOfShortage = true;
                 return false;
             }
             _vectors[vector].Bind(_vm);

@@ -34,7 +34,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     private int _enabled;
 
     // The host's CPUs had no vector left for one of them, or KVM's table no room, and it was told.
-    private bool _toldOfNone;
+    private bool _warnedOfShortage;
 
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
@@ -48,15 +48,16 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     {
         try
         {
-            var given = _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
-            if (given > 0)
+            // 0 when all were given; else how many could be, and none was given.
+            var available = _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
+            if (available > 0)
             {
-                LogTooFew(_name, Kind, vectors, given);
+                LogTooFew(_name, Kind, vectors, available);
                 // Asked for what there is, it may have become less meanwhile; then none is better than asking on and on.
-                if (_device.SetIrqEventFds(_index, 0, new EventFd?[given]) > 0)
+                if (_device.SetIrqEventFds(_index, 0, new EventFd?[available]) > 0)
                     return false;
             }
-            _enabled = given > 0 ? given : vectors;
+            _enabled = available > 0 ? available : vectors;
             return true;
         }
         catch (LinuxException failure)
@@ -71,7 +72,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         if (_enabled == 0)
             return;
         _enabled = 0;
-        _toldOfNone = false;
+        _warnedOfShortage = false;
         for (var vector = 0; vector < _vectors.Length; vector++)
             Mask(vector);
         try
@@ -129,9 +130,9 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     // A guest may have thousands of vectors, of which one line tells as much as many.
     private void TellOnce(int vector, bool isTableFull)
     {
-        if (_toldOfNone)
+        if (_warnedOfShortage)
             return;
-        _toldOfNone = true;
+        _warnedOfShortage = true;
         if (isTableFull)
             LogNoRoute(_name, Kind, vector, _routes.Count);
         else
