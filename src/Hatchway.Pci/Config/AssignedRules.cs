@@ -83,7 +83,12 @@ public static class AssignedRules
         const ulong Own = (ulong)(CommandBits.Io | CommandBits.Memory | CommandBits.BusMaster | CommandBits.IntxDisable);
         var writable = (ulong)(decode | CommandBits.BusMaster | (shape.HasIntx ? CommandBits.IntxDisable : 0));
         rules.Add(FieldRule.MaskedField(
-            "Command", Header.Command, 2, Own, 0, writable, (ushort)~(Own & ~writable), ConfigEffects.Decode));
+            "Command", Header.Command, 2,
+            virtualBits: Own,
+            value: 0,
+            writable,
+            forwarded: (ushort)~(Own & ~writable),
+            ConfigEffects.Decode));
 
         var layout = (uint)config.ReadByte(Header.HeaderType) & Header.LayoutMask;
         rules.Add(FieldRule.VirtualField(
@@ -115,7 +120,8 @@ public static class AssignedRules
         }
 
         var status = shown.Count > 0 ? Header.StatusCapabilityList : 0u;
-        rules.Add(FieldRule.MaskedField("Status", Header.Status, 2, Header.StatusCapabilityList, status, 0, 0xFFFF));
+        rules.Add(FieldRule.MaskedField(
+            "Status", Header.Status, 2, virtualBits: Header.StatusCapabilityList, value: status, writable: 0, forwarded: 0xFFFF));
         rules.Add(FieldRule.VirtualField("Capabilities Pointer", Header.CapabilitiesPointer, 1, shown.Count > 0 ? shown[0].Offset : 0u));
         for (var i = 0; i < shown.Count; i++)
         {
