@@ -5,13 +5,13 @@ namespace Hatchway.Linux;
 /// <summary>The CPUs of this host on which the calling thread may run (sched_setaffinity(2)).</summary>
 public static unsafe class CpuAffinity
 {
-    /// <summary>CPUs are numbered below this: the C library's CPU_SETSIZE, and FreeBSD's.</summary>
+    /// <summary>The bound of CPU numbers: all are below it, as with the C library's CPU_SETSIZE and FreeBSD's.</summary>
     public const int MostCpus = 1024;
 
     private const int Words = MostCpus / 64;
 
-    /// <summary>Those on which it may run, in ascending order.</summary>
-    /// <exception cref="LinuxException">The host has more CPUs than can be told.</exception>
+    /// <summary>The CPUs on which the calling thread may run, in ascending order.</summary>
+    /// <exception cref="LinuxException">The host has more than <see cref="MostCpus"/> CPUs.</exception>
     public static IReadOnlyList<int> Current
     {
         get
@@ -30,9 +30,9 @@ public static unsafe class CpuAffinity
         }
     }
 
-    /// <summary>Lets the calling thread run on these only.</summary>
+    /// <summary>Restricts the calling thread to these CPUs.</summary>
     /// <param name="cpus">At least one that the host has, each below <see cref="MostCpus"/>.</param>
-    /// <exception cref="LinuxException">The host has none of them, or forbids them.</exception>
+    /// <exception cref="LinuxException">The host has none of them, or forbids all that it has.</exception>
     public static void Limit(IReadOnlyList<int> cpus)
     {
         ArgumentNullException.ThrowIfNull(cpus);

@@ -6,8 +6,8 @@ namespace Hatchway.Linux;
 public static class DeviceFile
 {
     /// <summary>Tries to open a file for reading and writing, and closes it again.</summary>
-    /// <param name="path">Which.</param>
-    /// <param name="errno">Why not.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="errno">Why it can't be opened; <see cref="Errno.None"/> when it can.</param>
     public static bool CanOpen(string path, out Errno errno)
     {
         var fd = Libc.open(path, Libc.O_RDWR | Libc.O_CLOEXEC);
@@ -15,8 +15,8 @@ public static class DeviceFile
         return fd >= 0 && Libc.close(fd) == 0;
     }
 
-    /// <summary>Gives a file to a user; its group stays.</summary>
-    /// <param name="path">Which.</param>
+    /// <summary>Makes a user the file's owner; its group stays.</summary>
+    /// <param name="path">The file.</param>
     /// <param name="user">The user's number.</param>
     /// <exception cref="LinuxException">The kernel refuses.</exception>
     public static void GiveTo(string path, uint user) => LinuxException.Check(Libc.chown(path, user, uint.MaxValue), $"chown {path}");

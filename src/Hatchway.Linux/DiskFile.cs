@@ -11,21 +11,21 @@ public readonly record struct HostRange(nint Address, nuint Length);
 /// <summary>How a <see cref="DiskFile"/> is opened.</summary>
 /// <param name="ReadOnly">For reading only.</param>
 /// <param name="Direct">Past the host's page cache (O_DIRECT): offsets, lengths and memory must then be aligned.</param>
-/// <param name="Synchronous">A write ends when it is on the storage (O_SYNC).</param>
+/// <param name="Synchronous">A write returns only once the data is on the storage (O_SYNC).</param>
 public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool Synchronous);
 
 /// <summary>A file or a block device that holds a disk's content.</summary>
-/// <remarks>Any thread may call. Nothing here is allocated but when it is opened; a failure is an answer, not an exception.</remarks>
+/// <remarks>Any thread may call. Only opening allocates, and only opening throws: later failures are return values.</remarks>
 public sealed class DiskFile : FileDescriptor
 {
-    // Guards the field below, and is held while the kernel writes: whoever flushes next is told what this one was.
+    // Guards _hasLost, and is held during fdatasync, so that the next caller sees the result of the one before.
     private readonly Lock _flush = new();
     private bool _hasLost;
 
     private const int MostParts = 256;
     private const int ZeroBytes = 64 << 10;
 
-    // SAFETY: never freed; as aligned as any storage wants that is gone to past the page cache.
+    // SAFETY: never freed; its alignment of 4096 bytes suffices for direct I/O to any storage.
     private static readonly unsafe void* Zeroes = AllocateZeroes();
 
     private readonly bool _isReadOnly;
@@ -33,10 +33,10 @@ public sealed class DiskFile : FileDescriptor
     private DiskFile(int fd, bool isReadOnly)
         : base(fd) => _isReadOnly = isReadOnly;
 
-    /// <summary>Bytes, when it was opened.</summary>
+    /// <summary>The disk's length in bytes when it was opened.</summary>
     public ulong Length { get; private init; }
 
-    /// <summary>A block device, not a file.</summary>
+    /// <summary>True for a block device, false for a file.</summary>
     public bool IsBlockDevice { get; private init; }
 
     /// <summary>Bytes of a block device's logical block; 512 for a file.</summary>
@@ -46,7 +46,7 @@ public sealed class DiskFile : FileDescriptor
     public uint PhysicalBlock { get; private init; }
 
     /// <summary>Opens a file or block device.</summary>
-    /// <exception cref="LinuxException">It can't be opened so.</exception>
+    /// <exception cref="LinuxException">It can't be opened with these options.</exception>
     public static DiskFile Open(string path, DiskFileOptions options)
     {
         var flags = (options.ReadOnly ? Libc.O_RDONLY : Libc.O_RDWR)
@@ -69,25 +69,25 @@ public sealed class DiskFile : FileDescriptor
         };
     }
 
-    /// <summary>Takes the disk, until it is closed: to write it alone, or to read what nobody writes.</summary>
-    /// <param name="shared">Others may write it, too; they must say so themselves.</param>
-    /// <returns>False when another program, or another guest, has it open in a way that does not go together with this.</returns>
+    /// <summary>Claims the disk until it is closed: as its only writer, or as a reader of a disk that nobody writes.</summary>
+    /// <param name="shared">Allows other writers; they must allow it, too.</param>
+    /// <returns>False when another program, or another guest, has it open in a way that conflicts with this.</returns>
     public bool TryTake(bool shared)
     {
         using var use = Use();
         return DiskLock.TryTake(use.Fd, !_isReadOnly, shared);
     }
 
-    /// <summary>Reads at an offset into several parts of memory, and all of it.</summary>
-    /// <returns>False when the file ends before, or can't be read.</returns>
+    /// <summary>Reads from an offset into several parts of memory, until all are full.</summary>
+    /// <returns>False when the file ends before that, or can't be read.</returns>
     public bool TryReadAt(long offset, ReadOnlySpan<HostRange> target) => TryTransfer(offset, target, isWrite: false);
 
-    /// <summary>Writes at an offset from several parts of memory, and all of it.</summary>
+    /// <summary>Writes all of several parts of memory at an offset.</summary>
     public bool TryWriteAt(long offset, ReadOnlySpan<HostRange> source) => TryTransfer(offset, source, isWrite: true);
 
-    /// <summary>Returns when what was written is on the storage (fdatasync(2)).</summary>
+    /// <summary>Returns once all completed writes are on the storage (fdatasync(2)).</summary>
     /// <returns>
-    /// False when the kernel could not write it, and from then on: it tells of a loss once, to whoever asks first, and forgets it.
+    /// False when the kernel could not write everything, and on every call after that: the kernel reports a loss only once.
     /// </returns>
     public bool TryFlush()
     {
@@ -105,10 +105,10 @@ public sealed class DiskFile : FileDescriptor
         }
     }
 
-    /// <summary>Gives a range back: a hole in a file, BLKDISCARD on a device.</summary>
+    /// <summary>Frees a range's storage: punches a hole in a file, or issues BLKDISCARD on a device.</summary>
     /// <param name="offset">The first byte.</param>
     /// <param name="length">Bytes.</param>
-    /// <returns>False when it can't be; nothing has changed then.</returns>
+    /// <returns>False when the storage can't; nothing has changed then.</returns>
     public bool TryDiscard(long offset, long length)
     {
         using var use = Use();
@@ -117,7 +117,7 @@ public sealed class DiskFile : FileDescriptor
             : Libc.fallocate(use.Fd, Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE, offset, length) == 0;
     }
 
-    /// <summary>Makes a range zeroes: without writing them where the storage has a shorter way, else by writing.</summary>
+    /// <summary>Zeroes a range: by a command where the storage has one, else by writing zeroes.</summary>
     /// <param name="offset">The first byte.</param>
     /// <param name="length">Bytes.</param>
     public bool TryZero(long offset, long length)
@@ -178,14 +178,14 @@ public sealed class DiskFile : FileDescriptor
                 vector[i] = new iovec { iov_base = (void*)parts[first + i].Address, iov_len = parts[first + i].Length };
             vector[0].iov_base = (byte*)vector[0].iov_base + skip;
             vector[0].iov_len -= skip;
-            // SAFETY: as many entries as the kernel is told; that the memory they name is there is the caller's promise.
+            // SAFETY: the vector has as many entries as the kernel is told; the caller guarantees that the memory they name exists.
             var done = isWrite ? Libc.pwritev(use.Fd, vector, count, offset) : Libc.preadv(use.Fd, vector, count, offset);
             if (done < 0 && LinuxException.Last == Errno.EINTR)
                 continue;
             if (done <= 0)
                 return false;
             offset += done;
-            // The kernel may stop within a part, as at 2 GiB.
+            // The kernel may stop within a part, as it does after 2 GiB.
             skip += (nuint)done;
             while (first < parts.Length && skip >= parts[first].Length)
                 skip -= parts[first++].Length;

@@ -3,25 +3,25 @@ using Hatchway.Linux.Interop;
 namespace Hatchway.Linux;
 
 /// <summary>
-/// Keeps two guests from writing the same disk: locks of an open file (fcntl(2), "Open file description locks"), at the bytes that QEMU
-/// locks, too (block/file-posix.c, RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE), so that each sees the other.
+/// Keeps two guests from writing the same disk. It locks bytes of the open file (fcntl(2), "Open file description locks"), the same that
+/// QEMU locks (block/file-posix.c, RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE), so that each sees the other.
 /// </summary>
-/// <remarks>They go when the file is closed, however its process ends. All are read locks, of which a byte may have many: to look is to
-/// ask for who is in the way of a write lock.</remarks>
+/// <remarks>The kernel drops the locks when the file is closed, however its process ends. All are read locks, of which a byte may have
+/// many; whether another open file holds one is asked with F_OFD_GETLK for a write lock.</remarks>
 internal static unsafe class DiskLock
 {
-    // A byte each for what its holder does, and for what it lets nobody else do.
+    // Two ranges of bytes: what the holder does, and what it forbids others. Each permission has one byte in each.
     private const long Does = 100;
     private const long Forbids = 200;
     private const long Read = 0;
     private const long Write = 1;
     private const long Resize = 3;
 
-    /// <summary>Takes what belongs to a use of the disk, and looks whether others go together with it.</summary>
+    /// <summary>Takes the locks for a use of the disk, then checks that no other use conflicts.</summary>
     /// <param name="fd">An open file.</param>
-    /// <param name="write">It will be written.</param>
+    /// <param name="write">The caller will write it.</param>
     /// <param name="shared">Others may write it meanwhile.</param>
-    /// <returns>False when somebody has it open who does not; true, too, where the file system knows no locks.</returns>
+    /// <returns>False when a use by another open file conflicts; true also where the file system has no locks.</returns>
     public static bool TryTake(int fd, bool write, bool shared)
     {
         Take(fd, Does + Read);
@@ -39,12 +39,12 @@ internal static unsafe class DiskLock
     private static void Take(int fd, long at)
     {
         var range = new flock { l_type = Libc.F_RDLCK, l_start = at, l_len = 1 };
-        // SAFETY: a structure on the stack. Who holds a write lock there is found by the look that follows; where there are no locks
-        // there is nothing to take.
+        // SAFETY: a structure on the stack. A failure is ignored: the checks that follow look for conflicts, and a file system without
+        // locks has nothing to take.
         _ = Libc.fcntl(fd, Libc.F_OFD_SETLK, &range);
     }
 
-    // The file's own locks are in nobody's way but others'.
+    // F_OFD_GETLK does not report this open file's own locks.
     private static bool IsFree(int fd, long at)
     {
         var range = new flock { l_type = Libc.F_WRLCK, l_start = at, l_len = 1 };

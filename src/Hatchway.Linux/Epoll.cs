@@ -16,16 +16,16 @@ public sealed class Epoll : FileDescriptor
     {
     }
 
-    /// <summary>Makes one that watches nothing yet.</summary>
+    /// <summary>Makes an instance that watches nothing yet.</summary>
     /// <exception cref="LinuxException">The process has too many open files.</exception>
     public static Epoll Create() => new(LinuxException.Check(Libc.epoll_create1(Libc.EPOLL_CLOEXEC), "epoll_create1"));
 
     /// <summary>Watches a file.</summary>
     /// <param name="file">A pipe, terminal, socket or eventfd.</param>
-    /// <param name="token">What <see cref="Wait"/> calls it.</param>
-    /// <param name="exclusive">Of several that watch the file alike, not all are woken by one event, but at least one.</param>
-    /// <param name="edge">It is told once for what comes, and not again for what is left.</param>
-    /// <param name="both">It is told of room to write, too: by the same token, so with <paramref name="edge"/>.</param>
+    /// <param name="token">What <see cref="Wait"/> reports for this file.</param>
+    /// <param name="exclusive">When several instances watch the file, one event wakes at least one of them, not all.</param>
+    /// <param name="edge">Reports new input once, and does not repeat it for input that is left unread.</param>
+    /// <param name="both">Reports room to write as well, with the same token; so use it with <paramref name="edge"/>.</param>
     /// <returns>False for a regular file, which is always readable and can't be watched.</returns>
     /// <exception cref="LinuxException">It is watched already, or a limit is reached.</exception>
     public unsafe bool TryAdd(FileDescriptor file, int token, bool exclusive = false, bool edge = false, bool both = false)
@@ -55,8 +55,8 @@ public sealed class Epoll : FileDescriptor
     }
 
     /// <summary>Waits for a file to be readable or hung up.</summary>
-    /// <param name="tokens">Filled with the tokens of those that are.</param>
-    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <param name="tokens">Filled with the tokens of the files that are.</param>
+    /// <param name="limit">How long at most; negative waits for ever.</param>
     /// <returns>How many tokens; 0 when the time ran out.</returns>
     public unsafe int Wait(Span<int> tokens, TimeSpan limit)
     {

@@ -46,7 +46,7 @@ public enum Errno
     /// <summary>Not a terminal, or a request that the device does not know.</summary>
     ENOTTY = 25,
 
-    /// <summary>No space left: of a device's interrupts, no vector left on the CPUs.</summary>
+    /// <summary>No space left; for a device's interrupts: the CPUs have no vector left.</summary>
     ENOSPC = 28,
 
     /// <summary>Read-only file system.</summary>
@@ -58,6 +58,6 @@ public enum Errno
     /// <summary>The kernel has no such system call.</summary>
     ENOSYS = 38,
 
-    /// <summary>A client has gone before its connection was taken.</summary>
+    /// <summary>The client left before its connection was accepted.</summary>
     ECONNABORTED = 103,
 }

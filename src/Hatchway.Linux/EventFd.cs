@@ -2,7 +2,7 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A counter of the kernel's that can be waited for (eventfd(2)): how interrupts, and wishes to stop, are signalled.</summary>
+/// <summary>A kernel counter that threads can wait for (eventfd(2)); it signals interrupts and requests to stop.</summary>
 public sealed class EventFd : FileDescriptor
 {
     private EventFd(int fd)
@@ -10,12 +10,12 @@ public sealed class EventFd : FileDescriptor
     {
     }
 
-    /// <summary>Makes one with count 0 whose reads don't block.</summary>
+    /// <summary>Makes an eventfd with count 0 whose reads don't block.</summary>
     /// <exception cref="LinuxException">The process has too many open files.</exception>
     public static EventFd Create() =>
         new(LinuxException.Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd"));
 
-    /// <summary>Makes several: all of them, or none.</summary>
+    /// <summary>Makes several, or none when one of them fails.</summary>
     /// <exception cref="LinuxException">The process has too many open files.</exception>
     public static EventFd[] Create(int count)
     {
@@ -47,8 +47,8 @@ public sealed class EventFd : FileDescriptor
         _ = Libc.write(use.Fd, &one, sizeof(ulong));
     }
 
-    /// <summary>Takes the count and sets it to zero.</summary>
-    /// <returns>The count; 0 when it was not signalled.</returns>
+    /// <summary>Reads the count and sets it to zero.</summary>
+    /// <returns>The count; 0 when the eventfd was not signalled.</returns>
     public unsafe ulong Take()
     {
         using var use = Use();
@@ -59,7 +59,7 @@ public sealed class EventFd : FileDescriptor
     }
 
     /// <summary>Waits until the count is not zero. The count stays.</summary>
-    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <param name="limit">How long at most; negative waits for ever.</param>
     /// <returns>False when the time ran out.</returns>
     public bool Wait(TimeSpan limit) => WaitFor(Libc.POLLIN, limit);
 }

@@ -3,7 +3,7 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>An open file of the kernel's. Closed when disposed.</summary>
+/// <summary>An open file descriptor. Disposing closes it.</summary>
 /// <remarks>Calls may come from any thread; a call in flight keeps the descriptor open until it returns.</remarks>
 public class FileDescriptor : SafeHandle
 {
@@ -32,28 +32,27 @@ public class FileDescriptor : SafeHandle
         }
     }
 
-    /// <summary>True for a pipe or a socket that nobody reads any more (poll(2), POLLERR).</summary>
+    /// <summary>True for a pipe or a socket that has no reader any more (poll(2), POLLERR).</summary>
     public bool IsBroken => (Poll(0) & Libc.POLLERR) != 0;
 
-    /// <summary>True for a socket whose other end has gone, or sends no more (poll(2), POLLRDHUP),
-    /// whatever has come and was not read.</summary>
+    /// <summary>True for a socket whose peer has closed or sends no more (poll(2), POLLRDHUP), even with input left to read.</summary>
     public bool IsLeft => Poll(Libc.POLLRDHUP) != 0;
 
     /// <summary>This process's standard error, which stays open.</summary>
     public static FileDescriptor StandardError { get; } = new(2, owned: false);
 
-    /// <summary>Opens a terminal for reading and writing, without waiting: neither for a modem now nor for room later.</summary>
+    /// <summary>Opens a terminal for reading and writing. Neither opening (for a modem) nor writing (for room) blocks.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     public static FileDescriptor OpenTerminal(string path) => new(OpenPath(path, Libc.O_RDWR | Libc.O_NOCTTY | Libc.O_NONBLOCK));
 
-    /// <summary>The descriptor of a file that somebody else closes, not before this is used for the last time.</summary>
+    /// <summary>Wraps a file's descriptor without owning it; the owner must keep it open until the wrapper's last use.</summary>
     public static FileDescriptor Borrow(SafeHandle file)
     {
         ArgumentNullException.ThrowIfNull(file);
         return new FileDescriptor((int)file.DangerousGetHandle(), owned: false);
     }
 
-    /// <summary>Opens a file, not to be inherited by other programs.</summary>
+    /// <summary>Opens a file with close-on-exec set.</summary>
     /// <exception cref="LinuxException">It can't be opened.</exception>
     internal static int OpenPath(string path, int flags)
     {
@@ -61,7 +60,7 @@ public class FileDescriptor : SafeHandle
         return LinuxException.Check(fd, $"open {path}");
     }
 
-    /// <summary>Reads what there is, waiting for the first byte.</summary>
+    /// <summary>Reads what is available, waiting for the first byte.</summary>
     /// <returns>Bytes read; 0 at the end of the file.</returns>
     /// <exception cref="LinuxException">The read failed.</exception>
     public unsafe int Read(Span<byte> buffer)
@@ -108,8 +107,8 @@ public class FileDescriptor : SafeHandle
         }
     }
 
-    /// <summary>Writes what there is room for at once, to a file that was opened so as not to wait. Allocates nothing.</summary>
-    /// <returns>Bytes written; 0 when there is no room, or nobody.</returns>
+    /// <summary>Writes what fits at once to a file that was opened not to block. Allocates nothing.</summary>
+    /// <returns>Bytes written; 0 when there is no room, or no reader.</returns>
     public unsafe int WriteWithoutWaiting(ReadOnlySpan<byte> bytes)
     {
         using var use = Use();
@@ -144,8 +143,8 @@ public class FileDescriptor : SafeHandle
     /// <summary>Keeps the descriptor open while its number is in use.</summary>
     internal Usage Use() => new(this);
 
-    /// <summary>The same where another thread may have closed it meanwhile.</summary>
-    /// <returns>False when it is closed; <paramref name="use"/> is then nothing, and disposing it does nothing.</returns>
+    /// <summary>As <see cref="Use"/>, for a descriptor that another thread may have closed.</summary>
+    /// <returns>False when it is closed; disposing <paramref name="use"/> then does nothing.</returns>
     internal bool TryUse(out Usage use)
     {
         use = default;
@@ -158,7 +157,7 @@ public class FileDescriptor : SafeHandle
         }
         catch (ObjectDisposedException)
         {
-            // Closed between the look and the grasp, once in the descriptor's life.
+            // Closed between the check and taking the reference, which can happen only once in the descriptor's life.
             return false;
         }
     }
@@ -169,7 +168,7 @@ public class FileDescriptor : SafeHandle
     /// <exception cref="LinuxException">It can't be waited for.</exception>
     public bool HasRoom(TimeSpan limit) => WaitFor(Libc.POLLOUT, limit);
 
-    // What is so now, of what is asked for; of errors and a hang-up the kernel tells unasked.
+    // Those of the events that hold now; the kernel adds errors and a hang-up unasked.
     private unsafe short Poll(short events)
     {
         using var use = Use();

@@ -6,8 +6,8 @@ namespace Hatchway.Linux;
 public static class HostClock
 {
     /// <summary>How far local time is ahead of UTC now, as the C library sees it (localtime_r(3): TZ, else /etc/localtime).</summary>
-    /// <remarks><see cref="TimeZoneInfo"/> says the same, and calls 29 of its methods for the first time,
-    /// which a guest's start would wait for.</remarks>
+    /// <remarks><see cref="TimeZoneInfo"/> gives the same, but its first use has 29 methods compiled, which would delay a guest's
+    /// start.</remarks>
     public static unsafe TimeSpan LocalOffset
     {
         get

@@ -9,16 +9,16 @@ public sealed class HugePagePool(ulong bytes, string sysfs = "/sys")
 {
     private readonly string _folder = $"{sysfs}/kernel/mm/hugepages/hugepages-{bytes >> 10}kB";
 
-    /// <summary>The file that sets how many pages there are.</summary>
+    /// <summary>The file that sets the pool's number of pages.</summary>
     public string SizeFile => $"{_folder}/nr_hugepages";
 
-    /// <summary>The host has pages of this size.</summary>
+    /// <summary>True when the host has pages of this size.</summary>
     public bool Exists => Directory.Exists(_folder);
 
-    /// <summary>All pages, used or not.</summary>
+    /// <summary>All pages of the pool, used or not.</summary>
     public ulong Total => Read("nr_hugepages");
 
-    /// <summary>Pages that can be had: free ones that are promised to nobody, and those by which the pool may grow.</summary>
+    /// <summary>Pages that can be allocated: free ones that are not reserved, and those by which the pool may still grow.</summary>
     public ulong Available => Less("free_hugepages", "resv_hugepages") + Less("nr_overcommit_hugepages", "surplus_hugepages");
 
     private ulong Less(string name, string taken)

@@ -4,17 +4,17 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>Small files whose text the kernel makes when they are read (proc(5), sysfs(5)); others, too. Any thread may call.</summary>
+/// <summary>Reads small files, mostly of proc(5) and sysfs(5), whose text the kernel makes on reading. Any thread may call.</summary>
 public static class KernelFile
 {
-    // A page holds any attribute of sysfs, and most files of proc.
+    // A page holds any attribute of sysfs, and most files of /proc.
     private const int FirstBytes = 4096;
 
     /// <summary>A file's text.</summary>
     /// <exception cref="LinuxException">It is not there, or can't be read.</exception>
     public static string Read(string path) => Read(path, out var failure) ?? throw new LinuxException($"read {path}", failure);
 
-    /// <summary>A file's text, or null when it is not there or can't be read; most such files are asked for in hope.</summary>
+    /// <summary>A file's text, or null when it is not there or can't be read, without the cost of an exception.</summary>
     public static string? TryRead(string path) => Read(path, out _);
 
     private static unsafe string? Read(string path, out Errno failure)

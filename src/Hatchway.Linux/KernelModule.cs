@@ -7,11 +7,11 @@ public static class KernelModule
 {
     private const string LoaderSetting = "/proc/sys/kernel/modprobe";
 
-    /// <summary>Loads a module and what it needs, by the program that the kernel itself uses.</summary>
-    /// <exception cref="IOException">It can't be loaded; the message has what the program says.</exception>
+    /// <summary>Loads a module and those it depends on, with the program that the kernel itself uses.</summary>
+    /// <exception cref="IOException">The module can't be loaded; the message has the program's output.</exception>
     public static void Load(string name)
     {
-        // Empty where the kernel itself is to load nothing.
+        // The setting is empty where the kernel is to load no module by itself.
         var program = File.Exists(LoaderSetting) && File.ReadAllText(LoaderSetting).Trim() is { Length: > 0 } set ? set : "/sbin/modprobe";
         try
         {

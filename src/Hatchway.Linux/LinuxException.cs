@@ -7,15 +7,15 @@ namespace Hatchway.Linux;
 public sealed class LinuxException : IOException
 {
     /// <summary>Describes a failure.</summary>
-    /// <param name="operation">What was tried, as <c>open /dev/kvm</c>.</param>
-    /// <param name="errno">The kernel's answer.</param>
+    /// <param name="operation">The operation that failed, as <c>open /dev/kvm</c>.</param>
+    /// <param name="errno">The kernel's error number.</param>
     public LinuxException(string operation, Errno errno)
         : base($"{operation}: {Marshal.GetPInvokeErrorMessage((int)errno)} ({errno})")
     {
         Errno = errno;
     }
 
-    /// <summary>The kernel's answer.</summary>
+    /// <summary>The kernel's error number.</summary>
     public Errno Errno { get; }
 
     /// <summary>The last call's error number.</summary>

@@ -16,17 +16,16 @@ public sealed class MemoryFile : FileDescriptor
     /// <summary>Bytes.</summary>
     public ulong Length { get; }
 
-    /// <summary>Makes a block of zeroes. Pages are taken when they are first touched.</summary>
-    /// <param name="name">For /proc only.</param>
+    /// <summary>Makes zeroed memory. Pages are allocated when they are first touched.</summary>
+    /// <param name="name">Shown in /proc only.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <param name="hugePageBytes">
-    /// The size of the huge pages that it is on, a power of two; 0 for ordinary pages. They are taken from the host's pool when it is
-    /// mapped.
+    /// The size of its huge pages, a power of two; 0 for ordinary pages. Mapping the file reserves huge pages in the host's pool.
     /// </param>
     /// <exception cref="LinuxException">The kernel refuses the size, or has no such pages.</exception>
     public static MemoryFile Create(string name, ulong length, ulong hugePageBytes = 0)
     {
-        // The size of the pages is told by its logarithm (linux/memfd.h).
+        // The flags hold the logarithm of the page size (linux/memfd.h).
         var pages = hugePageBytes == 0 ? 0 : Libc.MFD_HUGETLB | ((uint)BitOperations.Log2(hugePageBytes) << Libc.MFD_HUGE_SHIFT);
         var fd = LinuxException.Check(Libc.memfd_create(name, Libc.MFD_CLOEXEC | pages), "memfd_create");
         var file = new MemoryFile(fd, length);

@@ -3,8 +3,8 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A file's bytes, or memory of its own, in this process's address space (mmap(2)). Unmapped when disposed.</summary>
-/// <remarks>Whoever uses <see cref="Address"/> or a span keeps the mapping alive meanwhile.</remarks>
+/// <summary>A file's bytes, or anonymous memory, in this process's address space (mmap(2)). Disposing unmaps it.</summary>
+/// <remarks>A user of <see cref="Address"/> or of a span must keep the mapping alive meanwhile.</remarks>
 public sealed class MemoryMapping : SafeHandle
 {
     private MemoryMapping(nint address, ulong length)
@@ -23,14 +23,14 @@ public sealed class MemoryMapping : SafeHandle
     /// <inheritdoc/>
     public override bool IsInvalid => handle == Libc.MAP_FAILED;
 
-    /// <summary>Makes a block of zeroes of this process's own. Pages are taken when they are first touched.</summary>
+    /// <summary>Makes zeroed memory private to this process. Pages are allocated when they are first touched.</summary>
     /// <remarks>
-    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map as much at
-    /// once where both addresses are aligned alike. Shared memory (a memfd) has such pages only where the host's shmem_enabled says so, and
-    /// it says never by itself (Linux Documentation/admin-guide/mm/transhuge.rst).
+    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map a huge page at
+    /// once only where both addresses are aligned alike. Shared memory (a memfd) gets such pages only where the host's shmem_enabled allows
+    /// it, and its default is never (Linux Documentation/admin-guide/mm/transhuge.rst).
     /// </remarks>
     /// <param name="length">Bytes, a multiple of the page size.</param>
-    /// <exception cref="LinuxException">Addresses are short, or a limit is reached.</exception>
+    /// <exception cref="LinuxException">Address space is short, or a limit is reached.</exception>
     public static MemoryMapping CreatePrivate(ulong length)
     {
         const nuint Alignment = 2 << 20;
@@ -42,10 +42,10 @@ public sealed class MemoryMapping : SafeHandle
             LinuxException.Throw($"mmap of {length} bytes");
         var before = (Alignment - ((nuint)start % Alignment)) % Alignment;
         var address = start + (nint)before;
-        // What is too much, at both ends.
+        // Unmap the excess at both ends.
         if ((before > 0 && Libc.munmap(start, before) != 0) || Libc.munmap(address + (nint)size, Alignment - before) != 0)
             LinuxException.Throw("munmap");
-        // A wish: a kernel without them refuses it, and ordinary pages will do.
+        // Only advice: a kernel without transparent huge pages refuses it, and ordinary pages will do.
         _ = Libc.madvise(address, size, Libc.MADV_HUGEPAGE);
         return new MemoryMapping(address, length);
     }
@@ -62,7 +62,7 @@ public sealed class MemoryMapping : SafeHandle
         return new MemoryMapping(address, length);
     }
 
-    /// <summary>Part of it as bytes. For memory, not for registers: the runtime may touch a span at any width.</summary>
+    /// <summary>A part of it as bytes. For memory, not for registers: the runtime may access a span at any width.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The part is not wholly inside.</exception>
     public unsafe Span<byte> Slice(ulong offset, int length)
     {
@@ -74,7 +74,7 @@ public sealed class MemoryMapping : SafeHandle
         return new Span<byte>((byte*)handle + offset, length);
     }
 
-    /// <summary>Keeps all of it in memory from now on, never swapped out (mlock(2)). Touches every page.</summary>
+    /// <summary>Locks all of it in memory, never to be swapped out (mlock(2)). Touches every page.</summary>
     /// <exception cref="LinuxException">The limit on locked memory, or memory, does not suffice.</exception>
     public void LockInMemory()
     {
@@ -82,9 +82,9 @@ public sealed class MemoryMapping : SafeHandle
             LinuxException.Throw($"mlock of {Length} bytes");
     }
 
-    /// <summary>Takes a part of it from the host now, and not when it is touched (madvise(2), MADV_POPULATE_WRITE). Any thread.</summary>
+    /// <summary>Allocates a part's pages now, before they are touched (madvise(2), MADV_POPULATE_WRITE). Any thread.</summary>
     /// <param name="offset">Bytes from the start, a multiple of the page size.</param>
-    /// <param name="length">Bytes. A kernel before Linux 5.14 does nothing: the pages come later, as they would have.</param>
+    /// <param name="length">Bytes. Before Linux 5.14 nothing happens, and pages are allocated when they are touched.</param>
     /// <exception cref="LinuxException">The host has no more memory.</exception>
     public void Populate(ulong offset, ulong length)
     {
@@ -94,14 +94,14 @@ public sealed class MemoryMapping : SafeHandle
             LinuxException.Throw($"madvise MADV_POPULATE_WRITE of {length} bytes");
     }
 
-    /// <summary>Leaves it out of a core file of this process's (madvise(2), MADV_DONTDUMP).</summary>
+    /// <summary>Leaves it out of this process's core dumps (madvise(2), MADV_DONTDUMP).</summary>
     public void LeaveOutOfCore()
     {
         if (Libc.madvise(handle, (nuint)Length, Libc.MADV_DONTDUMP) != 0)
             LinuxException.Throw("madvise MADV_DONTDUMP");
     }
 
-    /// <summary>Reads a register by one access of its width.</summary>
+    /// <summary>Reads a register with a single access of its width.</summary>
     /// <param name="offset">Bytes from the start, a multiple of the width.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">The register is not wholly inside, not aligned, or of another width.</exception>
@@ -118,7 +118,7 @@ public sealed class MemoryMapping : SafeHandle
         };
     }
 
-    /// <summary>Writes a register, likewise.</summary>
+    /// <summary>Writes a register with a single access of its width.</summary>
     public unsafe void WriteRegister(ulong offset, int width, ulong value)
     {
         var at = Register(offset, width);

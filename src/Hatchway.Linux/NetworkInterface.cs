@@ -13,7 +13,7 @@ public static class NetworkInterface
     public static bool IsTunnel(string name) => File.Exists($"/sys/class/net/{name}/tun_flags");
 
     /// <summary>True when it is up.</summary>
-    /// <exception cref="LinuxException">There is none.</exception>
+    /// <exception cref="LinuxException">There is no such interface.</exception>
     public static bool IsUp(string name)
     {
         var request = Request(name);
@@ -31,7 +31,7 @@ public static class NetworkInterface
         Do(TunRequests.SIOCSIFFLAGS, ref request, $"SIOCSIFFLAGS {name}");
     }
 
-    /// <summary>Sets the bytes of its largest packet, without the Ethernet header.</summary>
+    /// <summary>Sets the interface's MTU: the bytes of its largest packet, without the Ethernet header.</summary>
     /// <exception cref="LinuxException">EPERM without CAP_NET_ADMIN, EINVAL out of its range.</exception>
     public static void SetMtu(string name, int mtu)
     {
@@ -40,11 +40,11 @@ public static class NetworkInterface
         Do(TunRequests.SIOCSIFMTU, ref request, $"SIOCSIFMTU {name}");
     }
 
-    /// <summary>A request about an interface.</summary>
+    /// <summary>Makes a request that names an interface.</summary>
     internal static unsafe ifreq Request(string name)
     {
         var request = default(ifreq);
-        // SAFETY: the structure is on the stack, and the zero behind the name is left.
+        // SAFETY: the structure is on the stack, and the last byte of the name stays zero.
         Encoding.UTF8.GetBytes(name, new Span<byte>(request.ifr_name, ifreq.IFNAMSIZ - 1));
         return request;
     }

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Hatchway.Linux;
 
-/// <summary>A range that the kernel has given to a PCI function: a line of its <c>resource</c> file in sysfs (Linux
+/// <summary>A range that the kernel has assigned to a PCI function: a line of its <c>resource</c> file in sysfs (Linux
 /// Documentation/PCI/sysfs-pci.rst).</summary>
-/// <param name="Start">First bus address, as the processor sees it.</param>
-/// <param name="Last">Last one; both are 0 for what the function does not have.</param>
+/// <param name="Start">The first address, as the processor sees it.</param>
+/// <param name="Last">The last address; both are 0 for a BAR that the function lacks.</param>
 /// <param name="Flags">Flags of linux/ioport.h.</param>
 public readonly record struct PciResource(ulong Start, ulong Last, ulong Flags)
 {
@@ -19,23 +19,23 @@ public readonly record struct PciResource(ulong Start, ulong Last, ulong Flags)
     /// <summary>Bytes; 0 for none.</summary>
     public ulong Size => (Flags & (IORESOURCE_IO | IORESOURCE_MEM)) == 0 || Last < Start ? 0 : Last - Start + 1;
 
-    /// <summary>I/O ports; else memory.</summary>
+    /// <summary>True for I/O ports, false for memory.</summary>
     public bool IsPorts => (Flags & IORESOURCE_IO) != 0;
 
-    /// <summary>Memory that may be prefetched.</summary>
+    /// <summary>True for memory that may be prefetched.</summary>
     public bool IsPrefetchable => (Flags & IORESOURCE_PREFETCH) != 0;
 
-    /// <summary>Memory with a register of 64 bits.</summary>
+    /// <summary>True for a memory BAR of 64 bits.</summary>
     public bool Is64Bit => (Flags & IORESOURCE_MEM_64) != 0;
 
-    /// <summary>The kernel has found no address for it.</summary>
+    /// <summary>True when the kernel has found no address for it.</summary>
     public bool IsUnassigned => (Flags & IORESOURCE_UNSET) != 0;
 
-    /// <summary>A ROM that the firmware has copied to memory (for the boot display: C0000h).</summary>
+    /// <summary>True for a ROM that the firmware has copied to memory (the boot display's, at C0000h).</summary>
     public bool IsRomShadow => (Flags & IORESOURCE_ROM_SHADOW) != 0;
 
-    /// <summary>Reads a <c>resource</c> file's lines: the BARs 0 to 5, the ROM, and what bridges and virtual functions have.</summary>
-    /// <returns>What could be read; a broken line ends it.</returns>
+    /// <summary>Reads a <c>resource</c> file's lines: BARs 0 to 5, the ROM, then a bridge's windows or virtual functions' BARs.</summary>
+    /// <returns>The lines before the first malformed one.</returns>
     public static IReadOnlyList<PciResource> ParseAll(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

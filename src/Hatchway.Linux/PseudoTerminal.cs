@@ -3,8 +3,9 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A pair of terminals (pty(7)): what is written to one is read from the other. Its near end is this object.</summary>
-/// <remarks>The far end is held open, too, in raw mode: so it keeps its settings, and stays usable while no program has it open.</remarks>
+/// <summary>A pseudo-terminal pair (pty(7)): what is written to one end is read from the other. This object is the near end.</summary>
+/// <remarks>It also holds the far end open, in raw mode, so that the pair keeps its settings and stays usable while no program has it
+/// open.</remarks>
 public sealed class PseudoTerminal : FileDescriptor
 {
     private readonly FileDescriptor _far;
@@ -20,7 +21,7 @@ public sealed class PseudoTerminal : FileDescriptor
     /// <summary>The far end's path, as /dev/pts/3.</summary>
     public string Name { get; }
 
-    /// <summary>Makes a pair. The near end does not wait for room.</summary>
+    /// <summary>Makes a pair. Writing to the near end does not block.</summary>
     /// <exception cref="LinuxException">The host has no more of them, or no /dev/pts.</exception>
     public static unsafe PseudoTerminal Create()
     {
@@ -31,7 +32,7 @@ public sealed class PseudoTerminal : FileDescriptor
             LinuxException.Check(Libc.grantpt(near), "grantpt");
             LinuxException.Check(Libc.unlockpt(near), "unlockpt");
             var name = stackalloc byte[Longest];
-            // SAFETY: the kernel's path is shorter than the buffer, or the call fails and says so.
+            // SAFETY: the kernel's path fits the buffer, or the call fails.
             var errno = Libc.ptsname_r(near, name, Longest);
             return errno == 0
                 ? new PseudoTerminal(near, Marshal.PtrToStringUTF8((nint)name)!)

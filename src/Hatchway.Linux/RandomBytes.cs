@@ -6,7 +6,7 @@ namespace Hatchway.Linux;
 public static class RandomBytes
 {
     /// <summary>Fills memory with random bytes. Allocates nothing.</summary>
-    /// <returns>How many bytes were filled, from the start: all, but for a kernel that can't.</returns>
+    /// <returns>How many bytes were filled, from the start: all, unless the kernel fails.</returns>
     public static unsafe int Fill(Span<byte> bytes)
     {
         var done = 0;

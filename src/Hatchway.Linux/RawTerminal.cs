@@ -2,8 +2,8 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>A terminal that hands every key on as it is typed (termios(3), cfmakeraw), until disposed,
-/// or an exception ends the process.</summary>
+/// <summary>A terminal in raw mode, which delivers every key as it is typed (termios(3), cfmakeraw). Disposing, or an unhandled exception,
+/// restores it.</summary>
 public sealed class RawTerminal : IDisposable
 {
     private readonly FileDescriptor _terminal;
@@ -16,7 +16,7 @@ public sealed class RawTerminal : IDisposable
         AppDomain.CurrentDomain.UnhandledException += Restore;
     }
 
-    /// <summary>Switches a terminal over.</summary>
+    /// <summary>Switches a terminal to raw mode.</summary>
     /// <returns>Null when the file is not a terminal.</returns>
     public static unsafe RawTerminal? TryEnter(FileDescriptor terminal)
     {
@@ -32,7 +32,7 @@ public sealed class RawTerminal : IDisposable
         return new RawTerminal(terminal, before);
     }
 
-    /// <summary>Switches it back, once. Any thread may call.</summary>
+    /// <summary>Restores the terminal's settings, once. Any thread may call.</summary>
     public unsafe void Dispose()
     {
         if (Interlocked.Exchange(ref _restored, 1) != 0)
@@ -40,7 +40,7 @@ public sealed class RawTerminal : IDisposable
         AppDomain.CurrentDomain.UnhandledException -= Restore;
         using var use = _terminal.Use();
         var before = _before;
-        // SAFETY: one structure, on the stack. A terminal that is gone needs nothing restored.
+        // SAFETY: one structure, on the stack. The result is ignored: a terminal that is gone needs no restoring.
         _ = Libc.tcsetattr(use.Fd, Libc.TCSANOW, &before);
     }
 

@@ -12,7 +12,7 @@ public static class ResourceLimits
     /// <summary>The capability to lock memory beyond the limit (linux/capability.h).</summary>
     public const int CapIpcLock = 14;
 
-    /// <summary>Bytes of memory that may be locked.</summary>
+    /// <summary>How many bytes of memory this process may lock.</summary>
     public static unsafe ResourceLimit MemoryLock
     {
         get
@@ -24,11 +24,11 @@ public static class ResourceLimits
         }
     }
 
-    /// <summary>Bytes of memory that the host has.</summary>
+    /// <summary>The host's memory in bytes.</summary>
     public static ulong HostMemory => ReadField("/proc/meminfo", "MemTotal:", NumberStyles.None) << 10;
 
     /// <summary>
-    /// True when the process has a capability in force over the host as a whole. In a user namespace of its own, as a container's, a
+    /// True when the process has an effective capability over the host as a whole. In a user namespace of its own, such as a container's, a
     /// process may have all capabilities, but only over what belongs to the namespace (user_namespaces(7), "Capabilities").
     /// </summary>
     /// <param name="capability">Its number in linux/capability.h.</param>
@@ -37,8 +37,8 @@ public static class ResourceLimits
         IsInInitialUserNamespace(proc)
         && (ReadField($"{proc}/self/status", "CapEff:", NumberStyles.AllowHexSpecifier) & (1ul << capability)) != 0;
 
-    // The initial namespace has the same number on every kernel (include/linux/proc_ns.h, PROC_USER_INIT_INO). A kernel that has no user
-    // namespaces has no such link, and all is initial.
+    // The initial namespace has the same inode number on every kernel (include/linux/proc_ns.h, PROC_USER_INIT_INO). A kernel without user
+    // namespaces has no such link, and every process is in the initial one.
     private static bool IsInInitialUserNamespace(string proc) =>
         new FileInfo($"{proc}/self/ns/user").LinkTarget is null or "user:[4026531837]";
 

@@ -42,9 +42,9 @@ public sealed class Sysfs(string root = "/sys")
         }
     }
 
-    /// <summary>Gives the kernel a word, by one write.</summary>
+    /// <summary>Writes a text to a kernel file with a single write.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="text">What is written; a new line is added, which the kernel ignores, and which alone clears a file.</param>
+    /// <param name="text">The text. A newline is added, which the kernel ignores, and which on its own clears a setting.</param>
     /// <exception cref="LinuxException">The file is not there, may not be written, or the kernel refuses.</exception>
     public void Write(string path, string text)
     {
@@ -54,10 +54,10 @@ public sealed class Sysfs(string root = "/sys")
             LinuxException.Throw($"write '{text}' to {file}");
     }
 
-    /// <summary>Where a file or folder is, for calls that take a whole path.</summary>
+    /// <summary>The absolute path of a file or folder.</summary>
     public string PathOf(string path) => Path.Combine(root, path);
 
-    /// <summary>Names in a folder, sorted; none when there is no such folder, or it can't be read.</summary>
+    /// <summary>The names in a folder, sorted; empty when there is no such folder, or it can't be read.</summary>
     public IReadOnlyList<string> List(string path)
     {
         var folder = PathOf(path);
@@ -75,10 +75,10 @@ public sealed class Sysfs(string root = "/sys")
         }
     }
 
-    /// <summary>Bytes of a file.</summary>
-    /// <param name="path">Which.</param>
-    /// <param name="most">How many at most; a file may give fewer.</param>
-    /// <param name="from">Where they begin.</param>
+    /// <summary>Reads bytes of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="most">How many bytes at most; the file may have fewer.</param>
+    /// <param name="from">The first byte's offset.</param>
     /// <returns>No bytes when the file can't be read.</returns>
     public byte[] ReadBytes(string path, int most, int from = 0)
     {

@@ -2,17 +2,17 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux;
 
-/// <summary>What a tap may hand over unfinished, for the other side to finish, with the kernel's values (linux/if_tun.h).</summary>
+/// <summary>What a tap may leave for the receiver to finish, with the kernel's values (linux/if_tun.h).</summary>
 [Flags]
 public enum TapOffloads : uint
 {
-    /// <summary>Packets are whole.</summary>
+    /// <summary>Packets are complete.</summary>
     None = 0,
 
     /// <summary>TUN_F_CSUM: checksums may be missing.</summary>
     Checksum = 1,
 
-    /// <summary>TUN_F_TSO4: TCP over IPv4 may be in packets of up to 64 KiB.</summary>
+    /// <summary>TUN_F_TSO4: TCP over IPv4 may come in packets of up to 64 KiB.</summary>
     Tcp4 = 2,
 
     /// <summary>TUN_F_TSO6: the same over IPv6.</summary>
@@ -21,11 +21,11 @@ public enum TapOffloads : uint
     /// <summary>TUN_F_TSO_ECN: the same with congestion notification.</summary>
     TcpEcn = 8,
 
-    /// <summary>TUN_F_UFO: UDP may be in packets that are still to be fragmented.</summary>
+    /// <summary>TUN_F_UFO: UDP may come in packets that are still to be fragmented.</summary>
     Udp = 0x10,
 }
 
-/// <summary>A queue of a tap interface: its Ethernet packets, each behind the header of virtio's network device.</summary>
+/// <summary>A queue of a tap interface: Ethernet packets, each preceded by the header of virtio's network device.</summary>
 /// <remarks>Any thread may call; nothing here waits, and reading and writing allocate nothing.</remarks>
 public sealed class TapFile : FileDescriptor
 {
@@ -34,7 +34,7 @@ public sealed class TapFile : FileDescriptor
     /// <summary>The longest name of an interface, in bytes.</summary>
     public const int LongestName = ifreq.IFNAMSIZ - 1;
 
-    // Packets in a row that the kernel has no header for: more of them, and the interface is taken for broken until something comes again.
+    // Consecutive packets that the kernel could make no header for; after so many, a read gives up until the next event.
     private const int MostLost = 256;
 
     /// <summary>Bytes before each packet: struct virtio_net_hdr_mrg_rxbuf of linux/virtio_net.h.</summary>
@@ -45,13 +45,12 @@ public sealed class TapFile : FileDescriptor
     {
     }
 
-    /// <summary>Opens a queue of an interface, which is made if there is none, and then is gone with its last queue.</summary>
+    /// <summary>Opens a queue of an interface. The kernel makes a missing interface, and removes it with its last queue.</summary>
     /// <param name="name">The interface.</param>
-    /// <param name="several">It is one that may have several queues.</param>
+    /// <param name="several">The interface may have several queues.</param>
     /// <exception cref="LinuxException">
-    /// <c>open /dev/net/tun</c> failed; or TUNSETIFF: EPERM without the right to this interface or to make one, EBUSY while
-    /// another process has it, EINVAL where it is no tap or is not one with several queues, or the only one.
-    /// </exception>
+    /// <c>open /dev/net/tun</c> failed; or TUNSETIFF: EPERM without the right to use this interface or to make one, EBUSY while
+    /// another process has it, EINVAL when it is no tap, or when <paramref name="several"/> is not as it was made.
     public static unsafe TapFile Open(string name, bool several)
     {
         var queue = new TapFile(OpenPath(Device, Libc.O_RDWR | Libc.O_NONBLOCK));
@@ -74,7 +73,7 @@ public sealed class TapFile : FileDescriptor
         }
     }
 
-    /// <summary>Says what the interface may hand over unfinished; for all its queues.</summary>
+    /// <summary>Sets what the interface, with all its queues, may leave unfinished.</summary>
     /// <returns>False when the kernel can't; nothing has changed then.</returns>
     public bool TrySetOffloads(TapOffloads offloads)
     {
@@ -82,23 +81,24 @@ public sealed class TapFile : FileDescriptor
         return Ioctl.ioctl(use.Fd, TunRequests.TUNSETOFFLOAD, (nint)(uint)offloads) == 0;
     }
 
-    /// <summary>Lets an interface of several queues use this one, or no longer: what it held is then dropped.</summary>
-    /// <returns>False when it can't be.</returns>
+    /// <summary>Attaches this queue of a multi-queue interface, or detaches it; packets that a detached queue held are dropped.</summary>
+    /// <returns>False when the kernel refuses.</returns>
     public unsafe bool TrySetActive(bool active)
     {
         var request = new ifreq { ifr_flags = (short)(active ? TunRequests.IFF_ATTACH_QUEUE : TunRequests.IFF_DETACH_QUEUE) };
         using var use = Use();
-        // SAFETY: a structure on the stack. One that is in that state already is refused (EINVAL), and stays so.
+        // SAFETY: a structure on the stack. The kernel refuses a queue that is in that state already (EINVAL); nothing changes then.
         return Ioctl.ioctl(use.Fd, TunRequests.TUNSETQUEUE, &request) == 0;
     }
 
-    /// <summary>Takes a packet with its header. One that the kernel has no header for is lost (drivers/net/tun.c, tun_put_user).</summary>
-    /// <param name="target">Where to; what it has no room for is lost.</param>
+    /// <summary>Receives a packet with its header. A packet that the kernel has no header for is lost (drivers/net/tun.c,
+    /// tun_put_user).</summary>
+    /// <param name="target">Where the packet goes; a part that does not fit is lost.</param>
     /// <returns>Bytes; 0 when there is no packet.</returns>
     public unsafe int Read(ReadOnlySpan<HostRange> target)
     {
         using var use = Use();
-        // SAFETY: a HostRange is an iovec (tested); that the memory is there is the caller's promise.
+        // SAFETY: a HostRange is an iovec (tested); the caller guarantees that the memory exists.
         fixed (HostRange* parts = target)
         {
             for (var lost = 0; lost < MostLost; lost++)

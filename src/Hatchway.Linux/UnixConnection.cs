@@ -11,9 +11,9 @@ public sealed class UnixConnection : FileDescriptor
     {
     }
 
-    /// <summary>Bounds the waits of later calls that read or send, which fail with EAGAIN after it
-    /// (socket(7), SO_RCVTIMEO and SO_SNDTIMEO).</summary>
-    /// <param name="bound">How long at most, to the microsecond; zero: without end.</param>
+    /// <summary>Bounds how long later reads and sends wait; after that they fail with EAGAIN (socket(7), SO_RCVTIMEO and
+    /// SO_SNDTIMEO).</summary>
+    /// <param name="bound">How long at most, to the microsecond; zero waits for ever.</param>
     /// <exception cref="LinuxException">The kernel refuses it.</exception>
     public unsafe void WaitAtMost(TimeSpan bound)
     {
@@ -38,8 +38,8 @@ public sealed class UnixConnection : FileDescriptor
         }
     }
 
-    /// <summary>Sends what there is room for. Allocates nothing.</summary>
-    /// <returns>Bytes sent; 0 when there is no room, or nobody.</returns>
+    /// <summary>Sends as much as fits at once. Allocates nothing.</summary>
+    /// <returns>Bytes sent; 0 when there is no room, or the client has gone.</returns>
     public int SendWithoutWaiting(ReadOnlySpan<byte> bytes) => Math.Max(TrySend(bytes, Libc.MSG_NOSIGNAL | Libc.MSG_DONTWAIT), 0);
 
     private unsafe int TrySend(ReadOnlySpan<byte> bytes, int flags)

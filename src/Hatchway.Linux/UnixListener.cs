@@ -7,7 +7,7 @@ namespace Hatchway.Linux;
 /// <remarks>One thread accepts; any other may stop it.</remarks>
 public sealed class UnixListener : FileDescriptor
 {
-    /// <summary>Bytes that the file's path may have, in UTF-8.</summary>
+    /// <summary>The longest path of the socket's file, in bytes of UTF-8.</summary>
     public const int MaximumPath = 107;
 
     // struct sockaddr_un of linux/un.h: the family, and a path that ends with a zero.
@@ -20,8 +20,8 @@ public sealed class UnixListener : FileDescriptor
     {
     }
 
-    /// <summary>Makes the file, which nobody else may connect to, and listens there.</summary>
-    /// <param name="path">The file, which is not there yet: <see cref="MaximumPath"/> bytes at most.</param>
+    /// <summary>Makes the socket's file, which only its owner may connect to, and listens.</summary>
+    /// <param name="path">The file, which must not exist yet; at most <see cref="MaximumPath"/> bytes.</param>
     /// <exception cref="LinuxException">It can't be made.</exception>
     public static unsafe UnixListener Listen(string path)
     {
@@ -49,14 +49,13 @@ public sealed class UnixListener : FileDescriptor
     }
 
     /// <summary>Waits for a client.</summary>
-    /// <returns>The connection; null when there can't be one now, and after <see cref="Stop"/>
-    /// when all that wait have been taken.</returns>
+    /// <returns>The connection; null on a failure, and after <see cref="Stop"/> once all waiting clients have been accepted.</returns>
     public unsafe UnixConnection? TryAccept()
     {
         using var use = Use();
         while (true)
         {
-            // SAFETY: nobody asks who it is.
+            // SAFETY: null for both, since the client's address is of no interest.
             var fd = Libc.accept4(use.Fd, null, null, Libc.SOCK_CLOEXEC);
             if (fd >= 0)
                 return new UnixConnection(fd);
@@ -65,7 +64,7 @@ public sealed class UnixListener : FileDescriptor
         }
     }
 
-    /// <summary>Ends the wait for a client, for good. Any thread.</summary>
+    /// <summary>Makes <see cref="TryAccept"/> stop waiting, for good. Any thread may call.</summary>
     public void Stop()
     {
         using var use = Use();

@@ -5,7 +5,7 @@ namespace Hatchway.Linux.Interop;
 /// <summary>ioctl requests of linux/fs.h to block devices, with the kernel's names.</summary>
 internal static class BlockRequests
 {
-    // Declared there with the size of a pointer for what takes none, and the number of an older argument.
+    // The kernel declares some of these with a pointer's size though they take none, or with the number of an older argument.
     public static readonly uint BLKDISCARD = Io(0x12, 119);
     public static readonly uint BLKZEROOUT = Io(0x12, 127);
     public static readonly uint BLKSSZGET = Io(0x12, 104);

@@ -33,8 +33,8 @@ internal static unsafe partial class Ioctl
     [LibraryImport(Libc.Name, SetLastError = true)]
     public static partial int ioctl(int fd, nuint request, void* argument);
 
-    /// <summary>The same where every instruction counts: errno is not kept for <see cref="LinuxException.Last"/>, which takes 60 of them.
-    /// Who needs it asks <see cref="Marshal.GetLastSystemError"/> next.</summary>
+    /// <summary>As <c>ioctl</c>, for the exit path: without saving errno for <see cref="LinuxException.Last"/>, which takes 60
+    /// instructions. The caller may read it with <see cref="Marshal.GetLastSystemError"/> right after.</summary>
     [LibraryImport(Libc.Name, EntryPoint = nameof(ioctl))]
     public static partial int ioctl_bare(int fd, nuint request, nint argument);
 }

@@ -221,7 +221,7 @@ internal unsafe struct kvm_sregs
     public fixed ulong interrupt_bitmap[4];
 }
 
-// The page that KVM shares for each vCPU. The members from offset 32 on are a union; which one holds is said by exit_reason.
+// The page that KVM shares with user space for each vCPU. The members from offset 32 on are a union, selected by exit_reason.
 [StructLayout(LayoutKind.Explicit, Size = 2352)]
 internal struct kvm_run
 {

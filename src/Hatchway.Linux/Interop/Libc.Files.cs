@@ -7,8 +7,8 @@ namespace Hatchway.Linux.Interop;
 /// socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
 internal static unsafe partial class Libc
 {
-    /// <summary>As the runtime finds it at the first try: "libc" it looks for under three more names,
-    /// one of them a linker's script.</summary>
+    /// <summary>The library's name. The runtime finds it at the first try; for "libc" it would try three more names, one of them a linker
+    /// script.</summary>
     public const string Name = "libc.so.6";
 
     public const int O_RDONLY = 0;
@@ -72,7 +72,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     public static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
 
-    // As Ioctl.ioctl_bare; callers only see that it failed.
+    // As Ioctl.ioctl_bare; callers see only that it failed.
     [LibraryImport(Name, EntryPoint = nameof(pread))]
     public static partial nint pread_bare(int fd, void* buffer, nuint count, long offset);
 

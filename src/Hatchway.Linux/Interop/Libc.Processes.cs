@@ -8,7 +8,7 @@ internal static unsafe partial class Libc
     public const int SA_RESTART = 0x1000_0000;
     public const int RLIMIT_MEMLOCK = 8;
 
-    /// <summary>The first signal that glibc leaves to programs is 34; the .NET runtime takes it, so kicks use the next.</summary>
+    /// <summary>The first real-time signal that glibc leaves to programs. The .NET runtime uses it, so kicks use the next.</summary>
     public const int SIGRTMIN = 34;
 
     [LibraryImport(Name)]
@@ -36,7 +36,7 @@ internal static unsafe partial class Libc
     public static partial tm* localtime_r(long* time, tm* local);
 }
 
-// The C library's 1024 bits; the kernel's own set is the first 64 of them.
+// The C library's set has 1024 bits; the kernel uses the first 64.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct sigset_t
 {

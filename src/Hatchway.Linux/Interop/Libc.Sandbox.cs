@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>What a process gives up: prctl(2), seccomp(2), landlock(7). The C library has no functions for the last two.</summary>
+/// <summary>Restricting the process: prctl(2), seccomp(2), landlock(7). The C library has no functions for the last two.</summary>
 internal static unsafe partial class Libc
 {
     public const int O_PATH = 0x200000;
@@ -38,7 +38,7 @@ internal static unsafe partial class Libc
     public static partial long landlock_restrict_self(long number, int ruleset, uint flags);
 }
 
-// linux/landlock.h. Later versions have more fields behind, which a kernel takes for zero when the size says that they are not there.
+// linux/landlock.h. Later versions append fields, which the kernel takes as zero when the size given does not include them.
 [StructLayout(LayoutKind.Sequential)]
 internal struct landlock_ruleset_attr
 {

@@ -3,8 +3,8 @@ using static Hatchway.Linux.Interop.Ioctl;
 
 namespace Hatchway.Linux.Interop;
 
-/// <summary>ioctl requests and flags of linux/if_tun.h, and those of linux/sockios.h to an interface by its name, with the kernel's
-/// names.</summary>
+/// <summary>ioctl requests and flags of linux/if_tun.h, and the requests of linux/sockios.h that take an interface's name; with the
+/// kernel's names.</summary>
 internal static class TunRequests
 {
     public const uint SIOCGIFFLAGS = 0x8913;
@@ -19,18 +19,18 @@ internal static class TunRequests
     public const uint IFF_NO_PI = 0x1000;
     public const uint IFF_VNET_HDR = 0x4000;
 
-    // Declared there with the size of what they take by value, or of an int for a structure.
+    // The kernel declares these with the size of an int, even where they take a structure or a value.
     public static readonly uint TUNSETIFF = Iow<int>('T', 202);
     public static readonly uint TUNSETOFFLOAD = Iow<uint>('T', 208);
     public static readonly uint TUNSETVNETHDRSZ = Iow<int>('T', 216);
     public static readonly uint TUNSETQUEUE = Iow<int>('T', 217);
 }
 
-/// <summary>struct ifreq of linux/if.h, as far as flags and MTU go.</summary>
+/// <summary>struct ifreq of linux/if.h, with only the members for flags and MTU.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 40)]
 internal unsafe struct ifreq
 {
-    /// <summary>Bytes of a name with the zero at its end (IFNAMSIZ).</summary>
+    /// <summary>Bytes of a name including its terminating zero (IFNAMSIZ).</summary>
     public const int IFNAMSIZ = 16;
 
     [FieldOffset(0)]

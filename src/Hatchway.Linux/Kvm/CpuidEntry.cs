@@ -5,7 +5,7 @@ namespace Hatchway.Linux.Kvm;
 /// <summary>One leaf of CPUID as a guest sees it (struct kvm_cpuid_entry2).</summary>
 /// <param name="Function">EAX on input.</param>
 /// <param name="Index">ECX on input, for leaves with sub-leaves.</param>
-/// <param name="Flags">KVM_CPUID_FLAG_*: bit 0, the index counts.</param>
+/// <param name="Flags">KVM_CPUID_FLAG_*: bit 0, the index is significant.</param>
 /// <param name="Eax">EAX on output.</param>
 /// <param name="Ebx">EBX on output.</param>
 /// <param name="Ecx">ECX on output.</param>

@@ -1,6 +1,6 @@
 namespace Hatchway.Linux.Kvm;
 
-/// <summary>Capabilities to ask KVM for (linux/kvm.h, KVM_CAP_*).</summary>
+/// <summary>Capabilities that KVM can be asked about (linux/kvm.h, KVM_CAP_*).</summary>
 public enum KvmCapability
 {
     /// <summary>KVM_CAP_NR_MEMSLOTS: memory slots of a VM.</summary>
@@ -12,7 +12,7 @@ public enum KvmCapability
     /// <summary>KVM_CAP_TSC_DEADLINE_TIMER: the local APIC's timer can follow the TSC.</summary>
     TscDeadlineTimer = 72,
 
-    /// <summary>KVM_CAP_X86_DISABLE_EXITS: which of KVM_X86_DISABLE_EXITS_MWAIT, _HLT, _PAUSE and _CSTATE a guest may do
-    /// without an exit.</summary>
+    /// <summary>KVM_CAP_X86_DISABLE_EXITS: a mask of the exits (KVM_X86_DISABLE_EXITS_MWAIT, _HLT, _PAUSE, _CSTATE) that can be switched
+    /// off.</summary>
     DisableExits = 143,
 }

@@ -22,16 +22,16 @@ public readonly record struct KvmRoute
 
     private uint Third { get; }
 
-    /// <summary>To a pin of an interrupt controller.</summary>
+    /// <summary>Routes a GSI to a pin of an interrupt controller.</summary>
     /// <param name="gsi">The GSI.</param>
     /// <param name="chip">0 the first PIC, 1 the second, 2 the I/O APIC (KVM_IRQCHIP_*).</param>
     /// <param name="pin">The pin.</param>
     public static KvmRoute Irqchip(uint gsi, uint chip, uint pin) => new(gsi, KVM_IRQ_ROUTING_IRQCHIP, chip, pin, 0);
 
-    /// <summary>To a message.</summary>
+    /// <summary>Routes a GSI to a message-signalled interrupt.</summary>
     /// <param name="gsi">The GSI.</param>
-    /// <param name="address">Guest-physical address that the message is written to.</param>
-    /// <param name="data">The message.</param>
+    /// <param name="address">The message's guest-physical address.</param>
+    /// <param name="data">The message's data.</param>
     public static KvmRoute Msi(uint gsi, ulong address, uint data) =>
         new(gsi, KVM_IRQ_ROUTING_MSI, (uint)address, (uint)(address >> 32), data);
 

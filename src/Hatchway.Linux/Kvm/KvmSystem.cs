@@ -4,7 +4,7 @@ using static Hatchway.Linux.Interop.KvmRequests;
 
 namespace Hatchway.Linux.Kvm;
 
-/// <summary>/dev/kvm: what KVM can do, and the way to a VM (Linux Documentation/virt/kvm/api.rst, "system ioctls").</summary>
+/// <summary>/dev/kvm: reports what KVM can do, and makes VMs (Linux Documentation/virt/kvm/api.rst, "system ioctls").</summary>
 public sealed class KvmSystem : FileDescriptor
 {
     private const int ApiVersion = 12;
@@ -28,14 +28,14 @@ public sealed class KvmSystem : FileDescriptor
     }
 
     /// <summary>Makes an empty VM.</summary>
-    /// <exception cref="LinuxException">KVM refuses, as when another hypervisor has the CPU.</exception>
+    /// <exception cref="LinuxException">KVM refuses, as when another hypervisor uses the CPU's virtualization.</exception>
     public KvmVm CreateVm()
     {
         using var use = Use();
         int vm;
         do
         {
-            // A signal to this thread, the runtime's own among them, can interrupt the making.
+            // A signal to this thread, even one of the runtime's own, can interrupt KVM_CREATE_VM.
             vm = Ioctl.ioctl(use.Fd, KVM_CREATE_VM, 0);
         }
         while (vm < 0 && LinuxException.Last == Errno.EINTR);
@@ -45,14 +45,14 @@ public sealed class KvmSystem : FileDescriptor
     }
 
     /// <summary>Asks for a capability.</summary>
-    /// <returns>0 when KVM has it not; else 1 or a number that belongs to the capability.</returns>
+    /// <returns>0 when KVM lacks it; else 1, or a number whose meaning depends on the capability.</returns>
     public int CheckExtension(KvmCapability capability)
     {
         using var use = Use();
         return LinuxException.Check(Ioctl.ioctl(use.Fd, KVM_CHECK_EXTENSION, (nint)capability), "KVM_CHECK_EXTENSION");
     }
 
-    /// <summary>The CPUID leaves that KVM and this CPU can give a guest.</summary>
+    /// <summary>The CPUID leaves that KVM and this CPU can offer a guest.</summary>
     public unsafe IReadOnlyList<CpuidEntry> GetSupportedCpuid()
     {
         using var use = Use();

@@ -4,22 +4,22 @@ using static Hatchway.Linux.Interop.KvmRequests;
 
 namespace Hatchway.Linux.Kvm;
 
-// How a vCPU is called back from the guest: immediate_exit ends a KVM_RUN that is entered after it was set, and a signal one that was
-// entered before (EINTR). The flag is set first, so the signal may come anywhere else in the thread: its handler does nothing. To block it
-// there and unblock it in the guest (KVM_SET_SIGNAL_MASK) would need no handler, and change the mask twice at each exit.
+// How another thread gets a vCPU out of the guest: immediate_exit ends a KVM_RUN that is entered after it was set, and a signal ends one
+// that was entered before (EINTR). The flag is set first, so the signal may arrive anywhere else in the thread: its handler does nothing.
+// Blocking the signal outside the guest (KVM_SET_SIGNAL_MASK) would need no handler, but would change the mask twice at each exit.
 public sealed unsafe partial class KvmVcpu
 {
-    /// <summary>The signal that ends KVM_RUN: SIGRTMIN is the runtime's.</summary>
+    /// <summary>The signal that ends KVM_RUN; the runtime uses SIGRTMIN itself.</summary>
     internal const int KickSignal = Libc.SIGRTMIN + 1;
 
-    // A function of the C library's that looks at a number, and at nothing else.
+    // The signal's handler: a function of the C library that reads its argument and nothing else.
     private static readonly nint Nothing = NativeLibrary.GetExport(NativeLibrary.Load(Libc.Name), "abs");
 
     private readonly Lock _kickGate = new();
     private int _thread;
 
-    /// <summary>Makes the calling thread the one that runs this vCPU, until the result is disposed by the same thread.</summary>
-    /// <remarks>Holds the descriptor and the shared page open meanwhile.</remarks>
+    /// <summary>Makes the calling thread the one that runs this vCPU, until the same thread disposes the result.</summary>
+    /// <remarks>Keeps the descriptor and the shared page open meanwhile.</remarks>
     public IDisposable Attach()
     {
         lock (_kickGate)
@@ -35,15 +35,15 @@ public sealed unsafe partial class KvmVcpu
         return new Attachment(this);
     }
 
-    /// <summary>Makes <see cref="Run"/> return <see cref="KvmExit.Interrupted"/>, the current call or the next. Any thread may
+    /// <summary>Makes the current or the next call of <see cref="Run"/> return <see cref="KvmExit.Interrupted"/>. Any thread may
     /// call.</summary>
     public void Kick()
     {
-        // The request, wherever the caller keeps it, is visible before the flag is.
+        // Whatever request the caller stored is visible before the flag is.
         Interlocked.MemoryBarrier();
         lock (_kickGate)
         {
-            // Without a thread there is none to call back; it looks for requests before its first run.
+            // Without a thread there is nothing to interrupt; a thread checks for requests before its first run.
             if (_thread == 0)
                 return;
             Volatile.Write(ref _run->immediate_exit, 1);
@@ -53,11 +53,11 @@ public sealed unsafe partial class KvmVcpu
     }
 
     /// <summary>
-    /// Enters KVM once without entering the guest, so that an access whose answer was put in place is completed: before a vCPU's state is
-    /// read, or its machine stands still (Documentation/virt/kvm/api.rst, the note on KVM_EXIT_IO and KVM_EXIT_MMIO).
+    /// Enters KVM without entering the guest, so that an access whose answer is in place completes. To be called before a vCPU's state is
+    /// read, or its machine is paused (Documentation/virt/kvm/api.rst, the note on KVM_EXIT_IO and KVM_EXIT_MMIO).
     /// </summary>
-    /// <returns><see cref="KvmExit.Interrupted"/>; or the next exit of an instruction that makes several,
-    /// to be answered as any other.</returns>
+    /// <returns><see cref="KvmExit.Interrupted"/>; or the next exit, when the instruction makes several accesses, to be answered as any
+    /// other.</returns>
     public KvmExit CompleteAccess()
     {
         Volatile.Write(ref _run->immediate_exit, 1);
@@ -65,30 +65,30 @@ public sealed unsafe partial class KvmVcpu
     }
 
     /// <summary>
-    /// Tells the guest's clock that the vCPU stood still, so that the guest's watchdogs do not take the pause for a hang
-    /// (KVM_KVMCLOCK_CTRL, Documentation/virt/kvm/api.rst). After a pause, by the thread that runs it.
+    /// Tells the guest's clock that the vCPU was paused, so that the guest's watchdogs do not take the pause for a hang
+    /// (KVM_KVMCLOCK_CTRL, Documentation/virt/kvm/api.rst). The thread that runs the vCPU calls it after a pause.
     /// </summary>
     public void NotePause()
     {
         using var use = Use();
-        // EINVAL: the guest does not use KVM's clock, and so does not ask.
+        // EINVAL: the guest does not use KVM's clock, so there is nothing to tell.
         if (Ioctl.ioctl(use.Fd, KVM_KVMCLOCK_CTRL, 0) < 0 && LinuxException.Last != Errno.EINVAL)
             LinuxException.Throw("KVM_KVMCLOCK_CTRL");
     }
 
     private KvmExit Interrupted(Errno errno)
     {
-        // EAGAIN: the vCPU was waiting to be started, and something woke it.
+        // EAGAIN: the vCPU was waiting for its start-up interrupt, and something woke it.
         if (errno is not (Errno.EINTR or Errno.EAGAIN))
             throw new LinuxException("KVM_RUN", errno);
-        // In this order: a kick after the flag is cleared sets it again, and the look at requests comes after both.
+        // In this order: a kick after the flag is cleared sets it again, and the caller checks for requests after both.
         Volatile.Write(ref _run->immediate_exit, 0);
         Interlocked.MemoryBarrier();
         return KvmExit.Interrupted;
     }
 
-    // What the signal does to the process: nothing. Code of .NET's can't be its handler, since it may come while its thread
-    // is in the midst of .NET's own. A call that it comes upon goes on (SA_RESTART), but for KVM_RUN.
+    // Installs a handler that does nothing. It can't be managed code, since the signal may arrive while its thread is inside the runtime.
+    // A system call that it interrupts is restarted (SA_RESTART), except those that never are, such as KVM_RUN (signal(7)).
     private static void HandleKicks()
     {
         var action = new sigaction { sa_handler = Nothing, sa_flags = Libc.SA_RESTART };

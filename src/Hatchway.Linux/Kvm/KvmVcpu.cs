@@ -8,13 +8,13 @@ namespace Hatchway.Linux.Kvm;
 /// <summary>A vCPU, run by one thread (Linux Documentation/virt/kvm/api.rst, "vcpu ioctls" and "The kvm_run structure").</summary>
 /// <remarks>
 /// <para>
-/// The thread that runs it calls <see cref="Attach"/> first, then <see cref="Run"/> again and again. After an exit for a port or memory the
-/// answer is put in place, and the next <see cref="Run"/> completes the guest's instruction with it.
+/// The thread that runs it calls <see cref="Attach"/> first, then <see cref="Run"/> repeatedly. After an exit for a port or for memory it
+/// puts the answer in place, and the next <see cref="Run"/> completes the guest's instruction with it.
 /// </para>
 /// <para>
-/// Any thread may call <see cref="Kick"/>: it writes what it wants of the vCPU to a place of its own first, kicks, and the vCPU's thread,
-/// on <see cref="KvmExit.Interrupted"/>, looks there. No kick is lost: a look follows each. An interruption proves nothing, and one look
-/// may answer several kicks.
+/// Any thread may call <see cref="Kick"/>: it stores its request somewhere first, then kicks; the vCPU's thread checks for requests on
+/// <see cref="KvmExit.Interrupted"/>. No kick is lost: a check follows each. An interruption does not mean that there is a request, and
+/// one check may serve several kicks.
 /// </para>
 /// </remarks>
 public sealed unsafe partial class KvmVcpu : FileDescriptor
@@ -31,48 +31,48 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         _run = (kvm_run*)_mapping.Address;
     }
 
-    /// <summary>Runs the guest until something is to be done. By the attached thread only. Allocates nothing.</summary>
+    /// <summary>Runs the guest until its next exit. By the attached thread only. Allocates nothing.</summary>
     /// <exception cref="LinuxException">KVM can't run the vCPU.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KvmExit Run()
     {
-        // No transition of the collector's is suppressed here: while the guest runs, this thread counts as being at a safe point.
+        // The call is an ordinary native one (no SuppressGCTransition), so that a garbage collection does not wait while the guest runs.
         if (Ioctl.ioctl_bare(_fd, KVM_RUN, 0) == 0)
             return (KvmExit)_run->exit_reason;
         return Interrupted((Errno)Marshal.GetLastSystemError());
     }
 
-    /// <summary>The access of the last exit, when that was <see cref="KvmExit.Io"/>.</summary>
+    /// <summary>The access that caused the last exit, when that was <see cref="KvmExit.Io"/>.</summary>
     public PortAccess Port
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => new(_run->io__direction != 0, _run->io__port, _run->io__size, (int)_run->io__count);
     }
 
-    /// <summary>The bytes of that access, width times count: what the guest writes, or what it is to read.</summary>
-    // SAFETY: KVM puts the data into the pages it shares, at the offset it names, and never more than a page of them.
+    /// <summary>The data of that access, width times count bytes: what the guest writes, or where its answer goes.</summary>
+    // SAFETY: KVM puts the data into the pages it shares, at the offset it names, and never more than one page of it.
     public Span<byte> PortData => new((byte*)_run + _run->io__data_offset, (int)(_run->io__size * _run->io__count));
 
-    /// <summary>The value of that access when its count is 1, little-endian: what the guest writes, with anything above its width, or what
-    /// it is to read.</summary>
+    /// <summary>The value of that access when its count is 1, little-endian: what the guest writes, with undefined bits above its width, or
+    /// the answer to its read.</summary>
     public uint PortValue
     {
-        // SAFETY: the data has room for more, the pages' rest, and KVM takes no more than the width.
+        // SAFETY: the data area has room for four bytes in the shared pages, and KVM takes no more than the width.
         get => Unsafe.ReadUnaligned<uint>((byte*)_run + _run->io__data_offset);
         set => Unsafe.WriteUnaligned((byte*)_run + _run->io__data_offset, value);
     }
 
-    /// <summary>The access of the last exit, when that was <see cref="KvmExit.Mmio"/>.</summary>
+    /// <summary>The access that caused the last exit, when that was <see cref="KvmExit.Mmio"/>.</summary>
     public MmioAccess Mmio => new(_run->mmio__is_write != 0, _run->mmio__phys_addr, (int)_run->mmio__len);
 
-    /// <summary>The value of that access, little-endian: what the guest writes, or what it is to read.</summary>
+    /// <summary>The value of that access, little-endian: what the guest writes, or the answer to its read.</summary>
     public ulong MmioData
     {
         get => _run->mmio__data;
         set => _run->mmio__data = value;
     }
 
-    /// <summary>Lets the access to an MSR of the last exit pass: a read gives 0, a write is dropped.</summary>
+    /// <summary>Answers the MSR access of the last exit without a fault: a read gives 0, a write is dropped.</summary>
     public void PassMsr()
     {
         _run->msr__error = 0;
@@ -80,7 +80,7 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
             _run->msr__data = 0;
     }
 
-    /// <summary>For people: what KVM tells of a <see cref="KvmExit.FailedEntry"/> or a <see cref="KvmExit.InternalError"/>.</summary>
+    /// <summary>Describes a <see cref="KvmExit.FailedEntry"/> or a <see cref="KvmExit.InternalError"/> for people.</summary>
     public string DescribeFailure() => (KvmExit)_run->exit_reason switch
     {
         KvmExit.FailedEntry => $"the CPU refused the guest's state, hardware reason {_run->fail_entry__hardware_entry_failure_reason:x}h",
@@ -107,7 +107,7 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         };
     }
 
-    /// <summary>Writes the general registers; those that are not named become zero.</summary>
+    /// <summary>Writes the general registers; R8 to R15 and RBP become zero.</summary>
     public void SetRegisters(in GeneralRegisters registers)
     {
         var native = new kvm_regs
@@ -134,8 +134,8 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         Call(KVM_SET_SREGS, &native, "KVM_SET_SREGS");
     }
 
-    /// <summary>Puts the code segment's base and selector at zero, of a vCPU that has not run, and so is in real mode: how small guests
-    /// start.</summary>
+    /// <summary>Sets the code segment's base and selector to zero on a vCPU that has not run, and so is in real mode; for tests' small
+    /// guests.</summary>
     public void SetRealMode()
     {
         kvm_sregs native;
@@ -145,7 +145,7 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         Call(KVM_SET_SREGS, &native, "KVM_SET_SREGS");
     }
 
-    /// <summary>Says what CPUID answers. Before the first run.</summary>
+    /// <summary>Sets the guest's CPUID leaves. To be called before the first run.</summary>
     public void SetCpuid(IReadOnlyList<CpuidEntry> entries)
     {
         ArgumentNullException.ThrowIfNull(entries);

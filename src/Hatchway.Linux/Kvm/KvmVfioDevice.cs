@@ -5,7 +5,7 @@ using static Hatchway.Linux.Interop.KvmRequests;
 namespace Hatchway.Linux.Kvm;
 
 /// <summary>
-/// Tells KVM which VFIO groups a VM has, so that it honours what their devices demand of caching (Linux
+/// Tells KVM which VFIO groups a VM has, so that it takes their devices' cache coherency into account (Linux
 /// Documentation/virt/kvm/devices/vfio.rst).
 /// </summary>
 public sealed class KvmVfioDevice : FileDescriptor
@@ -19,10 +19,10 @@ public sealed class KvmVfioDevice : FileDescriptor
     {
     }
 
-    /// <summary>Adds a group; KVM then holds it open, too.</summary>
+    /// <summary>Adds a group, which KVM then holds open as well.</summary>
     public void Add(VfioGroup group) => Set(group, KVM_DEV_VFIO_GROUP_ADD, "KVM_DEV_VFIO_GROUP_ADD");
 
-    /// <summary>Removes a group, before it is closed.</summary>
+    /// <summary>Removes a group. To be called before the group is closed.</summary>
     public void Remove(VfioGroup group) => Set(group, KVM_DEV_VFIO_GROUP_DEL, "KVM_DEV_VFIO_GROUP_DEL");
 
     private unsafe void Set(VfioGroup group, ulong operation, string name)

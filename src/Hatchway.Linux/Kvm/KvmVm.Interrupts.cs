@@ -20,7 +20,7 @@ public sealed partial class KvmVm
         Call(KVM_IRQ_LINE, &level, "KVM_IRQ_LINE");
     }
 
-    /// <summary>Replaces the interrupt routing table. What is not in it leads nowhere.</summary>
+    /// <summary>Replaces the interrupt routing table. A GSI without an entry leads nowhere.</summary>
     public unsafe void SetGsiRouting(ReadOnlySpan<KvmRoute> routes)
     {
         var bytes = new byte[sizeof(kvm_irq_routing) + (routes.Length * sizeof(kvm_irq_routing_entry))];
@@ -35,11 +35,11 @@ public sealed partial class KvmVm
         }
     }
 
-    /// <summary>Lets the kernel raise a GSI each time an eventfd is signalled, without user space.</summary>
-    /// <param name="trigger">Signalled by whoever interrupts; what it has counted so far is delivered at once.</param>
+    /// <summary>Makes the kernel raise a GSI each time an eventfd is signalled, without a detour through user space.</summary>
+    /// <param name="trigger">The interrupt's source signals it; a count that it already has is delivered at once.</param>
     /// <param name="gsi">A GSI with a route.</param>
     /// <param name="resample">
-    /// For a level-triggered line: the line stays up until the guest ends the interrupt; it is then lowered, and this eventfd signalled.
+    /// For a level-triggered line: it stays asserted until the guest ends the interrupt; KVM then lowers it and signals this eventfd.
     /// </param>
     public void AssignIrqfd(EventFd trigger, uint gsi, EventFd? resample = null)
     {
@@ -53,20 +53,21 @@ public sealed partial class KvmVm
         SetIrqfd(trigger, gsi, KVM_IRQFD_FLAG_RESAMPLE, resampleUse.Fd);
     }
 
-    /// <summary>Ends that; when it returns, no interrupt is in flight, and signals are counted in the eventfd again.</summary>
+    /// <summary>Undoes <see cref="AssignIrqfd"/>. When it returns, no interrupt is in flight, and the eventfd counts signals
+    /// again.</summary>
     public void DeassignIrqfd(EventFd trigger, uint gsi)
     {
         ArgumentNullException.ThrowIfNull(trigger);
         SetIrqfd(trigger, gsi, KVM_IRQFD_FLAG_DEASSIGN, 0);
     }
 
-    /// <summary>Lets the kernel signal an eventfd when the guest writes to an address, instead of an exit.</summary>
+    /// <summary>Makes the kernel signal an eventfd when the guest writes to an address, instead of an exit.</summary>
     /// <param name="signalled">The eventfd.</param>
-    /// <param name="address">Guest-physical address or port.</param>
+    /// <param name="address">The guest-physical address, or the port.</param>
     /// <param name="width">1, 2, 4 or 8 bytes; 0 means any.</param>
-    /// <param name="isPort">A port, not memory.</param>
-    /// <param name="match">Only when this value is written.</param>
-    /// <returns>Disposing it ends that.</returns>
+    /// <param name="isPort">True for a port, false for memory.</param>
+    /// <param name="match">When set, only writes of this value signal it.</param>
+    /// <returns>Disposing it removes the assignment.</returns>
     public IDisposable AssignIoEventFd(EventFd signalled, ulong address, int width, bool isPort, ulong? match = null)
     {
         ArgumentNullException.ThrowIfNull(signalled);
@@ -76,8 +77,8 @@ public sealed partial class KvmVm
         return assignment;
     }
 
-    /// <summary>Delivers a message signalled interrupt now.</summary>
-    /// <returns>False when no CPU of the guest takes it.</returns>
+    /// <summary>Delivers a message-signalled interrupt now.</summary>
+    /// <returns>False when no CPU of the guest accepts it.</returns>
     public unsafe bool SignalMsi(ulong address, uint data)
     {
         var message = new kvm_msi { address_lo = (uint)address, address_hi = (uint)(address >> 32), data = data };
@@ -89,7 +90,7 @@ public sealed partial class KvmVm
     {
         using var triggerUse = trigger.Use();
         var irqfd = new kvm_irqfd { fd = (uint)triggerUse.Fd, gsi = gsi, flags = flags, resamplefd = (uint)resample };
-        // SAFETY: one structure, on the stack; both descriptors are held open by their users.
+        // SAFETY: one structure, on the stack; the caller and triggerUse hold both descriptors open.
         Call(KVM_IRQFD, &irqfd, "KVM_IRQFD");
     }
 

@@ -5,17 +5,17 @@ namespace Hatchway.Linux.Kvm;
 
 public sealed partial class KvmVm
 {
-    // Those that were used and are free again, and the first that was never used.
+    // Slot numbers that were used and are free again, and the lowest that was never used. _freeSlots is also the lock that guards both.
     private readonly Stack<uint> _freeSlots = [];
     private uint _newSlot;
     private readonly int _slotLimit;
 
-    /// <summary>Lets memory of this process be the guest's (KVM_SET_USER_MEMORY_REGION).</summary>
-    /// <param name="guestPhysical">Where in the guest, page-aligned.</param>
-    /// <param name="address">Where in this process, page-aligned; it must stay mapped as long as the slot lives.</param>
+    /// <summary>Maps memory of this process into the guest (KVM_SET_USER_MEMORY_REGION).</summary>
+    /// <param name="guestPhysical">The guest-physical address, page-aligned.</param>
+    /// <param name="address">The address in this process, page-aligned; it must stay mapped as long as the slot lives.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
-    /// <param name="readOnly">A guest's write becomes an MMIO exit.</param>
-    /// <returns>The memory slot; disposing it takes the memory away before it returns, whatever vCPUs do.</returns>
+    /// <param name="readOnly">Turns a guest's write into an MMIO exit.</param>
+    /// <returns>The memory slot. Disposing it unmaps the memory from the guest before it returns, even while vCPUs run.</returns>
     /// <exception cref="LinuxException">The range overlaps another slot, or the VM has no slot left.</exception>
     public IDisposable MapMemory(ulong guestPhysical, nint address, ulong length, bool readOnly = false)
     {
@@ -44,7 +44,7 @@ public sealed partial class KvmVm
             memory_size = length,
             userspace_addr = (ulong)address,
         };
-        // SAFETY: one structure, on the stack. That the memory behind it lives long enough is the caller's promise.
+        // SAFETY: one structure, on the stack. The caller guarantees that the memory behind it lives long enough.
         Call(KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
     }
 

@@ -4,7 +4,7 @@ using static Hatchway.Linux.Interop.KvmRequests;
 namespace Hatchway.Linux.Kvm;
 
 /// <summary>A VM: memory, interrupt controllers and vCPUs (Linux Documentation/virt/kvm/api.rst, "VM ioctls").</summary>
-/// <remarks>Any thread may call; KVM serialises. A VM lives on in the kernel until its vCPUs and memory slots are gone, too.</remarks>
+/// <remarks>Any thread may call; KVM serialises. The kernel keeps a VM until its vCPUs are closed, too.</remarks>
 public sealed partial class KvmVm : FileDescriptor
 {
     private readonly uint _runSize;
@@ -17,7 +17,7 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>Asks for a capability of this VM.</summary>
-    /// <returns>0 when KVM has it not; else 1 or a number that belongs to the capability.</returns>
+    /// <returns>0 when KVM lacks it; else 1, or a number whose meaning depends on the capability.</returns>
     public int CheckExtension(KvmCapability capability) => Call(KVM_CHECK_EXTENSION, (nint)capability, "KVM_CHECK_EXTENSION");
 
     /// <summary>Gives KVM the pages that Intel's VMX needs to run real mode; AMD ignores them. Before the first vCPU.</summary>
@@ -30,13 +30,13 @@ public sealed partial class KvmVm : FileDescriptor
         Call(KVM_SET_IDENTITY_MAP_ADDR, &identityMap, "KVM_SET_IDENTITY_MAP_ADDR");
     }
 
-    /// <summary>Puts the two PICs, the I/O APIC and each vCPU's local APIC into the kernel. Before the first vCPU.</summary>
+    /// <summary>Creates the two PICs, the I/O APIC and each vCPU's local APIC in the kernel. Before the first vCPU.</summary>
     public void CreateInterruptControllers() => Call(KVM_CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
 
-    /// <summary>Puts the interval timer (8254) and the speaker port 61h, which software calibrates by, into the kernel.</summary>
+    /// <summary>Creates the interval timer (8254) in the kernel, with the speaker port 61h, which software uses for calibration.</summary>
     /// <remarks>
-    /// A tick that the guest was too slow for is lost, as on hardware. KVM would make up for it by interrupts in close succession, which
-    /// keeps a guest that counts ticks in time, and one that is slow already, as firmware on a busy host, from getting anywhere.
+    /// A tick that the guest was too slow to take is lost, as on hardware. By default KVM injects missed ticks in close succession, which
+    /// keeps time in a guest that counts ticks, but can stop all progress of a slow one, such as firmware on a busy host.
     /// </remarks>
     public unsafe void CreateTimer()
     {
@@ -50,8 +50,8 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>
-    /// Hands accesses to MSRs that KVM does not know over, as <see cref="KvmExit.ReadMsr"/> and <see cref="KvmExit.WriteMsr"/>, where the
-    /// guest would get a fault.
+    /// Makes accesses to MSRs that KVM does not know exit, as <see cref="KvmExit.ReadMsr"/> and <see cref="KvmExit.WriteMsr"/>, instead of
+    /// raising a fault in the guest.
     /// </summary>
     /// <exception cref="LinuxException">KVM is older than Linux 5.10.</exception>
     public void HandOverUnknownMsrs()
@@ -62,8 +62,8 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>
-    /// Lets the guest's HLT halt the host's CPU itself: KVM does not see it, so the thread counts as running, and need not be woken up when
-    /// an interrupt comes (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
+    /// Lets the guest's HLT halt the host's CPU itself, without an exit to KVM: the host counts the thread as running, and an interrupt
+    /// need not wake it (KVM_CAP_X86_DISABLE_EXITS). Before the first vCPU.
     /// </summary>
     /// <returns>False when KVM does not allow it on this host.</returns>
     public bool KeepCpusInHalt()
@@ -76,14 +76,14 @@ public sealed partial class KvmVm : FileDescriptor
     }
 
     /// <summary>Makes a vCPU.</summary>
-    /// <param name="id">Its number, which is its local APIC's id, too; 0 starts, the others wait to be started.</param>
+    /// <param name="id">Its number, which is also its local APIC's id; vCPU 0 runs at once, the others wait to be started.</param>
     public KvmVcpu CreateVcpu(int id)
     {
         var fd = Call(KVM_CREATE_VCPU, id, "KVM_CREATE_VCPU");
         return new KvmVcpu(fd, _runSize);
     }
 
-    /// <summary>Makes the relation between this VM and VFIO groups. One for each VM.</summary>
+    /// <summary>Creates the device that tells KVM of a VM's VFIO groups. One for each VM.</summary>
     public unsafe KvmVfioDevice CreateVfioDevice()
     {
         const uint KVM_DEV_TYPE_VFIO = 4;

@@ -35,13 +35,13 @@ public record struct GeneralRegisters
 }
 
 /// <summary>A segment register with its hidden part (Intel SDM volume 3, §3.4.5; struct kvm_segment).</summary>
-/// <param name="Selector">What is in the register.</param>
+/// <param name="Selector">The register's visible part.</param>
 /// <param name="Base">Linear address of the segment.</param>
 /// <param name="Limit">Last offset, in bytes.</param>
 /// <param name="Type">Type field, 4 bits.</param>
-/// <param name="IsSystem">A system segment, as a task's.</param>
-/// <param name="Is64Bit">Code of 64-bit mode.</param>
-/// <param name="Is32Bit">Default operand size of 32 bits.</param>
+/// <param name="IsSystem">True for a system segment, such as a task's.</param>
+/// <param name="Is64Bit">True for code of 64-bit mode (L).</param>
+/// <param name="Is32Bit">True for a default operand size of 32 bits (D/B).</param>
 public readonly record struct Segment(ushort Selector, ulong Base, uint Limit, byte Type, bool IsSystem, bool Is64Bit, bool Is32Bit)
 {
     internal kvm_segment ToNative() => new()
@@ -58,8 +58,8 @@ public readonly record struct Segment(ushort Selector, ulong Base, uint Limit, b
     };
 }
 
-/// <summary>What a vCPU starts with beyond its general registers (struct kvm_sregs). What is not named keeps its value after
-/// reset.</summary>
+/// <summary>A vCPU's initial state beyond its general registers (struct kvm_sregs). The IDT becomes empty; other registers keep their
+/// value after reset.</summary>
 /// <param name="Code">CS.</param>
 /// <param name="Data">DS, ES, FS, GS and SS.</param>
 /// <param name="Task">TR.</param>

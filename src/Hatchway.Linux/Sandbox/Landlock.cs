@@ -2,7 +2,7 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Sandbox;
 
-/// <summary>What may be done with a file, or with all below a folder.</summary>
+/// <summary>What may be done with a file, or with everything below a folder.</summary>
 [Flags]
 public enum FileRights
 {
@@ -12,10 +12,10 @@ public enum FileRights
     /// <summary>Read files, list folders.</summary>
     Read = 1,
 
-    /// <summary>Write to files that are there, and what <see cref="Control"/> is.</summary>
+    /// <summary>Write existing files, and all that <see cref="Control"/> allows.</summary>
     Write = 2,
 
-    /// <summary>Make and remove files and sockets.</summary>
+    /// <summary>Make, write and remove files, and make sockets.</summary>
     Create = 4,
 
     /// <summary>Control devices (ioctl(2)).</summary>
@@ -23,11 +23,11 @@ public enum FileRights
 }
 
 /// <summary>A file or folder, and what may be done there.</summary>
-/// <param name="Path">Where it is. What is not there needs no rule.</param>
+/// <param name="Path">Where it is. A rule for a missing path has no effect.</param>
 /// <param name="Rights">What may be done.</param>
 public sealed record FileRule(string Path, FileRights Rights);
 
-/// <summary>Files that a process may use from now on, and no others (landlock(7)).</summary>
+/// <summary>Restricts which files a process may use (landlock(7)).</summary>
 public static class Landlock
 {
     // LANDLOCK_ACCESS_FS_* of linux/landlock.h.
@@ -41,10 +41,10 @@ public static class Landlock
     private const ulong Truncate = 1 << 14;
     private const ulong ControlDevice = 1 << 15;
 
-    // What can be said of one file; the others are about a folder's entries.
+    // Rights that a rule for a single file may have; the others concern a folder's entries.
     private const ulong OfFiles = Execute | WriteFile | ReadFile | Truncate | ControlDevice;
 
-    // All rights to files that a version of the interface knows, by version from 1 (landlock(7), "Landlock ABI").
+    // All file rights that each version of the interface knows, from version 1 (landlock(7), "Landlock ABI").
     private static readonly ulong[] Known = [0x1FFF, 0x3FFF, 0x7FFF, 0x7FFF, 0xFFFF];
 
     /// <summary>Version of the kernel's interface, from 1; 0 when it has none, or it is switched off.</summary>
@@ -52,8 +52,8 @@ public static class Landlock
         (int)Math.Max(Libc.landlock_create_ruleset(Libc.SYS_landlock_create_ruleset, null, 0, Libc.LANDLOCK_CREATE_RULESET_VERSION), 0);
 
     /// <summary>
-    /// Restricts the calling thread and all threads that it and its children begin from now on. Nothing may be executed, what is open stays
-    /// open, and it can't be undone.
+    /// Restricts the calling thread, and all threads and processes started from it afterwards. Nothing may be executed any more; open files
+    /// stay open. It can't be undone.
     /// </summary>
     /// <param name="allowed">Files and folders with what may be done there.</param>
     /// <exception cref="LinuxException">The kernel refuses; nothing is restricted then.</exception>
@@ -74,8 +74,8 @@ public static class Landlock
         LinuxException.Check((int)Libc.landlock_restrict_self(Libc.SYS_landlock_restrict_self, use.Fd, 0), "landlock_restrict_self");
     }
 
-    /// <summary>Programs that are executed get no more rights than this one, whatever their files say.
-    /// The kernel asks for it first.</summary>
+    /// <summary>Keeps executed programs from gaining privileges, whatever their files say. The kernel requires it before it restricts an
+    /// unprivileged process.</summary>
     internal static void NoNewPrivileges() =>
         LinuxException.Check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl PR_SET_NO_NEW_PRIVS");
 

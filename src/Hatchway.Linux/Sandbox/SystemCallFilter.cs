@@ -2,8 +2,8 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Sandbox;
 
-/// <summary>System calls that a process may make from now on, and no others (seccomp(2)).</summary>
-/// <remarks>A rule's number is x86-64's (asm/unistd_64.h); another architecture's calls end the process.</remarks>
+/// <summary>Restricts which system calls a process may make (seccomp(2)).</summary>
+/// <remarks>A rule's number is x86-64's (asm/unistd_64.h); a call of another architecture ends the process.</remarks>
 public static class SystemCallFilter
 {
     // linux/bpf_common.h: what a classic BPF instruction does.
@@ -40,7 +40,7 @@ public static class SystemCallFilter
             var filter = new sock_fprog { len = (ushort)program.Length, filter = first };
             var result = LinuxException.Check(
                 (int)Libc.seccomp(Libc.SYS_seccomp, Libc.SECCOMP_SET_MODE_FILTER, Libc.SECCOMP_FILTER_FLAG_TSYNC, &filter), "seccomp");
-            // More than zero is a thread that has another filter: then none of them has this one.
+            // A positive result is the id of a thread whose filters differ: then no thread has this one.
             if (result > 0)
                 throw new LinuxException($"seccomp: thread {result}", Errno.EBUSY);
         }
@@ -57,14 +57,14 @@ public static class SystemCallFilter
         };
         foreach (var rule in rules)
             Add(program, rule);
-        // Its arguments are in memory, where a filter can't look: the C library then takes clone(2), which has them in registers.
+        // clone3's arguments are in memory, which a filter can't read; on ENOSYS the C library uses clone(2), which has them in registers.
         program.Add(Step(JumpIfEqual, Clone3, 0, 1));
         program.Add(Step(Return, Fail | (uint)Errno.ENOSYS));
         program.Add(Step(Return, Fail | (uint)Errno.EPERM));
         return [.. program];
     }
 
-    // Each rule decides, or leaves the number in the accumulator for the next.
+    // Each rule either decides, or falls through with the call's number still in the accumulator.
     private static void Add(List<sock_filter> program, SystemCallRule rule)
     {
         if (rule.Values.Count == 0)
@@ -88,10 +88,10 @@ public static class SystemCallFilter
     private static sock_filter Step(ushort code, uint k, byte jt = 0, byte jf = 0) => new() { code = code, k = k, jt = jt, jf = jf };
 }
 
-/// <summary>A system call that may be made, always or by the low 32 bits of one argument.</summary>
-/// <param name="Number">Which.</param>
-/// <param name="Argument">Which of its six arguments is looked at, from 0.</param>
-/// <param name="Values">Which of its bits are looked at, and what they may be: one of these; anything, when there is none here.</param>
+/// <summary>A system call that may be made, always or depending on the low 32 bits of one argument.</summary>
+/// <param name="Number">The call's number.</param>
+/// <param name="Argument">The index of the argument that decides, 0 to 5.</param>
+/// <param name="Values">The allowed values, each under a mask; when empty, the call is always allowed.</param>
 public readonly record struct SystemCallRule(uint Number, int Argument, IReadOnlyList<(uint Mask, uint Value)> Values)
 {
     /// <summary>A call that may always be made.</summary>

@@ -4,13 +4,13 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Vfio;
 
-/// <summary>VFIO's answers of varying length: a structure that begins with its size, then a chain of capabilities (linux/vfio.h).</summary>
+/// <summary>VFIO's variable-length answers: a structure that begins with its size, then a chain of capabilities (linux/vfio.h).</summary>
 internal static unsafe class InfoBuffer
 {
-    /// <summary>Asks once for the size, then for all of it.</summary>
-    /// <param name="fd">Whom.</param>
+    /// <summary>Asks with the bare structure first, and again with a larger buffer when the kernel needs more.</summary>
+    /// <param name="fd">The file that is asked.</param>
     /// <param name="request">The request.</param>
-    /// <param name="question">The structure as the request wants it, but for argsz, which is filled in here.</param>
+    /// <param name="question">The structure as the request wants it, except argsz, which is filled in here.</param>
     /// <param name="name">The request's name.</param>
     public static byte[] Ask<T>(int fd, uint request, T question, string name)
         where T : unmanaged
@@ -32,7 +32,7 @@ internal static unsafe class InfoBuffer
     }
 
     /// <summary>Finds a capability in an answer.</summary>
-    /// <returns>From its header to the answer's end; empty when it is not there.</returns>
+    /// <returns>From its header to the answer's end; empty when the answer does not have it.</returns>
     public static ReadOnlySpan<byte> Find(byte[] answer, uint flags, uint capabilitiesFlag, uint first, ushort id)
     {
         if ((flags & capabilitiesFlag) == 0)
@@ -42,7 +42,7 @@ internal static unsafe class InfoBuffer
             var header = MemoryMarshal.Read<vfio_info_cap_header>(answer.AsSpan((int)at));
             if (header.id == id)
                 return answer.AsSpan((int)at);
-            // The chain only goes forward.
+            // The chain must go forward, or it could loop.
             if (header.next <= at)
                 break;
             at = header.next;

@@ -4,7 +4,7 @@ using static Hatchway.Linux.Interop.VfioRequests;
 
 namespace Hatchway.Linux.Vfio;
 
-/// <summary>A range of I/O virtual addresses, both ends included.</summary>
+/// <summary>A range of I/O virtual addresses, both ends inclusive.</summary>
 public readonly record struct IovaRange(ulong Start, ulong Last);
 
 /// <summary>An IOMMU address space that groups join (/dev/vfio/vfio; Linux Documentation/driver-api/vfio.rst).</summary>
@@ -18,7 +18,7 @@ public sealed class VfioContainer : FileDescriptor
     {
     }
 
-    /// <summary>Opens an empty one.</summary>
+    /// <summary>Opens an empty container.</summary>
     /// <exception cref="LinuxException">VFIO is not there, or has no type 1 IOMMU driver (vfio_iommu_type1).</exception>
     public static VfioContainer Open()
     {
@@ -40,15 +40,15 @@ public sealed class VfioContainer : FileDescriptor
         }
     }
 
-    /// <summary>Chooses the type 1 IOMMU driver, version 2 of its mapping rules. After the first group has joined.</summary>
+    /// <summary>Selects the type 1 IOMMU driver, with version 2 of its mapping rules. After the first group has joined.</summary>
     public void SetIommuType1()
     {
         using var use = Use();
         LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "VFIO_SET_IOMMU");
     }
 
-    /// <summary>Asks what addresses can be mapped. After <see cref="SetIommuType1"/>.</summary>
-    /// <returns>In rising order; empty when the kernel does not say.</returns>
+    /// <summary>Asks which addresses can be mapped. After <see cref="SetIommuType1"/>.</summary>
+    /// <returns>In ascending order; empty when the kernel does not say.</returns>
     public unsafe IReadOnlyList<IovaRange> GetIovaRanges()
     {
         const ushort VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE = 1;
@@ -67,12 +67,12 @@ public sealed class VfioContainer : FileDescriptor
         return ranges;
     }
 
-    /// <summary>Lets devices reach memory of this process, which the kernel locks.</summary>
-    /// <param name="address">Where in this process, page-aligned.</param>
-    /// <param name="iova">What devices call it.</param>
+    /// <summary>Gives devices access to memory of this process, which the kernel pins.</summary>
+    /// <param name="address">The address in this process, page-aligned.</param>
+    /// <param name="iova">The address that devices use.</param>
     /// <param name="length">Bytes, whole pages.</param>
-    /// <exception cref="LinuxException">ENOMEM: the limit on locked memory is too low; EEXIST: something is mapped there; EINVAL: out of
-    /// the IOMMU's range.</exception>
+    /// <exception cref="LinuxException">ENOMEM: the limit on locked memory is too low; EEXIST: the range overlaps a mapping; EINVAL: it is
+    /// outside the IOMMU's range.</exception>
     public unsafe void MapDma(nint address, ulong iova, ulong length)
     {
         const uint VFIO_DMA_MAP_FLAG_READ = 1;
@@ -90,7 +90,7 @@ public sealed class VfioContainer : FileDescriptor
         LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_IOMMU_MAP_DMA, &map), "VFIO_IOMMU_MAP_DMA");
     }
 
-    /// <summary>Takes a range back. No device reaches it when this returns.</summary>
+    /// <summary>Removes a mapping. When it returns, no device can reach the memory.</summary>
     public unsafe void UnmapDma(ulong iova, ulong length)
     {
         using var use = Use();

@@ -6,8 +6,8 @@ using static Hatchway.Linux.Interop.VfioRequests;
 
 namespace Hatchway.Linux.Vfio;
 
-/// <summary>A device given to this process by VFIO (Linux Documentation/driver-api/vfio.rst).</summary>
-/// <remarks>Any thread may call. Registers are read and written by pread and pwrite of their width, which the kernel makes one
+/// <summary>A device that VFIO gives this process (Linux Documentation/driver-api/vfio.rst).</summary>
+/// <remarks>Any thread may call. Registers are read and written with a pread or pwrite of their width, which the kernel turns into one
 /// access.</remarks>
 public sealed class VfioDevice : FileDescriptor
 {
@@ -40,7 +40,7 @@ public sealed class VfioDevice : FileDescriptor
         }
     }
 
-    /// <summary>Resets it, by the best way that the kernel knows.</summary>
+    /// <summary>Resets the device by the best method that the kernel knows.</summary>
     public void Reset()
     {
         using var use = Use();
@@ -74,18 +74,18 @@ public sealed class VfioDevice : FileDescriptor
         return (int)info.count;
     }
 
-    /// <summary>Says which eventfds vectors signal; the first call switches the device to this kind of interrupt.</summary>
+    /// <summary>Sets the eventfds that vectors signal; the first call switches the device to this kind of interrupt.</summary>
     /// <param name="index">One of <see cref="VfioPciIndex"/>.</param>
     /// <param name="start">The first vector.</param>
-    /// <param name="eventFds">One for each vector; null signals nobody.</param>
+    /// <param name="eventFds">One for each vector; null for a vector that signals none.</param>
     /// <returns>
-    /// 0 when it is done. Else the host has only so many vectors to give, and nothing was done (linux/vfio.h: "greater than 0 if fewer were
-    /// available").
+    /// 0 on success. Else the number of vectors that the host could provide, and nothing was done (linux/vfio.h: "greater than 0 if fewer
+    /// were available").
     /// </returns>
     public int SetIrqEventFds(int index, int start, ReadOnlySpan<EventFd?> eventFds) =>
         SetEventFds(index, start, eventFds, VFIO_IRQ_SET_ACTION_TRIGGER);
 
-    /// <summary>Says which eventfd, when signalled, unmasks a level-triggered interrupt.</summary>
+    /// <summary>Sets the eventfd that unmasks a level-triggered interrupt when it is signalled.</summary>
     public void SetIrqUnmaskEventFd(int index, EventFd eventFd) => SetEventFds(index, 0, [eventFd], VFIO_IRQ_SET_ACTION_UNMASK);
 
     /// <summary>Switches an interrupt index off.</summary>
@@ -98,13 +98,13 @@ public sealed class VfioDevice : FileDescriptor
             flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
             index = (uint)index,
         };
-        // SAFETY: one structure, on the stack; a count of zero says that no data follow.
+        // SAFETY: one structure, on the stack; a count of zero says that no data follows.
         LinuxException.Check(Ioctl.ioctl(use.Fd, VFIO_DEVICE_SET_IRQS, &set), "VFIO_DEVICE_SET_IRQS");
     }
 
     /// <summary>Reads a register. Allocates nothing.</summary>
-    /// <param name="region">Which region.</param>
-    /// <param name="offset">Bytes from its start; the access lies inside.</param>
+    /// <param name="region">The region.</param>
+    /// <param name="offset">Bytes from its start; the access must lie inside.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="value">Little-endian; 0 when it failed.</param>
     /// <returns>False when the device did not answer, or is closed.</returns>
@@ -159,7 +159,7 @@ public sealed class VfioDevice : FileDescriptor
             var fd = eventFds[i] is { } eventFd ? (int)eventFd.DangerousGetHandle() : NoEventFd;
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(sizeof(vfio_irq_set) + (i * sizeof(int))), fd);
         }
-        // SAFETY: the buffer holds the header and as many numbers as the header says; the caller holds the eventfds.
+        // SAFETY: the buffer holds the header and as many numbers as the header says; the caller keeps the eventfds open.
         fixed (byte* data = bytes)
         {
             Unsafe.Write(data, new vfio_irq_set

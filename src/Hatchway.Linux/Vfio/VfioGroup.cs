@@ -4,7 +4,7 @@ using static Hatchway.Linux.Interop.VfioRequests;
 
 namespace Hatchway.Linux.Vfio;
 
-/// <summary>An IOMMU group: the devices that can only be isolated together (/dev/vfio/N).</summary>
+/// <summary>An IOMMU group: devices that can only be isolated together (/dev/vfio/N).</summary>
 public sealed class VfioGroup : FileDescriptor
 {
     private const uint VFIO_GROUP_FLAGS_VIABLE = 1;
@@ -16,7 +16,7 @@ public sealed class VfioGroup : FileDescriptor
 
     /// <summary>Opens a group.</summary>
     /// <param name="number">Its number in /sys/kernel/iommu_groups.</param>
-    /// <exception cref="LinuxException">ENOENT: no member is bound to vfio-pci; EBUSY: somebody else has it open.</exception>
+    /// <exception cref="LinuxException">ENOENT: no member is bound to vfio-pci; EBUSY: another process has it open.</exception>
     public static VfioGroup Open(int number) => new(OpenPath($"/dev/vfio/{number}", Libc.O_RDWR));
 
     /// <summary>True when no member is used by another driver of the host.</summary>
@@ -32,7 +32,7 @@ public sealed class VfioGroup : FileDescriptor
         }
     }
 
-    /// <summary>Puts the group into a container. It leaves when it and its devices are closed.</summary>
+    /// <summary>Puts the group into a container, which it leaves when the group and its devices are closed.</summary>
     public unsafe void Attach(VfioContainer container)
     {
         ArgumentNullException.ThrowIfNull(container);

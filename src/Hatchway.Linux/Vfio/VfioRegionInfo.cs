@@ -6,11 +6,11 @@ namespace Hatchway.Linux.Vfio;
 public readonly record struct SparseArea(ulong Offset, ulong Length);
 
 /// <summary>One region of a device: a BAR, the ROM, config space (struct vfio_region_info).</summary>
-/// <param name="Size">Bytes; 0 when the device has it not.</param>
+/// <param name="Size">Bytes; 0 when the device lacks the region.</param>
 /// <param name="FileOffset">Where it begins in the device's file.</param>
-/// <param name="IsWritable">It can be written.</param>
-/// <param name="IsMappable">It can be mapped, whole or in the parts that <paramref name="SparseAreas"/> names.</param>
-/// <param name="SparseAreas">The mappable parts; empty when the kernel does not divide it.</param>
+/// <param name="IsWritable">True when it can be written.</param>
+/// <param name="IsMappable">True when it can be mapped, whole or in the parts that <paramref name="SparseAreas"/> names.</param>
+/// <param name="SparseAreas">The mappable parts; empty when the kernel names none.</param>
 public sealed record VfioRegionInfo(
     ulong Size, ulong FileOffset, bool IsWritable, bool IsMappable, IReadOnlyList<SparseArea> SparseAreas);
 
