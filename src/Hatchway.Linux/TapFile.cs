@@ -51,6 +51,7 @@ public sealed class TapFile : FileDescriptor
     /// <exception cref="LinuxException">
     /// <c>open /dev/net/tun</c> failed; or TUNSETIFF: EPERM without the right to use this interface or to make one, EBUSY while
     /// another process has it, EINVAL when it is no tap, or when <paramref name="several"/> is not as it was made.
+    /// </exception>
     public static unsafe TapFile Open(string name, bool several)
     {
         var queue = new TapFile(OpenPath(Device, Libc.O_RDWR | Libc.O_NONBLOCK));

@@ -2,19 +2,19 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Machine;
 
-/// <summary>Which interrupt controller input a function's INTx reaches: the one place that says so.</summary>
+/// <summary>Maps a function's INTx pin to an interrupt controller input; the only place that defines this.</summary>
 /// <remarks>
-/// The ACPI <c>_PRT</c> tells it to the guest, and the program wires devices by it. Inputs 16 to 23 of the I/O APIC take turns,
+/// The ACPI <c>_PRT</c> tells the guest, and the program wires devices accordingly. The I/O APIC's inputs 16 to 23 rotate over the slots,
 /// so that neighbouring slots do not share (PCI Local Bus 3.0 §2.2.6, the rotation of a backplane). A <c>_PRT</c> entry that names
-/// a GSI stands for level-triggered and active low, PCI's convention (ACPI 6.5 §6.2.13); KVM's I/O APIC ignores the polarity bit, so
-/// <see cref="IInterruptLine.Set"/> with true asserts it in either.
+/// a GSI means level-triggered and active low, PCI's convention (ACPI 6.5 §6.2.13); KVM's I/O APIC ignores the polarity bit, so
+/// <see cref="IInterruptLine.Set"/> with true asserts it with either.
 /// </remarks>
 public static class IntxRouting
 {
     /// <summary>The first global system interrupt used.</summary>
     public const uint FirstGsi = 16;
 
-    /// <summary>How many are used.</summary>
+    /// <summary>The number of global system interrupts used.</summary>
     public const uint GsiCount = 8;
 
     /// <summary>The global system interrupt of a slot's pin.</summary>

@@ -5,14 +5,14 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine;
 
-/// <summary>The guest's PC put together: two address spaces, a PCI bus, and the devices that every PC has.</summary>
+/// <summary>The guest's PC: two address spaces, a PCI bus, and the devices that every PC has.</summary>
 /// <remarks>
-/// RAM, the interrupt controllers and the interval timer with port 0x61 are the hypervisor's: an access comes here only where those do
-/// not answer. The program puts functions on <see cref="Bus"/>, the bridges among them, because the user chooses their slots.
+/// The hypervisor provides RAM, the interrupt controllers and the interval timer with port 0x61: only accesses that it does not answer
+/// come here. The program adds functions to <see cref="Bus"/>, bridges included, because the user chooses their slots.
 /// </remarks>
 public sealed class Pc
 {
-    // The machine's own devices stand in front of whatever else may be mapped.
+    // The machine's own devices take precedence over anything else that may be mapped.
     private const int Fixed = 1;
 
     private readonly Parts _parts;
@@ -34,21 +34,21 @@ public sealed class Pc
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
     }
 
-    /// <summary>What a PC is made of.</summary>
-    /// <param name="Layout">Where things are.</param>
-    /// <param name="Line">Gives the wire to a global system interrupt; asked once for each that a device uses.</param>
-    /// <param name="Power">What switches off and resets.</param>
-    /// <param name="Time">Date and timestamps.</param>
+    /// <summary>The parts that a PC is made of.</summary>
+    /// <param name="Layout">The physical address space's layout.</param>
+    /// <param name="Line">Gives the wire to a global system interrupt; called once for each that is used.</param>
+    /// <param name="Power">Receives requests to switch off and to reset.</param>
+    /// <param name="Time">Gives date and timestamps.</param>
     public sealed record Parts(MemoryLayout Layout, Func<uint, IInterruptLine> Line, IPowerControl Power, TimeProvider Time)
     {
-        /// <summary>What the clock's time is ahead of UTC: zero, or that of the host's time zone.</summary>
+        /// <summary>How far the clock is ahead of UTC: zero, or the offset of the host's time zone.</summary>
         public TimeSpan ClockOffset { get; init; }
     }
 
-    /// <summary>Guest-physical memory, apart from what the hypervisor answers.</summary>
+    /// <summary>Guest-physical memory, except what the hypervisor answers.</summary>
     public AddressSpace Memory { get; } = new(1ul << 52);
 
-    /// <summary>The guest's I/O ports, apart from what the hypervisor answers.</summary>
+    /// <summary>The guest's I/O ports, except what the hypervisor answers.</summary>
     public AddressSpace Ports { get; } = new(0x1_0000);
 
     /// <summary>The two address spaces as PCI functions may use them.</summary>
@@ -57,15 +57,15 @@ public sealed class Pc
     /// <summary>Bus 0, the only one. Empty at first; functions are added before the guest runs.</summary>
     public PciBus Bus { get; } = new();
 
-    /// <summary>The power button, and what ACPI switches off with.</summary>
+    /// <summary>The power button, and ACPI's soft off.</summary>
     public PowerManagementDevice PowerManagement { get; }
 
-    /// <summary>The clock, and the CMOS RAM in it.</summary>
+    /// <summary>The clock with its CMOS RAM.</summary>
     public RealTimeClock Clock { get; }
 
-    /// <summary>One more device's end of the wire to a global system interrupt. While the machine is made.</summary>
-    /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from there on PCI's and level-triggered,
-    /// as ACPI's tables say.</param>
+    /// <summary>Connects one more device to the wire of a global system interrupt. While the machine is being built.</summary>
+    /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from 16 on PCI's and level-triggered,
+    /// as the ACPI tables say.</param>
     public IInterruptLine Connect(uint gsi)
     {
         if (!_lines.TryGetValue(gsi, out var line))
@@ -73,7 +73,7 @@ public sealed class Pc
         return line.AddInput();
     }
 
-    /// <summary>Adds what firmware reads its settings from.</summary>
+    /// <summary>Adds the device from which firmware reads its configuration.</summary>
     public void Add(FwCfg config) => Ports.Map(FwCfg.FirstPort, FwCfg.PortCount, config, Fixed);
 
     /// <summary>Adds a flash chip.</summary>

@@ -2,24 +2,24 @@ using System.Buffers.Binary;
 
 namespace Hatchway.Machine.Acpi;
 
-/// <summary>The two blocks that the tables are in.</summary>
+/// <summary>The two blocks that hold the tables.</summary>
 internal enum AcpiBlock
 {
     Tables,
     Rsdp,
 }
 
-/// <summary>A field that holds an address: it counts from the start of the tables until they are placed.</summary>
+/// <summary>A field that holds an address, as an offset into the tables until they are placed.</summary>
 internal readonly record struct AcpiPointer(AcpiBlock Block, int Offset, int Size);
 
-/// <summary>A checksum that has to be made once the addresses are known; its byte is zero until then.</summary>
+/// <summary>A checksum that is computed once the addresses are known; its byte is zero until then.</summary>
 internal readonly record struct AcpiChecksum(AcpiBlock Block, int Offset, int Start, int Length);
 
-/// <summary>All tables before they have an address.</summary>
-/// <remarks>The machine places them itself when it starts a kernel, and firmware does when there is one: both from this.</remarks>
+/// <summary>All tables, before they have an address.</summary>
+/// <remarks>Without firmware the machine places them itself; with firmware, the firmware does. Both start from this.</remarks>
 internal sealed class AcpiImage
 {
-    // What the FACS demands (ACPI 6.5 §5.2.10); the others are content with it.
+    // The FACS needs it (ACPI 6.5 §5.2.10); it suits the others, too.
     public const int Alignment = 64;
 
     private readonly List<byte> _tables = [];
@@ -43,29 +43,29 @@ internal sealed class AcpiImage
         Tables = [.. _tables];
         Rsdp = FixedTables.Rsdp((ulong)xsdt);
         _pointers.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpXsdt, sizeof(ulong)));
-        // The second sum covers the first.
+        // In this order: the second sum covers the first.
         _checksums.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpChecksum, 0, FixedTables.RsdpLengthRevision1));
         _checksums.Add(new(AcpiBlock.Rsdp, FixedTables.RsdpExtendedChecksum, 0, FixedTables.RsdpLength));
         foreach (var checksum in _checksums)
             Block(checksum.Block)[checksum.Offset] = 0;
     }
 
-    /// <summary>All tables but the RSDP.</summary>
+    /// <summary>All tables except the RSDP.</summary>
     public byte[] Tables { get; }
 
     /// <summary>The root pointer.</summary>
     public byte[] Rsdp { get; }
 
-    /// <summary>Every address in the two blocks. All lead into the tables.</summary>
+    /// <summary>Every field of the two blocks that holds an address. All point into the tables.</summary>
     public IReadOnlyList<AcpiPointer> Pointers => _pointers;
 
-    /// <summary>What is to be summed up afterwards, in this order.</summary>
+    /// <summary>The checksums that are computed after placing, in this order.</summary>
     public IReadOnlyList<AcpiChecksum> Checksums => _checksums;
 
     /// <summary>Builds the tables of a machine.</summary>
     public static AcpiImage Build(AcpiDescription description) => new(description);
 
-    /// <summary>Gives the tables their address, once.</summary>
+    /// <summary>Adds the tables' address to all pointers and computes the checksums. To be called once.</summary>
     public void PlaceAt(ulong address)
     {
         foreach (var pointer in _pointers)

@@ -10,7 +10,7 @@ internal sealed class AcpiTable
     /// <summary>Bytes of the common header.</summary>
     public const int HeaderLength = 36;
 
-    /// <summary>Where the checksum is.</summary>
+    /// <summary>Offset of the checksum.</summary>
     public const int ChecksumOffset = 9;
 
     private const int LengthOffset = 4;
@@ -19,7 +19,7 @@ internal sealed class AcpiTable
 
     private readonly byte[] _bytes;
 
-    /// <summary>Starts a table of a length, zero but for its header.</summary>
+    /// <summary>Starts a table of the given length, zero except for its header.</summary>
     public AcpiTable(string signature, byte revision, int length)
     {
         _bytes = new byte[length];
@@ -33,7 +33,7 @@ internal sealed class AcpiTable
         UInt32(OemOffset + 22, 1);
     }
 
-    /// <summary>The maker of the tables, six characters.</summary>
+    /// <summary>The OEM id, six characters.</summary>
     public static string OemId => "HATCHW";
 
     public void UInt8(int offset, byte value) => _bytes[offset] = value;

@@ -6,18 +6,18 @@ namespace Hatchway.Machine.Acpi;
 /// <summary>Writes the ACPI tables that describe the machine.</summary>
 public static class AcpiTables
 {
-    /// <summary>The most CPUs that the tables can describe in the room they have.</summary>
+    /// <summary>The largest number of CPUs whose tables fit their area.</summary>
     public const int MostCpus = 1024;
 
     private const int MostSlots = 32;
 
-    // Where a PC's BIOS is: reserved in the memory map, and where a system looks for the RSDP that was not told its address.
+    // A PC's BIOS area: reserved in the memory map, and where a system that was not given the RSDP's address searches for it.
     private const ulong AreaStart = 0xE_0000;
     private const ulong AreaEnd = SmbiosTables.Area;
 
-    /// <summary>Writes all tables into 0xE0000 to 0xF7FFF.</summary>
+    /// <summary>Writes all tables between 0xE0000 and 0xF7FFF.</summary>
     /// <param name="description">The machine.</param>
-    /// <param name="memory">The guest's RAM, of which there must be 1 MiB from address 0. No CPU of the guest may run.</param>
+    /// <param name="memory">The guest's RAM, at least 1 MiB from address 0. No CPU of the guest may run yet.</param>
     /// <returns>The RSDP's guest-physical address.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A number in the description is out of range.</exception>
     public static ulong Write(AcpiDescription description, IGuestMemory memory)

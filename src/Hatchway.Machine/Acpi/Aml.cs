@@ -46,7 +46,7 @@ internal static class Aml
 
     public static AmlTerm Name(string path, AmlTerm value) => Join([NameOp], Path(path), value.Bytes.Span);
 
-    /// <summary>A method. Serialized, because all of ours create named fields, which two threads may not do at once.</summary>
+    /// <summary>A method. It is serialized, because all of ours create named fields, which two threads may not do at once.</summary>
     public static AmlTerm Method(string path, int arguments, params ReadOnlySpan<AmlTerm> body)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)arguments, (uint)MostArguments);
@@ -72,7 +72,7 @@ internal static class Aml
     public static AmlTerm CreateDWordField(AmlTerm buffer, ulong offset, string name) =>
         Join([CreateDWordFieldOp, .. buffer.Bytes.Span], Integer(offset).Bytes.Span, Path(name));
 
-    /// <summary>An argument of the method around it, counted from 0.</summary>
+    /// <summary>An argument of the enclosing method, counted from 0.</summary>
     public static AmlTerm Arg(int index) => new(new[] { (byte)(Arg0Op + index) });
 
     /// <summary>A reference to a named object.</summary>
@@ -111,12 +111,12 @@ internal static class Aml
     public static AmlTerm Buffer(ReadOnlySpan<byte> content) =>
         Block([BufferOp], Integer((ulong)content.Length).Bytes.Span, new AmlTerm(content.ToArray()));
 
-    /// <summary>A package; one of more than 255 elements is a VarPackage.</summary>
+    /// <summary>A package; with more than 255 elements, a VarPackage.</summary>
     public static AmlTerm Package(params ReadOnlySpan<AmlTerm> elements) => elements.Length <= byte.MaxValue
         ? Block([PackageOp], [(byte)elements.Length], elements)
         : Block([VarPackageOp], Integer((ulong)elements.Length).Bytes.Span, elements);
 
-    /// <summary>Terms one after the other.</summary>
+    /// <summary>Joins the terms' bytes.</summary>
     public static byte[] Concatenate(params ReadOnlySpan<AmlTerm> terms)
     {
         var length = 0;
@@ -132,7 +132,7 @@ internal static class Aml
         return bytes;
     }
 
-    // Operation, PkgLength, what belongs to the operation, content.
+    // An operation, its PkgLength, its fixed operands, then its content.
     private static AmlTerm Block(ReadOnlySpan<byte> operation, ReadOnlySpan<byte> head, params ReadOnlySpan<AmlTerm> body)
     {
         var content = Concatenate(body);
@@ -145,7 +145,7 @@ internal static class Aml
     /// <summary>PkgLength counts its own bytes too (ACPI 6.5 §20.2.4).</summary>
     private static byte[] PackageLength(int content)
     {
-        // One byte holds 6 bits; else the first holds 4 and says how many of 8 bits follow.
+        // Up to 6 bits fit one byte; else the first byte holds 4 bits and the number of bytes that follow, with 8 bits each.
         if (content + 1 < 1 << 6)
             return [(byte)(content + 1)];
         var following = content + 2 < 1 << 12 ? 1 : content + 3 < 1 << 20 ? 2 : 3;

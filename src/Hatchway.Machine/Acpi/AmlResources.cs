@@ -22,7 +22,7 @@ internal static class AmlResources
     private const byte EntireIoRange = 3;
     private const byte NonCacheableReadWrite = 1;
 
-    // Bit 0 clear: a producer, which passes the range on to what is behind it. Bit 1 clear: positive decode. Bits 2 and 3: fixed.
+    // Bit 0 clear: a producer, which passes the range on to devices behind it. Bit 1 clear: positive decode. Bits 2 and 3: fixed ends.
     private const byte FixedProducer = 0b1100;
 
     private enum AddressKind : byte
@@ -32,7 +32,7 @@ internal static class AmlResources
         Bus = 2,
     }
 
-    /// <summary>A buffer of descriptors with their end tag, whose checksum of zero means that there is none.</summary>
+    /// <summary>A buffer of descriptors with an end tag. The tag's checksum of zero means that there is none.</summary>
     public static AmlTerm Template(params ReadOnlySpan<AmlResource> resources)
     {
         var bytes = new List<byte>();
@@ -45,11 +45,11 @@ internal static class AmlResources
     /// <summary>An ISA interrupt: edge-triggered, active high, not shared.</summary>
     public static AmlResource Irq(int line) => new((byte[])[IrqTag, .. LittleEndian((ushort)(1 << line))]);
 
-    /// <summary>Ports that a device itself answers at.</summary>
+    /// <summary>Ports that a device decodes itself.</summary>
     public static AmlResource Io(ushort first, byte count) =>
         new((byte[])[IoTag, Decode16, .. LittleEndian(first), .. LittleEndian(first), 1, count]);
 
-    /// <summary>Memory that a device itself answers at.</summary>
+    /// <summary>Memory that a device decodes itself.</summary>
     public static AmlResource Memory32Fixed(uint start, uint length) =>
         new((byte[])[Memory32FixedTag, .. LittleEndian((ushort)9), ReadWrite, .. LittleEndian(start), .. LittleEndian(length)]);
 
@@ -59,7 +59,7 @@ internal static class AmlResources
     /// <summary>Ports that a bridge passes on.</summary>
     public static AmlResource WordIo(ushort first, ushort last) => Address(WordAddressTag, AddressKind.Io, EntireIoRange, first, last);
 
-    /// <summary>Memory that a bridge passes on. Never prefetchable: Linux would put only prefetchable BARs there.</summary>
+    /// <summary>Memory that a bridge passes on. Never marked prefetchable, or Linux would put only prefetchable BARs there.</summary>
     public static AmlResource DWordMemory(uint first, uint last) =>
         Address(DWordAddressTag, AddressKind.Memory, NonCacheableReadWrite, first, last);
 
@@ -67,7 +67,7 @@ internal static class AmlResources
     public static AmlResource QWordMemory(ulong first, ulong last) =>
         Address(QWordAddressTag, AddressKind.Memory, NonCacheableReadWrite, first, last);
 
-    // Granularity, first, last, translation, length; the tag says how wide they are.
+    // Granularity, first, last, translation offset and length, each as wide as the tag says.
     private static AmlResource Address<T>(byte tag, AddressKind kind, byte kindFlags, T first, T last)
         where T : IBinaryInteger<T>
     {

@@ -6,12 +6,12 @@ using static Hatchway.Machine.Acpi.AmlResources;
 
 namespace Hatchway.Machine.Acpi;
 
-/// <summary>The differentiated system description table: what a system can't find by looking.</summary>
+/// <summary>The differentiated system description table: devices that a system can't discover by itself.</summary>
 internal static class Dsdt
 {
     private const int PinsPerSlot = 4;
 
-    // PCI Firmware 3.3 §4.5.1, and there table 4-5 for the bits of the first dword that _OSC returns.
+    // PCI Firmware 3.3 §4.5.1, and its table 4-5 for the bits of the first dword that _OSC returns.
     private const string HostBridgeUuid = "33DB4D5B-1FF7-401C-9657-7441C03DD766";
     private const ulong UnrecognizedUuid = 1 << 2;
     private const ulong UnrecognizedRevision = 1 << 3;
@@ -51,7 +51,7 @@ internal static class Dsdt
         return Device("PCI0", [.. children]);
     }
 
-    // All ports but those of configuration mechanism #1, which are the bridge's own.
+    // All ports except those of configuration mechanism #1, which the bridge decodes itself.
     private static AmlTerm HostBridgeWindows(MemoryLayout layout)
     {
         var windows = new List<AmlResource>
@@ -67,7 +67,7 @@ internal static class Dsdt
         return Template([.. windows]);
     }
 
-    // Straight to I/O APIC inputs, without link devices (ACPI 6.5 §6.2.13). Function 0xFFFF means all; pins count from 0.
+    // Pins go straight to I/O APIC inputs, without link devices (ACPI 6.5 §6.2.13). Function 0xFFFF means all; pins count from 0.
     private static AmlTerm InterruptRouting(IReadOnlyList<int> slots)
     {
         var routes = new List<AmlTerm>();
@@ -80,7 +80,7 @@ internal static class Dsdt
         return Package([.. routes]);
     }
 
-    // Grants nothing: hot plug, errors and the like of real devices stay with the host.
+    // Grants the guest no control: hot plug, error reporting and the like of real devices stay with the host.
     private static AmlTerm OperatingSystemCapabilities()
     {
         var status = Reference("CDW1");

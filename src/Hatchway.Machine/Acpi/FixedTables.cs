@@ -10,24 +10,24 @@ internal static class FixedTables
     /// <summary>Bytes of the RSDP.</summary>
     public const int RsdpLength = 36;
 
-    /// <summary>Bytes of it that revision 1 has, which the first checksum covers.</summary>
+    /// <summary>Bytes of the revision 1 part, which the first checksum covers.</summary>
     public const int RsdpLengthRevision1 = 20;
 
-    /// <summary>Where the RSDP has its first checksum.</summary>
+    /// <summary>Offset of the RSDP's first checksum.</summary>
     public const int RsdpChecksum = 8;
 
-    /// <summary>Where it has the one of all its bytes.</summary>
+    /// <summary>Offset of the RSDP's checksum over all its bytes.</summary>
     public const int RsdpExtendedChecksum = 32;
 
-    /// <summary>Where it has the XSDT's address, 64 bits.</summary>
+    /// <summary>Offset of the XSDT's 64-bit address in the RSDP.</summary>
     public const int RsdpXsdt = 24;
 
     private const int FacsLength = 64;
     private const int McfgLength = AcpiTable.HeaderLength + 8 + 16;
     private const byte SystemIoSpace = 1;
 
-    /// <summary>The root pointer, revision 2 (ACPI 6.5 §5.2.5.3), without its two checksums, of which the first is over revision 1's
-    /// part.</summary>
+    /// <summary>The root pointer, revision 2 (ACPI 6.5 §5.2.5.3), without its two checksums: one over revision 1's part, one over
+    /// all.</summary>
     public static byte[] Rsdp(ulong xsdt)
     {
         var bytes = new byte[RsdpLength];
@@ -58,7 +58,7 @@ internal static class FixedTables
         return bytes;
     }
 
-    /// <summary>Where bus 0's configuration space is in memory (PCI Firmware 3.3 §4.1.2).</summary>
+    /// <summary>Says where bus 0's configuration space is mapped in memory (PCI Firmware 3.3 §4.1.2).</summary>
     public static byte[] Mcfg(ulong ecam)
     {
         var table = new AcpiTable("MCFG", 1, McfgLength);
@@ -100,7 +100,7 @@ internal static class FixedTables
         return table.Finish();
     }
 
-    /// <summary>The FADT's addresses of other tables: offset and bytes.</summary>
+    /// <summary>Offset and size of each of the FADT's fields that holds another table's address.</summary>
     public static ReadOnlySpan<(int Offset, int Size)> FadtPointers =>
         new[] { (Fields.FirmwareControl, sizeof(uint)), (Fields.Dsdt, sizeof(uint)), (Fields.XDsdt, sizeof(ulong)) };
 
@@ -128,7 +128,7 @@ internal static class FixedTables
         DWord = 3,
     }
 
-    // IAPC_BOOT_ARCH, table 5.11. What is not set: an 8042 is absent; MSI works; a CMOS RTC is present.
+    // IAPC_BOOT_ARCH, table 5.11. Bits left clear mean: no 8042; MSI works; a CMOS RTC is present.
     [Flags]
     private enum BootArchitecture : ushort
     {
@@ -136,7 +136,7 @@ internal static class FixedTables
         NoVga = 1 << 2,
     }
 
-    // Table 5.10. What is not set: the power button is the fixed one; the timer has 24 bits.
+    // Table 5.10. Bits left clear mean: the power button is the fixed one; the timer has 24 bits.
     [Flags]
     private enum FadtFlags : uint
     {

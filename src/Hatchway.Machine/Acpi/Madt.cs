@@ -7,14 +7,14 @@ namespace Hatchway.Machine.Acpi;
 /// <summary>The interrupt controllers (ACPI 6.5 §5.2.12).</summary>
 internal static class Madt
 {
-    // PCAT_COMPAT: there is a pair of 8259s, to be masked before the APICs are used.
+    // PCAT_COMPAT: there is a pair of 8259s, which a system must mask before it uses the APICs.
     private const uint HasLegacyPics = 1;
     private const uint Enabled = 1;
 
-    // The last id that an xAPIC can have; 255 is its broadcast.
+    // The largest id that an xAPIC can have; 255 is its broadcast id.
     private const uint LastLocalApicId = 254;
 
-    // MPS INTI flags: what the bus says, or active high (bits 1:0 = 1) and level-triggered (bits 3:2 = 3).
+    // MPS INTI flags: as the bus specifies, or active high (bits 1:0 = 1) and level-triggered (bits 3:2 = 3).
     private const ushort Conforming = 0;
     private const ushort ActiveHighLevel = 0b1101;
 
@@ -30,7 +30,7 @@ internal static class Madt
         LocalX2ApicNmi = 10,
     }
 
-    /// <summary>Builds the table: a CPU's UID is its index.</summary>
+    /// <summary>Builds the table. A CPU's UID is its index.</summary>
     public static byte[] Build(int cpus, Func<int, uint> apicId)
     {
         var body = new List<byte>();
@@ -40,7 +40,7 @@ internal static class Madt
             AddCpu(body, cpu, apicId(cpu));
 
         var lastId = apicId(cpus - 1);
-        // An id that no local APIC has, as long as there is one.
+        // An id that no local APIC has, while 8 bits leave one.
         var id = (byte)Math.Min(lastId + 1, byte.MaxValue);
         Add(body, Entry.IoApic, [id, 0, .. LittleEndian((uint)MemoryLayout.IoApicAddress), .. LittleEndian(0u)]);
         AddOverride(body, 0, 2, Conforming);
@@ -64,7 +64,7 @@ internal static class Madt
             Add(body, Entry.LocalX2Apic, [0, 0, .. LittleEndian(id), .. LittleEndian(Enabled), .. LittleEndian((uint)cpu)]);
     }
 
-    // The bus is 0, ISA.
+    // Bus 0 is ISA.
     private static void AddOverride(List<byte> body, byte irq, byte gsi, ushort flags) =>
         Add(body, Entry.InterruptSourceOverride, [0, irq, .. LittleEndian((uint)gsi), .. LittleEndian(flags)]);
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Hatchway.Machine.Acpi;
 
-/// <summary>The commands by which firmware places the tables: where it has room, and after it has placed the BARs.</summary>
+/// <summary>The script by which firmware places the tables where it has room, after it has placed the BARs.</summary>
 /// <remarks>
 /// QEMU's linker/loader script (QEMU include/hw/acpi/bios-linker-loader.h, edk2 OvmfPkg/AcpiPlatformDxe/QemuLoader.h): entries of 128
 /// bytes, little-endian.
@@ -39,11 +39,11 @@ internal static class TableLoader
     {
         Anywhere = 1,
 
-        // 0xF0000 to 0xFFFFF, where a system without EFI looks for the RSDP.
+        // 0xF0000 to 0xFFFFF, where a system without EFI searches for the RSDP.
         BiosSegment = 2,
     }
 
-    /// <summary>Writes the script for tables.</summary>
+    /// <summary>Writes the script that places an image's tables.</summary>
     public static byte[] Script(AcpiImage image)
     {
         var script = new List<byte>();

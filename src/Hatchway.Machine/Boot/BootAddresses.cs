@@ -1,10 +1,10 @@
 namespace Hatchway.Machine.Boot;
 
-/// <summary>What the loader puts where below 1 MiB, in ascending order.</summary>
+/// <summary>Addresses below 1 MiB where the loader puts its structures, in ascending order.</summary>
 /// <remarks>
-/// All of it is RAM to the guest, which may reuse it once it has read it. Page 0 stays free, for a real-mode interrupt table and BIOS data.
-/// From <see cref="ConventionalEnd"/> on, nothing: there the guest may expect an EBDA, video memory and option ROMs, and from 0xE0000 on
-/// are the ACPI tables.
+/// All of it is RAM to the guest, which may reuse a structure once it has read it. Page 0 stays free for a real-mode interrupt table and
+/// BIOS data. The loader puts nothing from <see cref="ConventionalEnd"/> on, where the guest may expect an EBDA, video memory and option
+/// ROMs; the ACPI tables are from 0xE0000 on.
 /// </remarks>
 internal static class BootAddresses
 {
@@ -23,7 +23,7 @@ internal static class BootAddresses
     /// <summary>Linux's boot_params, one page.</summary>
     public const ulong ZeroPage = 0x7000;
 
-    /// <summary>One page of stack, growing down from here.</summary>
+    /// <summary>The top of the stack, which has one page and grows down.</summary>
     public const ulong StackTop = 0x9000;
 
     /// <summary>The PML4, one page.</summary>
@@ -44,6 +44,6 @@ internal static class BootAddresses
     /// <summary>The end of conventional memory: 639 KiB, as a PC with 1 KiB of EBDA reports it.</summary>
     public const ulong ConventionalEnd = 0x9_FC00;
 
-    /// <summary>Where RAM goes on after the legacy area. Kernels are loaded here or above.</summary>
+    /// <summary>Where RAM continues after the legacy area. Kernels are loaded here or above.</summary>
     public const ulong HighMemory = 0x10_0000;
 }

@@ -2,11 +2,11 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 
-/// <summary>A kernel or initrd file: bounded reads, into guest memory without a copy in between.</summary>
-/// <remarks>All that goes wrong with it is a <see cref="BootException"/> that names it.</remarks>
+/// <summary>A kernel or initrd file, read within its bounds, straight into guest memory.</summary>
+/// <remarks>Every failure is a <see cref="BootException"/> that names the file.</remarks>
 internal sealed class BootFile
 {
-    // Big enough that a read is not the cost, small enough that a kernel's signals are seen soon.
+    // Large enough that the system call costs little, small enough that a signal is handled soon.
     private const int Chunk = 4 << 20;
 
     private readonly Stream _stream;
@@ -30,7 +30,8 @@ internal sealed class BootFile
     /// <summary>Bytes in the file.</summary>
     public ulong Length { get; }
 
-    /// <summary>Fills a span from an offset; <paramref name="what"/> is there, for the message when the file ends before.</summary>
+    /// <summary>Fills a span from an offset. When the file is too short, the message says that <paramref name="what"/> is
+    /// missing.</summary>
     public void Read(ulong offset, Span<byte> destination, string what)
     {
         Demand(offset, (ulong)destination.Length, what);
@@ -45,7 +46,7 @@ internal sealed class BootFile
         }
     }
 
-    /// <summary>Reads a part of the file into guest memory, which must have been checked to be there.</summary>
+    /// <summary>Reads a part of the file into guest memory; the caller has checked that it is RAM.</summary>
     public void Load(ulong offset, ulong length, IGuestMemory memory, ulong guestPhysical, string what)
     {
         Demand(offset, length, what);
@@ -57,17 +58,17 @@ internal sealed class BootFile
         }
     }
 
-    /// <summary>Demands that a part lies within the file.</summary>
+    /// <summary>Throws unless a part lies within the file.</summary>
     public void Demand(ulong offset, ulong length, string what)
     {
         if (offset > Length || length > Length - offset)
             throw Damaged(BootPlacement.Text($"{what} needs 0x{length:x} bytes at offset 0x{offset:x} of 0x{Length:x}"));
     }
 
-    /// <summary>A message about this file.</summary>
+    /// <summary>Makes an exception about this file.</summary>
     public BootException Error(string message) => new($"{_name}: {message}");
 
-    /// <summary>A message about this file when its content makes no sense.</summary>
+    /// <summary>Makes an exception about this file's malformed content.</summary>
     public BootException Damaged(string message) => Error($"damaged: {message}; copy it again, or use another one");
 
     private BootException Unreadable(Exception failure) =>

@@ -6,10 +6,10 @@ namespace Hatchway.Machine.Boot;
 /// <summary>A range of guest-physical addresses that something was put into.</summary>
 internal readonly record struct PlacedRange(ulong Start, ulong Length);
 
-/// <summary>Finds room in guest RAM for what both boot protocols need.</summary>
+/// <summary>Finds room in guest RAM for the parts that both boot protocols need.</summary>
 internal static class BootPlacement
 {
-    /// <summary>Demands that a range is RAM above the legacy area and below the 32-bit hole.</summary>
+    /// <summary>Throws unless a range is RAM above the legacy area and below the 32-bit hole.</summary>
     public static void DemandRam(BootFile file, MemoryLayout layout, ulong start, ulong length, string what)
     {
         var end = layout.Ram[0].End;
@@ -22,12 +22,12 @@ internal static class BootPlacement
         }
     }
 
-    /// <summary>Loads the initrd at the top of low RAM: what is far from the kernel does not get in the way of its unpacking.</summary>
-    /// <param name="request">Names the file.</param>
+    /// <summary>Loads the initrd at the top of low RAM, far from where the kernel unpacks itself.</summary>
+    /// <param name="request">Has the file.</param>
     /// <param name="memory">Guest RAM.</param>
     /// <param name="layout">Where RAM is.</param>
-    /// <param name="floor">The end of what the kernel takes.</param>
-    /// <param name="limit">The first address that the kernel can't take it at.</param>
+    /// <param name="floor">The end of the memory that the kernel needs.</param>
+    /// <param name="limit">The initrd must end at or below this address.</param>
     /// <returns>Where it is; a length of zero when there is none.</returns>
     public static PlacedRange LoadInitrd(BootRequest request, IGuestMemory memory, MemoryLayout layout, ulong floor, ulong limit)
     {
@@ -50,8 +50,8 @@ internal static class BootPlacement
     /// <summary>Writes the command line as UTF-8 with its terminating zero.</summary>
     /// <param name="commandLine">The command line.</param>
     /// <param name="memory">Guest RAM.</param>
-    /// <param name="kernel">Whose limit it is.</param>
-    /// <param name="limit">How many bytes the kernel takes, without the zero.</param>
+    /// <param name="kernel">The kernel's file, for messages.</param>
+    /// <param name="limit">The longest command line that the kernel accepts, in bytes without the zero.</param>
     public static void WriteCommandLine(string commandLine, IGuestMemory memory, BootFile kernel, uint limit)
     {
         var most = Math.Min(limit, BootAddresses.CommandLineCapacity - 1);
@@ -65,6 +65,6 @@ internal static class BootPlacement
         room[length] = 0;
     }
 
-    /// <summary>Formats a message for people: the same in every culture.</summary>
+    /// <summary>Formats a message for people, independent of the culture.</summary>
     public static string Text(FormattableString message) => FormattableString.Invariant(message);
 }

@@ -10,8 +10,8 @@ public enum CpuMode
     Protected32,
 }
 
-/// <summary>How the first CPU starts. Interrupts are off, all other general registers are zero.</summary>
-/// <param name="Mode">The mode, which also says what the code segment is.</param>
+/// <summary>The registers with which the first CPU starts. Interrupts are off; general registers not named here are zero.</summary>
+/// <param name="Mode">The mode, which also determines the code segment's type.</param>
 /// <param name="EntryPoint">Guest-physical address of the first instruction.</param>
 /// <param name="StackPointer">RSP: a page of stack ends here.</param>
 /// <param name="Rsi">Linux's zero page, or 0.</param>

@@ -10,7 +10,7 @@ internal static class CpuTables
     private const ushort CodeSelector = 0x10;
     private const ushort DataSelector = 0x18;
 
-    // Its descriptor is 16 bytes long in 64-bit mode.
+    // The TSS's descriptor takes 16 bytes in 64-bit mode.
     private const ushort TaskSelector = 0x20;
     private const ushort DescriptorLimit = (6 * 8) - 1;
 
@@ -30,7 +30,7 @@ internal static class CpuTables
     /// <param name="memory">Guest RAM.</param>
     /// <param name="mode">The mode.</param>
     /// <param name="entry">Guest-physical address of the first instruction.</param>
-    /// <returns>The state in which the first CPU starts with them, still without the address of what the kernel is told.</returns>
+    /// <returns>The first CPU's state, except for the register that points to the boot protocol's structure.</returns>
     public static BootState Write(IGuestMemory memory, CpuMode mode, ulong entry)
     {
         var isLong = mode == CpuMode.Long64;
@@ -58,7 +58,7 @@ internal static class CpuTables
         WriteWords(memory.Slice(BootAddresses.DescriptorTable, DescriptorLimit + 1), descriptors);
     }
 
-    // Maps the first 4 GiB to themselves. In 2 MiB pages, because not every CPU has 1 GiB ones.
+    // Maps the first 4 GiB to themselves, with 2 MiB pages because not every CPU has 1 GiB pages.
     private static void WriteIdentityMap(IGuestMemory memory)
     {
         var words = new ulong[EntriesPerTable];

@@ -27,7 +27,7 @@ internal static class ElfOffset
     public const int NoteLength = 12;
 }
 
-/// <summary>What kind of program header it is.</summary>
+/// <summary>The type of a program header.</summary>
 internal enum ElfSegmentKind : uint
 {
     Load = 1,
@@ -45,7 +45,7 @@ internal sealed class ElfFile
     private const byte LittleEndian = 1;
     private const ushort MachineX86 = 62;
 
-    // Linux's vmlinux has five; notes are some hundred bytes. More is a damaged file, and would only cost time.
+    // Linux's vmlinux has five segments, and some hundred bytes of notes. A file with far more is damaged, and would only cost time.
     private const int MostSegments = 256;
     private const ulong MostNoteBytes = 1 << 20;
 
@@ -80,8 +80,8 @@ internal sealed class ElfFile
 
     /// <summary>Finds a note's value.</summary>
     /// <param name="owner">The note's name, with its terminating zero.</param>
-    /// <param name="type">The note's type.</param>
-    /// <param name="value">What it says.</param>
+    /// <param name="value">The note's value.</param>
+    /// <returns>False when there is no such note.</returns>
     /// <returns>False when there is none.</returns>
     public bool TryFindNote(ReadOnlySpan<byte> owner, uint type, out ReadOnlyMemory<byte> value)
     {
@@ -98,7 +98,7 @@ internal sealed class ElfFile
         return false;
     }
 
-    // A note whose sizes lead out of the segment ends the search there.
+    // A note whose sizes lead out of the segment ends the search in that segment.
     private static bool TryFindNote(
         ReadOnlyMemory<byte> notes, ulong alignment, ReadOnlySpan<byte> owner, uint type, out ReadOnlyMemory<byte> value)
     {

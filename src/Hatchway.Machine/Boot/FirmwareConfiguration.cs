@@ -5,19 +5,19 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 
-/// <summary>What firmware is told of the machine.</summary>
+/// <summary>Describes the machine to firmware.</summary>
 public static class FirmwareConfiguration
 {
     private const string MemoryMapFile = "etc/e820";
 
-    // SeaBIOS's and edk2's CMOS cells: 64 KiB above 16 MiB, 64 KiB above 4 GiB, and CPUs less one.
+    // CMOS cells that SeaBIOS and edk2 read: 64 KiB units above 16 MiB, 64 KiB units above 4 GiB, and the number of CPUs less one.
     private const byte MemoryAbove16MiB = 0x34;
     private const byte MemoryAbove4GiB = 0x5B;
     private const byte LastCpu = 0x5F;
     private const ulong Above16MiB = 16 << 20;
     private const int ChunkShift = 16;
 
-    /// <summary>Writes memory map, CPU count and ACPI tables into fw_cfg.</summary>
+    /// <summary>Adds the memory map, CPU count and ACPI tables to fw_cfg.</summary>
     /// <param name="description">The machine.</param>
     /// <param name="config">The device; these items are not in it yet.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number in the description is out of range.</exception>
@@ -36,7 +36,7 @@ public static class FirmwareConfiguration
         config.Add(TableLoader.ScriptFile, TableLoader.Script(image));
     }
 
-    /// <summary>Writes memory sizes and CPU count into the CMOS RAM, as firmware from before fw_cfg wants them.</summary>
+    /// <summary>Writes memory sizes and CPU count into the CMOS RAM, where firmware older than fw_cfg expects them.</summary>
     public static void Write(MemoryLayout layout, int cpus, RealTimeClock cmos)
     {
         ArgumentNullException.ThrowIfNull(layout);
@@ -55,7 +55,7 @@ public static class FirmwareConfiguration
             cmos.SetCell((byte)(cell + i), (byte)(chunks >> (8 * i)));
     }
 
-    // RAM without holes: firmware knows itself what it needs below 1 MiB.
+    // RAM without holes: firmware reserves what it needs below 1 MiB itself.
     private static byte[] MemoryMapTable(MemoryLayout layout)
     {
         var entries = new List<MemoryMapEntry>();

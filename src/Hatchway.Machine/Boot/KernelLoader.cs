@@ -2,15 +2,15 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 
-/// <summary>Puts a kernel into guest memory as a boot loader does, and says how to start it.</summary>
+/// <summary>Loads a kernel into guest memory as a boot loader does.</summary>
 public static class KernelLoader
 {
     private const ulong SmallestRam = 2 << 20;
 
     /// <summary>Loads a Linux bzImage, or an ELF64 image that has a PVH entry point.</summary>
     /// <param name="request">The files and the command line. The streams are read here and not kept.</param>
-    /// <param name="memory">The guest's RAM. No CPU of the guest may run.</param>
-    /// <param name="layout">Where RAM is, as <paramref name="memory"/> has it.</param>
+    /// <param name="memory">The guest's RAM. No CPU of the guest may run yet.</param>
+    /// <param name="layout">Where RAM is; must match <paramref name="memory"/>.</param>
     /// <returns>The state in which the first CPU starts.</returns>
     /// <exception cref="BootException">A file is not usable, or does not fit into the guest's RAM.</exception>
     public static BootState Load(BootRequest request, IGuestMemory memory, MemoryLayout layout)

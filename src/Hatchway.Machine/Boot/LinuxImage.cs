@@ -5,7 +5,7 @@ namespace Hatchway.Machine.Boot;
 /// <summary>Loads a Linux bzImage by the 64-bit boot protocol (Linux Documentation/arch/x86/boot.rst).</summary>
 internal static class LinuxImage
 {
-    /// <summary>Loads it and writes what it expects to find.</summary>
+    /// <summary>Loads the kernel and writes the structures that the protocol prescribes.</summary>
     public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
     {
         var header = SetupHeader.Read(file);
@@ -19,8 +19,8 @@ internal static class LinuxImage
         return CpuTables.Write(memory, CpuMode.Long64, address + SetupHeader.Entry64) with { Rsi = BootAddresses.ZeroPage };
     }
 
-    // A relocatable kernel that is loaded below its preferred address moves itself up there, so only up makes sense: out of the
-    // legacy area, and to a multiple of its alignment.
+    // A relocatable kernel that is loaded below its preferred address moves itself up there. So it is placed at that address or above it:
+    // outside the legacy area, and at a multiple of its alignment.
     private static ulong Address(BootFile file, SetupHeader header)
     {
         if (!header.Relocatable)
@@ -46,7 +46,7 @@ internal static class LinuxImage
         fields.UInt8(ZeroPageOffset.LoaderType, ZeroPageValue.LoaderUndefined);
         fields.UInt8(ZeroPageOffset.LoadFlags, (byte)(page[ZeroPageOffset.LoadFlags] | ZeroPageValue.LoadedHigh));
         fields.UInt32(ZeroPageOffset.Code32Start, (uint)address);
-        // Both are below 4 GiB: the initrd is in low RAM.
+        // Both fit 32 bits: the initrd is in low RAM.
         fields.UInt32(ZeroPageOffset.RamdiskAddress, (uint)initrd.Start);
         fields.UInt32(ZeroPageOffset.RamdiskSize, (uint)initrd.Length);
         fields.UInt32(ZeroPageOffset.CommandLineAddress, (uint)BootAddresses.CommandLine);

@@ -3,7 +3,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Boot;
 
-/// <summary>What a range of guest-physical addresses is, with E820's and PVH's numbers (ACPI 6.5 §15).</summary>
+/// <summary>The type of a range of guest-physical addresses, with E820's and PVH's numbers (ACPI 6.5 §15).</summary>
 internal enum MemoryKind : uint
 {
     Ram = 1,
@@ -16,18 +16,18 @@ internal readonly record struct MemoryMapEntry(ulong Start, ulong Length, Memory
     public ulong End => Start + Length;
 }
 
-/// <summary>The memory map that the guest is told, whichever way it is started.</summary>
+/// <summary>The memory map that the guest receives, by any boot protocol.</summary>
 internal static class MemoryMap
 {
     /// <summary>Bytes of an entry of E820's table.</summary>
     public const int E820EntryLength = 20;
 
-    /// <summary>RAM with holes cut out of it for what is reserved, in ascending order.</summary>
+    /// <summary>RAM without the reserved ranges, and the reserved ranges, in ascending order.</summary>
     public static IReadOnlyList<MemoryMapEntry> For(MemoryLayout layout)
     {
         MemoryMapEntry[] reserved =
         [
-            // EBDA, video memory, option ROMs; ACPI and SMBIOS tables are in its last 128 KiB.
+            // EBDA, video memory and option ROMs; the ACPI and SMBIOS tables are in the last 128 KiB.
             new(BootAddresses.ConventionalEnd, BootAddresses.HighMemory - BootAddresses.ConventionalEnd, MemoryKind.Reserved),
             .. ReservedDevices(layout),
         ];
@@ -38,17 +38,17 @@ internal static class MemoryMap
         return entries;
     }
 
-    /// <summary>What no system may take for free address space.</summary>
+    /// <summary>Ranges that a system must not take for free address space.</summary>
     public static MemoryMapEntry[] ReservedDevices(MemoryLayout layout) =>
     [
         new(layout.EcamStart, Ecam.BytesPerBus, MemoryKind.Reserved),
-        // KVM's own on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
+        // KVM uses these on Intel: one identity-map page, then three of TSS (Documentation/virt/kvm/api.rst, KVM_SET_TSS_ADDR).
         new(MemoryLayout.IdentityMapAddress, 0x4000, MemoryKind.Reserved),
     ];
 
-    /// <summary>Writes a map as E820 and PVH have it: start, length and kind.</summary>
+    /// <summary>Writes a map in E820's and PVH's format: start, length and type.</summary>
     /// <param name="map">The map.</param>
-    /// <param name="table">Where it goes. What an entry has beyond these three stays as it is.</param>
+    /// <param name="table">Where it goes. Bytes of an entry beyond these three fields stay as they are.</param>
     /// <param name="entryLength">Bytes of an entry.</param>
     public static void Write(IReadOnlyList<MemoryMapEntry> map, Span<byte> table, int entryLength)
     {
@@ -61,7 +61,7 @@ internal static class MemoryMap
         }
     }
 
-    /// <summary>Adds what remains of a range around holes, which are in ascending order and apart from each other.</summary>
+    /// <summary>Adds the parts of a range that are outside the holes, which must be in ascending order and disjoint.</summary>
     public static void AddAround(List<MemoryMapEntry> entries, RamRange range, MemoryMapEntry[] holes)
     {
         var start = range.GuestPhysical;

@@ -2,7 +2,7 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Boot;
 
-/// <summary>Loads an ELF64 image by PVH: 32-bit, paging off, EBX points to hvm_start_info
+/// <summary>Loads an ELF64 image by the PVH protocol: the CPU starts in 32-bit mode with paging off, and EBX points to hvm_start_info
 /// (xen/include/public/arch-x86/hvm/start_info.h, version 1, and Xen's docs/misc/pvh.pandoc).</summary>
 internal static class PvhImage
 {
@@ -16,7 +16,7 @@ internal static class PvhImage
     private const int MemoryMapEntryLength = 24;
     private const int ClearChunk = 4 << 20;
 
-    /// <summary>Loads it and writes what it expects to find.</summary>
+    /// <summary>Loads the kernel and writes the structures that the protocol prescribes.</summary>
     public static BootState Load(BootFile file, BootRequest request, IGuestMemory memory, MemoryLayout layout)
     {
         var elf = ElfFile.Read(file);
@@ -48,7 +48,7 @@ internal static class PvhImage
         };
     }
 
-    // Returns the end of the highest segment.
+    // Checks all segments and the entry point; returns the end of the highest segment.
     private static ulong CheckSegments(BootFile file, ElfFile elf, MemoryLayout layout, ulong entry)
     {
         var end = 0ul;

@@ -1,6 +1,6 @@
 namespace Hatchway.Machine.Boot;
 
-/// <summary>Offsets in Linux's zero page, and in a bzImage's first sectors for those of the setup header
+/// <summary>Offsets in Linux's zero page; those of the setup header are the same in a bzImage's first sectors
 /// (Linux Documentation/arch/x86/boot.rst and zero-page.rst, arch/x86/include/uapi/asm/bootparam.h).</summary>
 internal static class ZeroPageOffset
 {
@@ -29,14 +29,14 @@ internal static class ZeroPageOffset
     public const int InitialSize = 0x260;
     public const int MemoryMap = 0x2D0;
 
-    /// <summary>The header's fields of protocol 2.12 end here.</summary>
+    /// <summary>The end of the header's fields in protocol 2.12.</summary>
     public const int Header212End = 0x264;
 
-    /// <summary>What follows the header in the zero page, whatever length the header says it has.</summary>
+    /// <summary>The zero page's first field after the header, whatever length the header claims.</summary>
     public const int AfterHeader = 0x290;
 }
 
-/// <summary>Values of those fields.</summary>
+/// <summary>Values of the zero page's fields.</summary>
 internal static class ZeroPageValue
 {
     public const ushort BootFlag = 0xAA55;
@@ -51,7 +51,7 @@ internal static class ZeroPageValue
 /// <summary>The part of a bzImage's setup header that the 64-bit boot protocol needs, checked.</summary>
 internal sealed class SetupHeader
 {
-    /// <summary>Where the 64-bit entry point is, counted from the protected-mode kernel's first byte.</summary>
+    /// <summary>Offset of the 64-bit entry point from the protected-mode kernel's first byte.</summary>
     public const ulong Entry64 = 0x200;
 
     private const int SectorSize = 512;
@@ -75,40 +75,40 @@ internal sealed class SetupHeader
         InitialSize = fields.UInt32(ZeroPageOffset.InitialSize);
     }
 
-    /// <summary>Where the protected-mode kernel begins in the file.</summary>
+    /// <summary>Offset of the protected-mode kernel in the file.</summary>
     public ulong PayloadOffset { get; }
 
-    /// <summary>Bytes from there to the file's end; a signature may follow the kernel.</summary>
+    /// <summary>Bytes from <see cref="PayloadOffset"/> to the file's end; a signature may follow the kernel.</summary>
     public ulong PayloadLength { get; }
 
-    /// <summary>Bytes of kernel, as the header says.</summary>
+    /// <summary>Bytes of the kernel according to the header.</summary>
     public ulong ProtectedModeLength { get; }
 
-    /// <summary>The last address that an initrd may have.</summary>
+    /// <summary>The highest address that an initrd may occupy.</summary>
     public uint RamdiskAddressMax { get; }
 
-    /// <summary>What a relocated kernel's address is a multiple of.</summary>
+    /// <summary>A relocatable kernel's load address must be a multiple of this.</summary>
     public uint KernelAlignment { get; }
 
-    /// <summary>Whether it may be loaded elsewhere than it prefers.</summary>
+    /// <summary>True when the kernel may be loaded at another address than it prefers.</summary>
     public bool Relocatable { get; }
 
-    /// <summary>Bytes of command line, without the zero.</summary>
+    /// <summary>The longest command line, in bytes without the zero.</summary>
     public uint CommandLineSize { get; }
 
-    /// <summary>Where it would like to be.</summary>
+    /// <summary>The load address that the kernel prefers.</summary>
     public ulong PreferredAddress { get; }
 
-    /// <summary>Bytes of memory that it needs from there before it looks at the memory map.</summary>
+    /// <summary>Bytes of memory from its load address that the kernel uses before it reads the memory map.</summary>
     public uint InitialSize { get; }
 
-    /// <summary>The header as the zero page takes it, from <see cref="ZeroPageOffset.SetupHeader"/> on.</summary>
+    /// <summary>The part of the header that is copied into the zero page, from <see cref="ZeroPageOffset.SetupHeader"/> on.</summary>
     public ReadOnlySpan<byte> ForZeroPage => _bytes.AsSpan(
         ZeroPageOffset.SetupHeader,
         Math.Min(ZeroPageOffset.HeaderMagic + _bytes[ZeroPageOffset.HeaderEnd], ZeroPageOffset.AfterHeader) - ZeroPageOffset.SetupHeader);
 
-    /// <summary>Reads and checks it.</summary>
-    /// <exception cref="BootException">This is not a kernel that can be started in 64-bit mode.</exception>
+    /// <summary>Reads and checks the header.</summary>
+    /// <exception cref="BootException">The file is not a kernel that can be started in 64-bit mode.</exception>
     public static SetupHeader Read(BootFile file)
     {
         var bytes = new byte[ZeroPageOffset.AfterHeader];

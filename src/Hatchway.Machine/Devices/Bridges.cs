@@ -4,38 +4,38 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>The bridges that a guest expects on its bus. Nothing lies behind their config space.</summary>
-/// <remarks>Identities are those of bhyve's <c>hostbridge</c> and <c>lpc</c>, so guests see no difference.</remarks>
+/// <summary>The bridges that a guest expects on its bus. They consist of config space only.</summary>
+/// <remarks>The default identities are those of bhyve's <c>hostbridge</c> and <c>lpc</c>, so guests see no difference.</remarks>
 public static class Bridges
 {
     // Class codes: base class, sub-class, programming interface (PCI Code and ID Assignment 1.11 §1.7).
     private const uint HostBridgeClass = 0x060000;
     private const uint IsaBridgeClass = 0x060100;
 
-    /// <summary>The vendor, NetApp, and the device's number of bhyve's <c>hostbridge</c>.</summary>
+    /// <summary>The vendor id, NetApp's, and also the device id of bhyve's <c>hostbridge</c>.</summary>
     public const ushort NetApp = 0x1275;
 
-    /// <summary>A host bridge.</summary>
-    /// <param name="vendor">Its vendor.</param>
-    /// <param name="device">Its number.</param>
-    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    /// <summary>Makes a host bridge.</summary>
+    /// <param name="vendor">Its vendor id.</param>
+    /// <param name="device">Its device id.</param>
+    /// <param name="multiFunction">True when its slot holds other functions, too.</param>
     public static IPciFunction HostBridge(ushort vendor = NetApp, ushort device = NetApp, bool multiFunction = false) =>
         Make(vendor, device, HostBridgeClass, multiFunction);
 
-    /// <summary>A bridge to the ISA or LPC bus: 8086:7000, Intel's PIIX3.</summary>
-    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    /// <summary>Makes a bridge to the ISA or LPC bus: 8086:7000, Intel's PIIX3.</summary>
+    /// <param name="multiFunction">True when its slot holds other functions, too.</param>
     public static IPciFunction LpcBridge(bool multiFunction = false) =>
         Make(Piix.Vendor, Piix.IsaBridgeDevice, IsaBridgeClass, multiFunction);
 
-    /// <summary>The host bridge that firmware knows a PC by: 8086:1237, Intel's 82441FX, beside which a PIIX3 is at home.</summary>
-    /// <param name="multiFunction">Its slot holds other functions, too.</param>
+    /// <summary>Makes the host bridge by which firmware recognises a PC: 8086:1237, Intel's 82441FX, the PIIX3's companion.</summary>
+    /// <param name="multiFunction">True when its slot holds other functions, too.</param>
     public static IPciFunction I440FxHostBridge(bool multiFunction = false) =>
         Make(Piix.Vendor, Piix.HostBridgeDevice, HostBridgeClass, multiFunction);
 
     /// <summary>
-    /// Where firmware on an i440FX looks up the PM timer: the PIIX4's power management function, at slot 1 function 3. It has that
-    /// function's two registers and no identity, so that no system finds it: what it describes is in the FADT, and nothing else of a
-    /// PIIX4 is there.
+    /// Makes the function where firmware on an i440FX looks up the PM timer: the PIIX4's power management, slot 1 function 3. It has the
+    /// two registers that firmware reads and an all-ones identity, so that no system finds it: the FADT describes the hardware, and the
+    /// rest of a PIIX4 is missing.
     /// </summary>
     public static IPciFunction PowerManagementRegisters()
     {
@@ -47,7 +47,7 @@ public static class Bridges
         return new EmulatedFunction(values, []);
     }
 
-    // No BARs, no capabilities. A bridge's decoding can't be switched off, but software may write the command register.
+    // No BARs, no capabilities. Software may write the command register, but a bridge's decoding can't be switched off.
     private static EmulatedFunction Make(ushort vendor, ushort device, uint classCode, bool multiFunction)
     {
         Span<byte> values = stackalloc byte[Header.End];
@@ -56,7 +56,7 @@ public static class Bridges
         writable.Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(values[Header.VendorId..], vendor);
         BinaryPrimitives.WriteUInt16LittleEndian(values[Header.DeviceId..], device);
-        // The class code takes three bytes: written with the revision, which is zero, it is a whole dword.
+        // Class code and revision share a dword; the revision, in the lowest byte, is zero.
         BinaryPrimitives.WriteUInt32LittleEndian(values[Header.RevisionId..], classCode << 8);
         values[Header.HeaderType] = multiFunction ? Header.MultiFunction : (byte)0;
         const CommandBits Decoding = CommandBits.Io | CommandBits.Memory | CommandBits.BusMaster;

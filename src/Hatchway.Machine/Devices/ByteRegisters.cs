@@ -2,17 +2,17 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>A device on an 8-bit bus: a wider access reaches it as several, lowest port first, as the ISA bus divides it.</summary>
+/// <summary>A device of 8-bit registers. Wider accesses reach it as several, lowest port first, as the ISA bus splits them.</summary>
 internal interface IByteRegisters
 {
     /// <summary>Reads the register at a port, counted from the device's first.</summary>
     byte ReadRegister(int port);
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes the register at a port, counted from the device's first.</summary>
     void WriteRegister(int port, byte value);
 }
 
-/// <summary>Divides accesses of any width for a device of 8-bit registers.</summary>
+/// <summary>Splits accesses of any width for a device of 8-bit registers.</summary>
 internal static class ByteRegisters
 {
     public static ulong Read<T>(T device, ulong offset, AccessWidth width)

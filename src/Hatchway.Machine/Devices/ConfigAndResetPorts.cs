@@ -3,10 +3,10 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>Ports 0xCF8 to 0xCFF as a PC's host bridge and south bridge share them.</summary>
+/// <summary>Ports 0xCF8 to 0xCFF, which a PC's host bridge and south bridge share.</summary>
 /// <remarks>
-/// A dword at 0xCF8 is CONFIG_ADDRESS; a byte at 0xCF9, inside it, is the reset register (PCI Local Bus 3.0 §3.2.2.3.2: other accesses
-/// than a dword's pass on to the I/O bus). Which one is meant hangs on the width, so the two can't be ranges of an address space.
+/// A dword at 0xCF8 is CONFIG_ADDRESS; a byte at 0xCF9, inside it, is the reset register (PCI Local Bus 3.0 §3.2.2.3.2: all accesses
+/// except a dword's pass on to the I/O bus). The width decides between them, so they can't be two ranges of an address space.
 /// </remarks>
 internal sealed class ConfigAndResetPorts(ConfigPorts config, ResetPort reset) : IAddressTarget
 {

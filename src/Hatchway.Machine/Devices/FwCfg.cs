@@ -13,21 +13,21 @@ namespace Hatchway.Machine.Devices;
 /// 0x511   1      data: the next byte of the selected item; it shares a port with the selector's upper half
 /// 0x514   8      DMA: the big-endian address of a request; writing the lower half starts it
 /// </code>
-/// <para>Every item is read-only to the guest. Items are added before the guest runs; then any thread, though selecting and reading are
-/// several accesses, which the guest has to serialise.</para>
+/// <para>Every item is read-only to the guest. Items are added before the guest runs. After that any thread may call; but selecting and
+/// reading are separate accesses, which the guest must serialise.</para>
 /// </remarks>
 public sealed class FwCfg : IAddressTarget
 {
     /// <summary>The first port.</summary>
     public const ushort FirstPort = 0x510;
 
-    /// <summary>How many ports.</summary>
+    /// <summary>The number of ports.</summary>
     public const byte PortCount = 12;
 
-    /// <summary>The item that says how many CPUs there are, 16 bits, little-endian.</summary>
+    /// <summary>The item with the number of CPUs, 16 bits, little-endian.</summary>
     public const ushort CpuCountKey = 0x05;
 
-    /// <summary>The most characters that a file's name has.</summary>
+    /// <summary>The longest name of a file, in characters.</summary>
     public const int LongestName = 55;
 
     private const ushort SignatureKey = 0x00;
@@ -40,7 +40,7 @@ public sealed class FwCfg : IAddressTarget
     private const int DmaOffset = 4;
     private const int DmaLowOffset = 8;
 
-    // "QEMU CFG", as the DMA register reads.
+    // "QEMU CFG": the DMA register's value when it is read.
     private const ulong DmaSignature = 0x5145_4D55_2043_4647;
 
     private const int DirectoryEntry = 64;
@@ -50,7 +50,7 @@ public sealed class FwCfg : IAddressTarget
     private readonly Dictionary<ushort, byte[]> _items = [];
     private readonly SortedDictionary<string, byte[]> _files = new(StringComparer.Ordinal);
 
-    // Guards all that follows. RAM is accessed under it.
+    // Guards the fields below. RAM is accessed under it.
     private readonly Lock _lock = new();
     private byte[] _selected = [];
     private ulong _position;
@@ -67,7 +67,7 @@ public sealed class FwCfg : IAddressTarget
     }
 
     /// <summary>Makes a device without files.</summary>
-    /// <param name="memory">Where DMA reads requests and writes answers.</param>
+    /// <param name="memory">The guest's RAM, for DMA.</param>
     public FwCfg(IGuestMemory memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -78,13 +78,13 @@ public sealed class FwCfg : IAddressTarget
         Number();
     }
 
-    /// <summary>Adds an item that has no name.</summary>
+    /// <summary>Adds an item without a name.</summary>
     public void Add(ushort key, byte[] content) => _items.Add(key, content);
 
     /// <summary>Adds a file.</summary>
     /// <param name="name">1 to <see cref="LongestName"/> ASCII characters.</param>
     /// <param name="content">What the guest reads; not copied.</param>
-    /// <exception cref="ArgumentException">The name is there already, or can't be one.</exception>
+    /// <exception cref="ArgumentException">The name exists already, or is not valid.</exception>
     public void Add(string name, byte[] content)
     {
         if (!IsName(name))
@@ -93,7 +93,7 @@ public sealed class FwCfg : IAddressTarget
         Number();
     }
 
-    /// <summary>Whether a text can be a file's name.</summary>
+    /// <summary>True when a text can be a file's name.</summary>
     public static bool IsName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -130,7 +130,7 @@ public sealed class FwCfg : IAddressTarget
                     Transfer(address);
                     break;
                 default:
-                    // Data can't be written since QEMU 2.4, and no other width means anything.
+                    // QEMU has not accepted data writes since 2.4, and other widths have no meaning.
                     break;
             }
         }
@@ -152,7 +152,7 @@ public sealed class FwCfg : IAddressTarget
 
     private void Transfer(ulong address)
     {
-        // A request that is nowhere can't be answered either.
+        // A request outside RAM can't be answered: the answer would go there.
         if (!TryFind(address, RequestLength, out var request))
             return;
         var control = BinaryPrimitives.ReadUInt32BigEndian(request);
@@ -170,7 +170,7 @@ public sealed class FwCfg : IAddressTarget
         BinaryPrimitives.WriteUInt32BigEndian(request, done ? 0u : (uint)Control.Error);
     }
 
-    // What lies past the item's end reads as zero.
+    // Bytes past the item's end read as zero.
     private bool TryRead(ulong target, uint length)
     {
         if (length > int.MaxValue || !TryFind(target, (int)length, out var room))
@@ -196,7 +196,7 @@ public sealed class FwCfg : IAddressTarget
         return false;
     }
 
-    // Keys follow the names' order; a guest has not run yet.
+    // Keys follow the order of names. They may still change, since the guest does not run yet.
     private void Number()
     {
         var directory = new byte[sizeof(uint) + (_files.Count * DirectoryEntry)];

@@ -1,9 +1,9 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>What the guest reads characters from, as a serial port.</summary>
+/// <summary>The input of a guest's character device, such as a serial port.</summary>
 public interface ICharacterInput
 {
-    /// <summary>Gives bytes to the guest, from the host's side. Any thread.</summary>
-    /// <returns>How many there was room for. When fewer than offered, whoever made it is told when there is room again.</returns>
+    /// <summary>Offers bytes to the guest, from the host's side. Any thread.</summary>
+    /// <returns>How many it took. When it took fewer than offered, it later calls back that there is room again.</returns>
     int Receive(ReadOnlySpan<byte> bytes);
 }

@@ -1,19 +1,19 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>What holds a flash chip's content. The program implements it.</summary>
-/// <remarks>Called by the chip only, one call at a time.</remarks>
+/// <summary>Holds a flash chip's content. The program implements it.</summary>
+/// <remarks>Only the chip calls it, one call at a time.</remarks>
 public interface IFlashMemory
 {
-    /// <summary>The content, for the chip's whole life in one place.</summary>
+    /// <summary>The content, at the same address for the chip's whole life.</summary>
     Span<byte> Content { get; }
 
-    /// <summary>Lets the guest read the content as memory, without the chip: a write still reaches the chip.</summary>
+    /// <summary>Maps the content into the guest for reading, without exits to the chip. Writes still reach the chip.</summary>
     void Show();
 
-    /// <summary>Takes that away before it returns: reads reach the chip, too.</summary>
+    /// <summary>Unmaps the content before it returns: reads reach the chip, too.</summary>
     void Hide();
 
-    /// <summary>Makes a part of the content that has changed outlast the machine.</summary>
+    /// <summary>Saves a changed part of the content, so that it outlasts the machine.</summary>
     /// <returns>False when that failed; the content has changed all the same.</returns>
     bool TryKeep(int offset, int length);
 }

@@ -1,18 +1,18 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>What a guest can ask of its power supply.</summary>
+/// <summary>A guest's request about its power.</summary>
 public enum PowerEvent
 {
-    /// <summary>Off: ACPI S5.</summary>
+    /// <summary>Switch off: ACPI S5.</summary>
     PowerOff,
 
-    /// <summary>A reset of the whole machine.</summary>
+    /// <summary>Reset the whole machine.</summary>
     Reset,
 }
 
-/// <summary>Where requests to switch off or to reset go. The program implements it.</summary>
+/// <summary>Receives a guest's requests to switch off or to reset. The program implements it.</summary>
 public interface IPowerControl
 {
-    /// <summary>Asks for it. Called on a vCPU's thread; returns at once, and the virtual machine stops soon after.</summary>
+    /// <summary>Requests it. A vCPU's thread calls; the call returns at once, and the virtual machine stops soon after.</summary>
     void Request(PowerEvent powerEvent);
 }

@@ -2,10 +2,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>What is left of a PC's keyboard controller: command 0xFE at port 0x64, which pulses the processor's reset line.</summary>
+/// <summary>The one function of a PC's keyboard controller that exists: command 0xFE at port 0x64 pulses the processor's reset
+/// line.</summary>
 /// <remarks>
-/// Operating systems try it when ACPI's reset did nothing. There is no controller otherwise, which the FADT says too, so the status
-/// reads as an empty bus does: a driver that looks all the same finds its output buffer full for ever, and gives up. Any thread.
+/// Operating systems try it when ACPI's reset did nothing. There is no other controller, as the FADT says, so the status reads as on an
+/// empty bus: a driver that probes anyway finds the output buffer full for ever, and gives up. Any thread.
 /// </remarks>
 public sealed class KeyboardControllerReset : IAddressTarget
 {

@@ -12,10 +12,10 @@ namespace Hatchway.Machine.Devices;
 /// 20, D0        erase the block                                  90     read identifiers
 /// E8, N, ..., D0  program N + 1 bytes of one block               98     CFI query
 /// </code>
-/// <para>As QEMU's, which is the one that edk2's driver is written for, and unlike a chip, clearing the status clears its ready bit, too
-/// (the driver tells flash from RAM by that), and programming sets bits as well as it clears them. Nothing takes time: a command is done
-/// when its last cycle is.</para>
-/// <para>Any thread. The content is the guest's to read directly while the array is read, so that code and data in it cost no exit.</para>
+/// <para>Two things are as in QEMU's chip, for which edk2's driver is written, and unlike real chips: clearing the status also clears its
+/// ready bit, by which the driver tells flash from RAM; and programming sets bits as well as clearing them. Nothing takes time: a command
+/// is complete after its last cycle.</para>
+/// <para>Any thread. In read-array mode the content is mapped into the guest, so that reading and executing it cost no exits.</para>
 /// </remarks>
 public sealed class PFlash : IAddressTarget, IByteRegisters
 {
@@ -25,14 +25,14 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
     private const byte Erased = 0xFF;
     private const byte Confirm = 0xD0;
 
-    // Intel's identifier and the 28F128J3's, which QEMU's chip names, too.
+    // Intel's manufacturer id and the 28F128J3's device id, as QEMU's chip reports.
     private const byte Manufacturer = 0x89;
     private const byte DeviceId = 0x18;
 
     private readonly IFlashMemory _memory;
     private readonly byte[] _query;
 
-    // Guards what follows, and the content; the memory's mapping is changed under it, so that it agrees with the mode.
+    // Guards the fields below and the content. The mapping is also changed under it, so that it agrees with the mode.
     private readonly Lock _lock = new();
     private readonly byte[] _buffer = new byte[256];
     private Mode _mode;
@@ -80,8 +80,8 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
         Ready = 1 << 7,
     }
 
-    /// <summary>Makes a chip that reads its array, as after a reset, and shows it.</summary>
-    /// <param name="memory">Its content: whole blocks.</param>
+    /// <summary>Makes a chip in read-array mode, as after a reset, with its content mapped.</summary>
+    /// <param name="memory">Its content: a whole number of blocks.</param>
     public PFlash(IFlashMemory memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -96,7 +96,7 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
     public ulong Read(ulong offset, AccessWidth width) => ByteRegisters.Read(this, offset, width);
 
     /// <inheritdoc/>
-    /// <remarks>A command is its lowest byte, whatever the width; data are bytes in ascending order.</remarks>
+    /// <remarks>A command is the lowest byte, whatever the width; data is written as bytes in ascending order.</remarks>
     public void Write(ulong offset, AccessWidth width, ulong value)
     {
         lock (_lock)
@@ -123,7 +123,7 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
 
     void IByteRegisters.WriteRegister(int port, byte value) => Write((ulong)port, AccessWidth.Byte, value);
 
-    // One bus cycle. What continues a wide write's data goes where the data goes, though the command may have ended.
+    // Executes one bus cycle. A later byte of a wide data write is still data, even if an earlier byte has completed the command.
     private void Cycle(int offset, byte value, bool continues)
     {
         switch (_mode)
@@ -187,7 +187,7 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
                 Enter(Mode.Array);
                 break;
             default:
-                // Read the array, by its command or because there is no such command.
+                // Read array: by its command, or for an unknown one.
                 Enter(Mode.Array);
                 break;
         }
@@ -214,13 +214,14 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
 
     private void AddToBuffer(int offset, byte value)
     {
-        // The range begins where the first datum goes, and never crosses its block's end. What is not written in it stays as it is.
+        // The range begins at the first byte's offset and ends at its block's end at the latest. Bytes of it that are not written keep
+        // their value.
         if (_bufferStart < 0)
         {
             (_bufferStart, _bufferEnd) = (offset, Math.Min(offset | (BlockSize - 1), offset + _left - 1));
             _memory.Content[_bufferStart..(_bufferEnd + 1)].CopyTo(_buffer);
         }
-        // A datum outside the buffer's range belongs to nothing.
+        // Data outside the range is dropped.
         if (offset >= _bufferStart && offset <= _bufferEnd)
             _buffer[offset - _bufferStart] = value;
         if (--_left == 0)
@@ -250,22 +251,22 @@ public sealed class PFlash : IAddressTarget, IByteRegisters
         _mode = mode;
     }
 
-    // JEP137 §4: from 10h on the identification, from 1Bh the system interface, from 27h the geometry.
+    // JEP137 §4: identification from 10h, system interface from 1Bh, geometry from 27h.
     private static byte[] CfiQuery(int length)
     {
         var blocks = (length / BlockSize) - 1;
         var query = new byte[0x31];
         "QRY"u8.CopyTo(query.AsSpan(0x10));
-        // Command set 0001; its extended table is not there.
+        // Command set 0001, without its extended table.
         query[0x13] = 1;
         // Supply of 4.5 V to 5.5 V.
         query[0x1B] = 0x45;
         query[0x1C] = 0x55;
-        // 2^n bytes: the next power of two.
+        // The size as a power of two, rounded up.
         query[0x27] = (byte)System.Numerics.BitOperations.Log2(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length));
-        // Buffers of 2^8 bytes.
+        // A write buffer of 2^8 bytes.
         query[0x2A] = 8;
-        // One region: blocks less one, and their size in 256 bytes.
+        // One region: the number of blocks less one, and the block size in units of 256 bytes.
         query[0x2C] = 1;
         query[0x2D] = (byte)blocks;
         query[0x2E] = (byte)(blocks >> 8);

@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Devices;
 
-/// <summary>ACPI's fixed hardware: power button, switching off, and a timer (ACPI 6.5 §4.8.3).</summary>
+/// <summary>ACPI's fixed hardware: power button, soft off, and the PM timer (ACPI 6.5 §4.8.3).</summary>
 /// <remarks>
 /// <code>
 /// port    bytes  register                                     ACPI 6.5
@@ -12,9 +12,9 @@ namespace Hatchway.Machine.Devices;
 /// 0x608   4      PM timer, 24 bits at 3.579545 MHz            §4.8.3.3
 /// </code>
 /// <para>There is no system management mode and so no SMI command port: the machine is always in ACPI mode and SCI_EN reads as one. The
-/// only event that occurs is the power button's. The timer's carry sets no status (nobody uses it: a 24-bit
-/// timer is read more often than it wraps), and there is no sleep button and no wake alarm.</para>
-/// <para>Any thread. The SCI is level-triggered and is driven under the device's lock, in the order of the changes.</para>
+/// power button's event is the only one that occurs. The timer's carry sets no status, because software reads a 24-bit timer more often
+/// than it wraps; there is no sleep button and no wake alarm.</para>
+/// <para>Any thread. The SCI is level-triggered; the device drives it under its lock, in the order of the changes.</para>
 /// </remarks>
 public sealed class PowerManagementDevice : IAddressTarget
 {
@@ -48,14 +48,14 @@ public sealed class PowerManagementDevice : IAddressTarget
     /// <summary>Ticks of the PM timer in a second.</summary>
     public const uint TimerFrequency = 3_579_545;
 
-    // Events, the same bits in status and enable.
+    // Events; status and enable have the same bits.
     private const ushort GlobalLock = 1 << 5;
     private const ushort PowerButton = 1 << 8;
 
     private const ushort RealTimeClockAlarm = 1 << 10;
 
-    // GBL_EN and RTC_EN can be set because ACPICA reports an error when they can't; no firmware ever releases the lock, and the clock has
-    // no alarm, so neither event ever comes.
+    // GBL_EN and RTC_EN are writable because ACPICA reports an error when they are not. Neither event ever comes: no firmware releases the
+    // global lock, and the clock has no alarm.
     private const ushort EnableMask = GlobalLock | PowerButton | RealTimeClockAlarm;
 
     // The control register.
@@ -71,7 +71,7 @@ public sealed class PowerManagementDevice : IAddressTarget
     private readonly IInterruptLine _sci;
     private readonly TimeProvider _time;
 
-    // Guards the registers and the level of the SCI. The power control is called outside it.
+    // Guards the registers and the SCI's level. The power control is called outside it.
     private readonly Lock _lock = new();
     private ushort _status;
     private ushort _enable;
@@ -79,9 +79,9 @@ public sealed class PowerManagementDevice : IAddressTarget
     private bool _asserted;
 
     /// <summary>Makes the device as it is after a reset.</summary>
-    /// <param name="power">What switches off.</param>
+    /// <param name="power">Receives the request to switch off.</param>
     /// <param name="sci">The interrupt, <see cref="SciGsi"/>.</param>
-    /// <param name="time">What the timer counts by; its timestamps, not its date.</param>
+    /// <param name="time">The timer's time base; only its timestamps are used.</param>
     public PowerManagementDevice(IPowerControl power, IInterruptLine sci, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(power);
@@ -91,8 +91,8 @@ public sealed class PowerManagementDevice : IAddressTarget
     }
 
     /// <summary>
-    /// Presses the power button: the guest is told by an SCI if it listens, and finds the press in the status register when it
-    /// starts to. From the host's side, any thread.
+    /// Presses the power button. An SCI tells the guest if the event is enabled; otherwise the guest finds it in the status register once
+    /// it enables it. From the host's side, any thread.
     /// </summary>
     public void PressPowerButton()
     {
@@ -109,7 +109,7 @@ public sealed class PowerManagementDevice : IAddressTarget
         ulong low;
         lock (_lock)
             low = _status | ((ulong)_enable << 16) | ((ulong)_control << 32);
-        // The timer is sampled once, so that one access never sees it in two states.
+        // Read once, so that one access sees one value of the timer.
         var registers = new UInt128(ReadTimer(), low);
         return (ulong)(registers >> (8 * (int)offset)) & width.AllOnes();
     }
@@ -117,7 +117,7 @@ public sealed class PowerManagementDevice : IAddressTarget
     /// <inheritdoc/>
     public void Write(ulong offset, AccessWidth width, ulong value)
     {
-        // Each byte of a register may be written alone; in all of them a byte means the same as within the word.
+        // Each byte of a register may be written alone, with the same effect as within the word.
         for (var i = 0; i < (int)width; i++)
             WriteByte((int)offset + i, (byte)(value >> (8 * i)));
     }
@@ -143,7 +143,7 @@ public sealed class PowerManagementDevice : IAddressTarget
                     off = (bits & SleepEnable) != 0 && _control >> SleepTypeShift == SleepTypeOff;
                     break;
                 default:
-                    // The timer can't be written, and nothing is between the blocks.
+                    // The timer is read-only, and there is nothing between the blocks.
                     break;
             }
             UpdateSci();

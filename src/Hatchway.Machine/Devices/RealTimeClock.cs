@@ -4,25 +4,25 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>The clock and CMOS RAM of a PC at ports 0x70 and 0x71: Motorola MC146818 with the century at 0x32.</summary>
 /// <remarks>
-/// <para>It tells the time provider's UTC, or local time, in BCD and 24 hours unless the guest chooses otherwise in register B. A guest may
-/// set it; the difference to the provider's time is kept, for this machine's life. What is no date (the 31st of February) is
-/// ignored.</para>
+/// <para>It shows the time provider's UTC plus an offset, in BCD and 24 hours unless the guest chooses otherwise in register B. The guest
+/// may set it; the difference to the provider's time is kept for this machine's life. A date that does not exist (the 31st of February)
+/// is ignored.</para>
 /// <para>It raises no interrupt and sets no interrupt flag: the enable bits of register B stay zero and register C reads as
-/// zero, so no driver believes in an alarm that will not come. The alarm registers are plain RAM.</para>
-/// <para>Any thread; index and data are two accesses, which the guest has to serialise.</para>
+/// zero, so no driver relies on an alarm that will not come. The alarm registers are plain RAM.</para>
+/// <para>Any thread; index and data are separate accesses, which the guest must serialise.</para>
 /// </remarks>
 public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 {
     /// <summary>The index port; the data port follows it.</summary>
     public const ushort FirstPort = 0x70;
 
-    /// <summary>How many ports.</summary>
+    /// <summary>The number of ports.</summary>
     public const int PortCount = 2;
 
     /// <summary>The register that holds the century; the FADT names it.</summary>
     public const byte CenturyRegister = 0x32;
 
-    // Register A: UIP in bit 7, the divider in 6:4, the periodic rate in 3:0. 010 runs from 32.768 kHz, 11x holds the divider in reset.
+    // Register A: UIP in bit 7, the divider in 6:4, the periodic rate in 3:0. Divider 010 counts 32.768 kHz; 11x holds it in reset.
     private const byte UpdateInProgress = 0x80;
     private const byte DividerReset = 0x60;
     private const byte RegisterAAtStart = 0x26;
@@ -53,9 +53,9 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
     private TimeSpan _offset;
     private byte _index;
 
-    /// <summary>Makes a clock that tells a time provider's UTC, or a time ahead of that.</summary>
-    /// <param name="time">Where time comes from.</param>
-    /// <param name="offset">How far ahead; a time zone's offset for local time.</param>
+    /// <summary>Makes a clock that shows a time provider's UTC plus an offset.</summary>
+    /// <param name="time">The time provider.</param>
+    /// <param name="offset">How far the clock is ahead of UTC; a time zone's offset for local time.</param>
     public RealTimeClock(TimeProvider time, TimeSpan offset = default)
     {
         ArgumentNullException.ThrowIfNull(time);
@@ -84,17 +84,17 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
     private static readonly Cell[] s_timeCells =
         [Cell.Seconds, Cell.Minutes, Cell.Hours, Cell.DayOfWeek, Cell.Day, Cell.Month, Cell.Year, Cell.Century];
 
-    // With SET, or with the divider in reset, the clock stands still and its registers are RAM.
+    // With SET, or with the divider in reset, the clock stops and its registers are RAM.
     private bool Stopped => (_ram[(int)Cell.B] & SetTime) != 0 || DividerHeld;
 
     private bool DividerHeld => (_ram[(int)Cell.A] & DividerReset) == DividerReset;
 
     private DateTime Now => _time.GetUtcNow().UtcDateTime + _offset;
 
-    /// <summary>Writes a cell of the RAM behind the clock's registers, as a PC's maker does. Before the guest runs.</summary>
-    /// <param name="cell">0x0E to 0x7F, but for <see cref="CenturyRegister"/>.</param>
-    /// <param name="value">What the guest reads there until it writes.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The cell is the clock's.</exception>
+    /// <summary>Writes a cell of the RAM after the clock's registers, as a PC's firmware does. Before the guest runs.</summary>
+    /// <param name="cell">0x0E to 0x7F, except <see cref="CenturyRegister"/>.</param>
+    /// <param name="value">The value that the guest reads until it writes another.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The cell is one of the clock's registers.</exception>
     public void SetCell(byte cell, byte value)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(cell, (byte)Cell.D);
@@ -112,7 +112,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 
     byte IByteRegisters.ReadRegister(int port)
     {
-        // The index can't be read back, on most PCs.
+        // As on most PCs, the index can't be read back.
         if (port == 0)
             return 0xFF;
         lock (_lock)
@@ -174,12 +174,12 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
         if (!wasStopped)
             Latch(now);
         _ram[(int)register] = value;
-        // The first update after the divider's reset is due half a second later; without one the fraction goes on as it was.
+        // After the divider's reset the first update comes half a second later; otherwise the fraction of the second continues.
         if (wasStopped && !Stopped)
             Adopt(now, wasHeld ? AfterDividerReset : Fraction(now));
     }
 
-    // One register written while the clock runs: the others keep the time.
+    // Writes one register while the clock runs; the others keep the time.
     private void Adjust(Cell cell, byte value)
     {
         var now = Now;
@@ -201,7 +201,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
         var day = Decode(Cell.Day);
         var hour = DecodeHour();
         var (minute, second) = (Decode(Cell.Minutes), Decode(Cell.Seconds));
-        // Far from the ends of what a DateTime holds, so that the provider's clock can be set back without reaching one.
+        // Years far from DateTime's limits, so that setting the provider's clock back does not reach one.
         if (year is < 100 or > 9900 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)
             || hour > 23 || minute > 59 || second > 59)
             return;

@@ -4,15 +4,15 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>The reset control register at port 0xCF9 (Intel 82371SB PIIX3, "RC: Reset Control Register"; ICH and later alike).</summary>
 /// <remarks>
-/// A reset begins when RST_CPU goes from 0 to 1. Without SYS_RST that would reset the processors only; here it resets the whole machine,
-/// with or without firmware. The FADT's reset register is this port, with <see cref="AcpiResetValue"/>. Any thread.
+/// Changing RST_CPU from 0 to 1 starts a reset. On hardware that resets only the processors when SYS_RST is clear; here it resets the
+/// whole machine, with or without firmware. The FADT names this port, with <see cref="AcpiResetValue"/>. Any thread.
 /// </remarks>
 public sealed class ResetPort : IAddressTarget
 {
     /// <summary>The port.</summary>
     public const ushort Port = 0xCF9;
 
-    /// <summary>What ACPI writes to the port to reset the machine (ACPI 6.5 §4.8.3.6): SYS_RST and RST_CPU.</summary>
+    /// <summary>The value that ACPI writes to the port to reset the machine (ACPI 6.5 §4.8.3.6): SYS_RST and RST_CPU.</summary>
     public const byte AcpiResetValue = SystemReset | ResetCpu;
 
     private const byte SystemReset = 1 << 1;

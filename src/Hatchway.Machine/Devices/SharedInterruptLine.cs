@@ -1,10 +1,10 @@
 namespace Hatchway.Machine.Devices;
 
-/// <summary>One wire for several devices, which is high while any of them asks (PCI Local Bus 3.0 §2.2.6).</summary>
+/// <summary>One wire for several devices, high while any of them asserts it (PCI Local Bus 3.0 §2.2.6).</summary>
 /// <remarks>
-/// On an edge-triggered input a device that asks while the wire is high already would make no edge, and its interrupt would wait for
-/// another's. So there the wire falls and rises again: a handler finds what is new, or, if it saw that already, nothing. Any thread; the
-/// wire is driven under the lock, so that levels arrive in the order they were worked out in.
+/// On an edge-triggered input, a device that asserts the wire while it is high would make no edge, and its interrupt would wait for
+/// another's. So the wire is lowered and raised again there: the guest's handler finds the new cause, or nothing if it has seen it
+/// already. Any thread; the wire is driven under the lock, so that levels arrive in the order in which they were computed.
 /// </remarks>
 public sealed class SharedInterruptLine
 {
@@ -16,8 +16,8 @@ public sealed class SharedInterruptLine
     private int _asserted;
 
     /// <summary>Makes a wire without devices.</summary>
-    /// <param name="line">Where it leads to; driven by nobody else.</param>
-    /// <param name="isEdgeTriggered">What it leads to counts rises, not the level.</param>
+    /// <param name="line">The interrupt controller's input; nothing else may drive it.</param>
+    /// <param name="isEdgeTriggered">True when that input reacts to rising edges, not to the level.</param>
     public SharedInterruptLine(IInterruptLine line, bool isEdgeTriggered)
     {
         ArgumentNullException.ThrowIfNull(line);

@@ -4,18 +4,18 @@ namespace Hatchway.Machine.Devices;
 
 /// <summary>A serial port with a 16-byte receive FIFO: National Semiconductor PC16550D, as a PC wires it.</summary>
 /// <remarks>
-/// <para>There is no wire, so there is no baud rate: what the guest transmits is at the sink before the write returns, and the transmitter
-/// is always empty. For the same reason a character timeout has always passed: received bytes below the trigger level interrupt at
-/// once, with the timeout's code.</para>
-/// <para>A modem is always there (CTS, DSR and DCD). Break, parity and framing errors can't happen.</para>
+/// <para>There is no wire and so no baud rate: a transmitted byte is at the sink before the write returns, and the transmitter is always
+/// empty. For the same reason a character timeout has always passed: received bytes below the trigger level interrupt at once, with the
+/// timeout's code.</para>
+/// <para>A modem is always present (CTS, DSR and DCD). Break, parity and framing errors can't happen.</para>
 /// <para>Registers may be accessed from several vCPU threads at once.</para>
 /// </remarks>
 public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
 {
-    /// <summary>How many ports it decodes.</summary>
+    /// <summary>The number of ports.</summary>
     public const int PortCount = 8;
 
-    // Ports from the first one on (PC16550D, "Summary of Registers"). With the divisor latch open the first two are the divisor.
+    // Offsets from the first port (PC16550D, "Summary of Registers"). While DLAB is set, the first two are the divisor.
     private enum Register
     {
         Data = 0,
@@ -76,7 +76,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
     private readonly IInterruptLine _line;
     private readonly Action? _drained;
 
-    // Guards everything below. The interrupt line is driven under it, so that levels arrive in the order they were worked out in; the
+    // Guards the fields below. The interrupt line is driven under it, so that levels arrive in the order in which they were computed; the
     // sink and the callback are called outside it.
     private readonly Lock _lock = new();
     private readonly byte[] _fifo = new byte[FifoSize];
@@ -95,13 +95,13 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
     private byte _divisorLow = 12;
     private byte _divisorHigh;
 
-    /// <summary>Makes a serial port as it is after a reset; the divisor is 9600 baud's.</summary>
+    /// <summary>Makes a serial port as it is after a reset, with the divisor of 9600 baud.</summary>
     /// <param name="sink">Where transmitted bytes go.</param>
     /// <param name="line">The interrupt.</param>
     /// <param name="drained">
-    /// Called, on a vCPU's thread and with no lock held, when <see cref="Receive"/> took less than it was offered and there is room again.
-    /// It comes after that <see cref="Receive"/> has decided, so a reader that waits for an event set here, one that keeps a signal until
-    /// it is waited for, never sleeps through it. It must not throw.
+    /// Called on a vCPU's thread, with no lock held, when <see cref="Receive"/> took less than it was offered and there is room again. The
+    /// call comes only after that <see cref="Receive"/> has decided how much it takes; so a reader that waits for an event set here, one
+    /// that stays set until the reader waits, never sleeps through it. It must not throw.
     /// </param>
     public Uart16550(ICharacterSink sink, IInterruptLine line, Action? drained = null)
     {
@@ -110,8 +110,8 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         (_sink, _line, _drained) = (sink, line, drained);
     }
 
-    /// <summary>Gives bytes to the guest, from the host's side. Any thread.</summary>
-    /// <returns>How many were taken: as many as the FIFO, or the one receive buffer without it, has room for; none in loopback.</returns>
+    /// <summary>Offers bytes to the guest, from the host's side. Any thread.</summary>
+    /// <returns>How many it took: as many as fit the FIFO, or the single receive buffer without it; none in loopback.</returns>
     public int Receive(ReadOnlySpan<byte> bytes)
     {
         lock (_lock)
@@ -168,7 +168,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
             Transmit(value);
     }
 
-    // The byte is at the sink before the interrupt asks for the next one: another vCPU may answer that at once.
+    // The byte must be at the sink before the interrupt asks for the next one, which another vCPU may send at once.
     private void Transmit(byte value)
     {
         _sink.Write([value]);
@@ -197,7 +197,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
                 return DivisorLatch ? _divisorHigh : _interruptEnable;
             case Register.InterruptIdentification:
                 var source = PendingInterrupt();
-                // Reading it acknowledges this one source; the others are acknowledged at their own registers.
+                // Reading this register acknowledges only this source; the others are acknowledged at their own registers.
                 if (source == Interrupt.TransmitterEmpty)
                     _transmitterEmptied = false;
                 return (byte)((byte)source | (FifoEnabled ? IdentificationFifos : 0));
@@ -214,7 +214,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         }
     }
 
-    // Reading clears what the two status registers report once: the overrun, the changes of the modem's lines.
+    // Reading either status register clears what it reports once: the overrun, or the changes of the modem's lines.
     private byte ReadLineStatus()
     {
         var status = LineStatusTransmitterEmpty | (_fifoCount > 0 ? LineStatusDataReady : 0) | (_overrun ? LineStatusOverrun : 0);
@@ -243,7 +243,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
                 _divisorHigh = value;
                 break;
             case Register.InterruptEnable:
-                // Enabling it while the transmitter is empty interrupts at once; drivers start to transmit that way.
+                // Enabling the interrupt while the transmitter is empty raises it at once; drivers start transmission that way.
                 if ((value & ~_interruptEnable & EnableTransmitterEmpty) != 0)
                     _transmitterEmptied = true;
                 _interruptEnable = (byte)(value & EnableMask);
@@ -261,7 +261,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
                 _scratch = value;
                 break;
             default:
-                // Line status and modem status: writes are for the factory's tests only.
+                // Line status and modem status: writes are for factory tests only.
                 break;
         }
     }
@@ -269,7 +269,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
     private void WriteFifoControl(byte value)
     {
         var toggled = ((value ^ _fifoControl) & FifoControlEnable) != 0;
-        // The other bits count only together with the enable bit (PC16550D, "FIFO Control Register").
+        // The other bits take effect only together with the enable bit (PC16550D, "FIFO Control Register").
         _fifoControl = (value & FifoControlEnable) != 0 ? (byte)(value & (FifoControlEnable | FifoControlTrigger)) : (byte)0;
         if (toggled || (FifoEnabled && (value & FifoControlClearReceiver) != 0))
             (_fifoHead, _fifoCount) = (0, 0);
@@ -286,8 +286,8 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         _modemDelta |= (byte)(changed >> 4);
     }
 
-    // In loopback the modem's lines are the UART's own outputs (PC16550D, "Modem Control Register"); otherwise a modem is there and
-    // nobody calls.
+    // In loopback the modem's lines are the UART's own outputs (PC16550D, "Modem Control Register"); otherwise a modem is present, and its
+    // line does not ring.
     private byte ModemLines()
     {
         if (!Loopback)
@@ -307,7 +307,8 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         else
         {
             _overrun = true;
-            // The FIFO keeps what it has and the new byte is lost; the single buffer is overwritten (PC16550D, "Line Status Register").
+            // The FIFO keeps its content and the new byte is lost; without it, the new byte overwrites the buffer (PC16550D, "Line Status
+            // Register").
             if (!FifoEnabled)
                 _fifo[_fifoHead] = value;
         }
@@ -330,7 +331,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         return value;
     }
 
-    // Only when it is empty, so that a reader wakes up once for a FIFO and not once for each byte.
+    // Calls back only when the FIFO is empty, so that a reader wakes once for a FIFO and not for each byte.
     private bool TakeDrained()
     {
         if (!_hostHasMore || _fifoCount > 0 || Loopback)
@@ -351,7 +352,7 @@ public sealed class Uart16550 : IAddressTarget, IByteRegisters, ICharacterInput
         return (_interruptEnable & EnableModemStatus) != 0 && _modemDelta != 0 ? Interrupt.ModemStatus : Interrupt.None;
     }
 
-    // On a PC the output OUT2 switches the interrupt through, and loopback holds all outputs inactive (PC16550D, "Modem Control Register").
+    // On a PC, OUT2 gates the interrupt, and loopback holds all outputs inactive (PC16550D, "Modem Control Register").
     private void UpdateLine()
     {
         var gate = (_modemControl & (ModemControlOut2 | ModemControlLoopback)) == ModemControlOut2;

@@ -3,39 +3,39 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Memory;
 
-/// <summary>The guest's physical memory, or its I/O ports: what answers where.</summary>
+/// <summary>The guest's physical memory, or its I/O ports: which target answers at which address.</summary>
 /// <remarks>
-/// Look-ups may come from any thread; they take no lock and allocate nothing. A change builds the whole table anew and puts it in
-/// place at once, so a look-up sees the space before or after it. An access that began before <see cref="Unmap"/> returns may still be
-/// inside the target after it.
+/// Any thread may look addresses up; that takes no lock and allocates nothing. A change builds the whole table anew and publishes it
+/// at once, so a look-up sees the space either before or after it. An access that began before <see cref="Unmap"/> returns may still be
+/// inside the target after that.
 /// </remarks>
 public sealed class AddressSpace
 {
-    // Guards _mappings and the replacement of _segments. No target is called under it, so it is the last in any order.
+    // Guards _mappings and the replacement of _segments. No target is called under it: a leaf.
     private readonly Lock _writer = new();
 
-    // What is mapped, the one that wins first: by priority, then by age.
+    // All mappings in order of precedence: by priority, then by age.
     private readonly List<Mapping> _mappings = [];
 
-    // The same without overlaps, in ascending order. Never changed once it is here.
+    // The mappings without overlaps, in ascending order. An array is never changed once it is published.
     private Segment[] _segments = [];
     private long _unclaimed;
 
     /// <summary>Makes an empty space.</summary>
-    /// <param name="length">How many addresses there are, from 0 on: 0x10000 for ports.</param>
+    /// <param name="length">The number of addresses, from 0 on: 0x10000 for ports.</param>
     public AddressSpace(ulong length) => Length = length;
 
-    /// <summary>How many addresses there are.</summary>
+    /// <summary>The number of addresses.</summary>
     public ulong Length { get; }
 
-    /// <summary>Accesses with a byte that nobody answered.</summary>
+    /// <summary>The number of accesses with at least one byte that no target answered.</summary>
     public long Unclaimed => Volatile.Read(ref _unclaimed);
 
-    /// <summary>Lets a target answer from an address on.</summary>
+    /// <summary>Maps a target at an address.</summary>
     /// <param name="start">The address of the target's offset 0.</param>
     /// <param name="length">Bytes, at least 1.</param>
-    /// <param name="target">What answers.</param>
-    /// <param name="priority">Where targets overlap the higher one answers; among equals, the one that was mapped first.</param>
+    /// <param name="target">The target.</param>
+    /// <param name="priority">Where targets overlap, the highest priority answers; among equals, the target that was mapped first.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is empty or passes the end of the space.</exception>
     /// <exception cref="InvalidOperationException">The target is mapped already.</exception>
     public void Map(ulong start, ulong length, IAddressTarget target, int priority = 0)
@@ -54,7 +54,7 @@ public sealed class AddressSpace
         }
     }
 
-    /// <summary>Takes a target away; what it hid answers again.</summary>
+    /// <summary>Removes a target; targets that it hid answer again.</summary>
     /// <returns>False when it was not mapped.</returns>
     public bool Unmap(IAddressTarget target)
     {
@@ -69,9 +69,9 @@ public sealed class AddressSpace
         }
     }
 
-    /// <summary>Reads what answers at an address; bytes that nobody answers, and those past the end of the space, are all ones.</summary>
+    /// <summary>Reads from the target at an address. Bytes without a target, or past the end of the space, are all ones.</summary>
     /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
-    /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes. An access across a target's edge is split there into naturally aligned ones.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Read(ulong address, AccessWidth width)
     {
@@ -88,10 +88,10 @@ public sealed class AddressSpace
         return segment.Target.Read(address - segment.TargetStart, width) & width.AllOnes();
     }
 
-    /// <summary>Writes to what answers at an address; bytes that nobody takes are dropped.</summary>
+    /// <summary>Writes to the target at an address. Bytes without a target are dropped.</summary>
     /// <param name="address">Any address, aligned or not. The space does not wrap.</param>
-    /// <param name="width">1, 2, 4 or 8 bytes. An access over an edge is divided there into naturally aligned ones.</param>
-    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    /// <param name="width">1, 2, 4 or 8 bytes. An access across a target's edge is split there into naturally aligned ones.</param>
+    /// <param name="value">The value; only its low <paramref name="width"/> bytes are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(ulong address, AccessWidth width, ulong value)
     {
@@ -148,17 +148,17 @@ public sealed class AddressSpace
             Interlocked.Increment(ref _unclaimed);
     }
 
-    // The owner of the access's next bytes, or -1, and how many of them go to it at once.
+    // Finds the segment of the access's next bytes, or -1, and how many of them it takes at once.
     private static int NextPiece(Segment[] segments, ulong address, int done, AccessWidth width, out AccessWidth piece)
     {
         var at = address + (uint)done;
         var index = Locate(segments, at, out var room);
         piece = AccessWidthExtensions.WidestAligned(at, (int)Math.Min((ulong)((int)width - done), room));
-        // Past 2^64 there is nothing, and not address 0 again.
+        // An address past 2^64 has no target; it does not wrap to address 0.
         return at < address ? -1 : index;
     }
 
-    // The segment that holds an address, or -1, and how many bytes there are from the address on before that changes.
+    // Finds the segment that holds an address, or -1, and how many bytes from the address on have the same answer.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Locate(Segment[] segments, ulong address, out ulong room)
     {
@@ -190,7 +190,7 @@ public sealed class AddressSpace
 
     private int IndexOf(IAddressTarget target) => _mappings.FindIndex(mapping => ReferenceEquals(mapping.Target, target));
 
-    // Between two neighbouring edges the owner can't change: it is the first mapping, in order of precedence, that covers them.
+    // Between two neighbouring edges the owner is constant: the first mapping, in order of precedence, that covers them.
     private static Segment[] Flatten(List<Mapping> mappings)
     {
         var edges = new List<ulong>(2 * mappings.Count);

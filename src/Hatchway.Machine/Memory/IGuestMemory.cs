@@ -1,6 +1,6 @@
 namespace Hatchway.Machine.Memory;
 
-/// <summary>A piece of the guest's RAM: where the guest sees it, and where it lies in the RAM as one block.</summary>
+/// <summary>A piece of the guest's RAM: where the guest sees it, and where it lies in the host's block of RAM.</summary>
 /// <param name="GuestPhysical">First guest-physical address.</param>
 /// <param name="Offset">Bytes from the start of the guest's RAM, taken as one block without holes.</param>
 /// <param name="Length">Bytes, at least 1.</param>
@@ -9,13 +9,13 @@ public readonly record struct RamRange(ulong GuestPhysical, ulong Offset, ulong 
     /// <summary>The first guest-physical address after it.</summary>
     public ulong End => GuestPhysical + Length;
 
-    /// <summary>True when all the bytes from an address on lie in it, whatever the numbers are.</summary>
+    /// <summary>True when all bytes of a range lie in it; safe against overflow for any arguments.</summary>
     public bool Holds(ulong guestPhysical, ulong length) =>
         guestPhysical >= GuestPhysical && length <= Length && guestPhysical - GuestPhysical <= Length - length;
 }
 
 /// <summary>The guest's RAM by guest-physical address. The program implements it.</summary>
-/// <remarks>Safe to call from any thread; what other threads and the guest write at the same time may be seen in part.</remarks>
+/// <remarks>Any thread may call; concurrent writes of other threads or of the guest may be seen in part.</remarks>
 public interface IGuestMemory
 {
     /// <summary>Where there is RAM, in ascending order of address.</summary>

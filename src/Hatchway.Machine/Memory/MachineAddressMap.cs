@@ -3,19 +3,19 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Memory;
 
-/// <summary>The machine's address spaces as the host bridge shows them to PCI functions: its windows and nothing else.</summary>
+/// <summary>The machine's address spaces as PCI functions may use them: only the host bridge's windows.</summary>
 /// <remarks>
-/// A guest may write any address into a BAR. One outside the windows decodes nowhere, so a BAR can't be laid over RAM, the ECAM or an
-/// interrupt controller. Two BARs at one address are the guest's mistake; the one that came first answers, and is the one that is mapped.
-/// When it goes, the other is. Any thread.
+/// A guest may write any address into a BAR. One outside the windows is not mapped, so a BAR can't cover RAM, the ECAM or an interrupt
+/// controller. Two BARs at one address are the guest's mistake: the first one answers and has its pages mapped, and the other takes over
+/// when the first goes. Any thread.
 /// </remarks>
 /// <param name="memory">The guest's physical memory.</param>
 /// <param name="ports">The guest's I/O ports.</param>
 /// <param name="layout">Where the windows are.</param>
 public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, MemoryLayout layout) : IGuestAddressMap
 {
-    // Guards the claims and is held while they and the address space change together, and while a claimant is told. Taken after a
-    // function's effects lock, and before what a claimant locks.
+    // Guards the claims. Held while the claims and the address space change together, and while a claimant is called. Taken after a
+    // function's effects lock, and before the claimant's locks.
     private readonly Lock _gate = new();
     private readonly PageClaims _claims = new();
 

@@ -3,7 +3,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Memory;
 
-/// <summary>Where things are in the guest's physical address space.</summary>
+/// <summary>The layout of the guest's physical address space.</summary>
 /// <remarks>
 /// <code>
 /// 0                      RAM, up to 3 GiB of it
@@ -13,9 +13,9 @@ namespace Hatchway.Machine.Memory;
 /// 0xFEE0_0000            local APIC, 4 KiB
 /// 0xFEFF_C000            KVM's identity map page and TSS, 16 KiB
 /// 4 GiB                  the rest of RAM
-/// above RAM              64-bit PCI window, to the end of the CPU's or of the IOMMU's addresses
+/// above RAM              64-bit PCI window, to the end of the CPU's or of the IOMMU's addresses, whichever is lower
 /// </code>
-/// With firmware, which has its own idea of the windows (<see cref="ForFirmware"/>), it differs:
+/// Firmware expects its own windows (<see cref="ForFirmware"/>), so with firmware this differs:
 /// <code>
 /// 0x8000_0000            32-bit PCI window; from 0xC000_0000 when there is RAM above 2 GiB
 /// 0xFC00_0000            ECAM of bus 0, 1 MiB
@@ -24,13 +24,13 @@ namespace Hatchway.Machine.Memory;
 /// </remarks>
 public sealed class MemoryLayout
 {
-    /// <summary>Bytes of a page, of which RAM has a whole number.</summary>
+    /// <summary>Bytes of a page; RAM is a whole number of pages.</summary>
     public const int PageSize = 4096;
 
-    /// <summary>Where RAM below 4 GiB ends at the latest.</summary>
+    /// <summary>The highest end of RAM below 4 GiB.</summary>
     public const ulong LowRamEnd = 0xC000_0000;
 
-    /// <summary>Where RAM goes on above the devices.</summary>
+    /// <summary>Where RAM continues above the devices.</summary>
     public const ulong HighRamStart = 1ul << 32;
 
     /// <summary>The I/O APIC, 4 KiB; the kernel answers there (<c>KVM_CREATE_IRQCHIP</c>).</summary>
@@ -45,16 +45,16 @@ public sealed class MemoryLayout
     /// <summary>Three pages for <c>KVM_SET_TSS_ADDR</c>: KVM on Intel needs them for real mode.</summary>
     public const ulong TssAddress = 0xFEFF_D000;
 
-    /// <summary>The fewest physical address bits a layout can be made for: what a processor without PAE has.</summary>
+    /// <summary>The fewest physical address bits that a layout supports: those of a processor without PAE.</summary>
     public const int MinimumPhysicalAddressBits = 32;
 
     private const ulong FirmwareWindowEnd = 0xFC00_0000;
     private const ulong SmallestRam = 1 << 20;
 
-    // No bridge needs it so coarse. It is for people, who read the addresses.
+    // Coarser than any bridge needs, so that the addresses are easy for people to read.
     private const ulong WindowAlignment = 1ul << 30;
 
-    // Beyond this, the host's nested page tables need a fifth level, which it may lack though its processor has more address bits.
+    // More bits would need a fifth level in the host's nested page tables, which its processor may lack though it has more address bits.
     private const int UsablePhysicalAddressBits = 48;
 
     private readonly string _mmio64Limit;
@@ -66,13 +66,13 @@ public sealed class MemoryLayout
         _mmio64Limit = limit;
     }
 
-    /// <summary>Where flash may begin; it ends at 4 GiB, below which a CPU finds its first instruction.</summary>
+    /// <summary>The lowest address at which flash may begin. It ends at 4 GiB, below which a CPU fetches its first instruction.</summary>
     public const ulong FlashStart = 0xFF00_0000;
 
     /// <summary>Where flash ends.</summary>
     public const ulong FlashEnd = HighRamStart;
 
-    /// <summary>The guest's RAM, in ascending order of address: one range from address 0 on, and another when it passes
+    /// <summary>The guest's RAM in ascending order of address: one range from address 0, and a second when it exceeds
     /// <see cref="LowRamEnd"/>.</summary>
     public IReadOnlyList<RamRange> Ram { get; }
 
@@ -88,10 +88,10 @@ public sealed class MemoryLayout
     /// <summary>All windows.</summary>
     public BridgeWindows Windows => new(Ports, Mmio32, Mmio64, _mmio64Limit);
 
-    /// <summary>Where the config space of bus 0 is seen as memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
+    /// <summary>Where bus 0's config space is mapped in memory, <see cref="Ecam.BytesPerBus"/> bytes.</summary>
     public ulong EcamStart { get; private init; } = 0xE000_0000;
 
-    /// <summary>Makes the layout of a guest.</summary>
+    /// <summary>Makes the layout of a guest without firmware.</summary>
     /// <param name="ramBytes">Bytes of RAM: whole pages of 4 KiB, 1 MiB to <see cref="MaximumRam"/>.</param>
     /// <param name="physicalAddressBits">The guest's physical address width (CPUID 0x8000_0008 EAX[7:0]), 32 to 52.</param>
     /// <exception cref="ArgumentOutOfRangeException">One of them is out of its range.</exception>
@@ -109,18 +109,19 @@ public sealed class MemoryLayout
             : $"the end of {UsablePhysicalAddressBits} address bits, the most that are used");
     }
 
-    /// <summary>The same layout with the 64-bit window where an IOMMU reaches, too: a device can't reach another's BAR beyond.</summary>
-    /// <param name="last">The last address that the IOMMU can translate; <see cref="ulong.MaxValue"/> when it is not known.</param>
+    /// <summary>The same layout with the 64-bit window cut to the IOMMU's range, beyond which one device can't reach another's
+    /// BAR.</summary>
+    /// <param name="last">The last address that the IOMMU can translate; <see cref="ulong.MaxValue"/> when unknown.</param>
     public MemoryLayout Within(ulong last) => Mmio64.Length == 0 || last >= Mmio64.End - 1
         ? this
         : new MemoryLayout(Ram, last + 1, $"the IOMMU's last address, 0x{last:x}");
 
-    /// <summary>Makes the layout of a guest that firmware starts, which places the BARs itself.</summary>
+    /// <summary>Makes the layout of a guest with firmware, which places the BARs itself.</summary>
     /// <remarks>
-    /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from
-    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does
-    /// not know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
-    /// forwarded.
+    /// On an i440FX, edk2's OVMF takes as its 32-bit window the range from RAM's end, rounded up so that one MTRR covers all from there to
+    /// 4 GiB, up to FC000000h (OvmfPkg/Library/PlatformInitLib). It leaves a gap after that, where this layout puts the ECAM, which OVMF
+    /// does not know of. The place of its 64-bit window depends on its version and on the CPU, but is always above RAM; so everything above
+    /// RAM is forwarded.
     /// </remarks>
     /// <inheritdoc cref="For"/>
     public static MemoryLayout ForFirmware(ulong ramBytes, int physicalAddressBits)
@@ -134,7 +135,7 @@ public sealed class MemoryLayout
         };
     }
 
-    /// <summary>The most RAM that a guest can have: all of its physical addresses but the last GiB below 4 GiB.</summary>
+    /// <summary>The most RAM that a guest can have: all of its physical addresses except the last GiB below 4 GiB.</summary>
     /// <param name="physicalAddressBits">The guest's physical address width, 32 to 52; of more than 48 only 48 are used.</param>
     /// <exception cref="ArgumentOutOfRangeException">The width is out of its range.</exception>
     public static ulong MaximumRam(int physicalAddressBits) => PhysicalEnd(physicalAddressBits) - (HighRamStart - LowRamEnd);
@@ -146,8 +147,8 @@ public sealed class MemoryLayout
         return 1ul << Math.Min(physicalAddressBits, UsablePhysicalAddressBits);
     }
 
-    // As far down as it can be, so that most of it lies within what an IOMMU with few address bits reaches. Large BARs find their alignment
-    // in it, and smaller ones the room before them (BarAllocator).
+    // The window begins as low as possible, so that most of it lies within the range of an IOMMU with few address bits. Large BARs still
+    // find aligned places in it, and smaller ones the room before them (BarAllocator).
     private static BridgeWindow WindowAbove(ulong ramEnd, ulong end)
     {
         var start = (ramEnd + WindowAlignment - 1) & ~(WindowAlignment - 1);

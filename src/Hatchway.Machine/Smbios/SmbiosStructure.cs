@@ -3,16 +3,16 @@ using System.Text;
 
 namespace Hatchway.Machine.Smbios;
 
-/// <summary>A structure under construction: the header, fields by offset, and the texts behind them (DSP0134 2.8 §6.1).</summary>
+/// <summary>A structure under construction: the header, fields by offset, and the texts after them (DSP0134 2.8 §6.1).</summary>
 internal sealed class SmbiosStructure
 {
     private const int HandleOffset = 2;
     private readonly byte[] _fields;
     private readonly List<string> _texts = [];
 
-    /// <param name="type">What it describes.</param>
+    /// <param name="type">The structure's type.</param>
     /// <param name="length">Bytes of its fields, with the header's four.</param>
-    /// <param name="handle">What others know it by.</param>
+    /// <param name="handle">The handle by which other structures refer to it.</param>
     public SmbiosStructure(byte type, byte length, ushort handle)
     {
         _fields = new byte[length];
@@ -52,7 +52,7 @@ internal sealed class SmbiosStructure
         return this;
     }
 
-    /// <summary>A text by its number, counted from 1; 0 when it is empty.</summary>
+    /// <summary>Adds a text and stores its number, counted from 1; an empty text has number 0.</summary>
     public SmbiosStructure Text(int offset, string value)
     {
         if (value.Length == 0)
@@ -61,7 +61,7 @@ internal sealed class SmbiosStructure
         return UInt8(offset, (byte)_texts.Count);
     }
 
-    /// <summary>Fields and texts, each of which ends with a zero, and another zero, or two when there is no text (§6.1.3).</summary>
+    /// <summary>Joins the fields, the zero-terminated texts, and a final zero; two zeroes when there is no text (§6.1.3).</summary>
     public byte[] Finish() =>
     [
         .. _fields,

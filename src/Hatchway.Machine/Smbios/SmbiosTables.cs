@@ -5,21 +5,21 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Smbios;
 
-/// <summary>The tables that tell a system what it runs on, as dmidecode(8) shows them (DSP0134 2.8, as bhyve's).</summary>
+/// <summary>The tables that describe the machine to a system, as dmidecode(8) shows them (DSP0134 2.8, like bhyve's).</summary>
 public static class SmbiosTables
 {
-    /// <summary>Where they are for a kernel that starts without firmware: in the F-segment, which systems search (§5.2.1).</summary>
+    /// <summary>Their address for a kernel that starts without firmware: in the F-segment, which systems search (§5.2.1).</summary>
     public const ulong Area = 0xF_8000;
 
     private const int AreaLength = 0x8000;
     private const int EntryPointLength = 0x1F;
     private const int TablesOffset = 0x20;
 
-    // fw_cfg's files, which firmware takes the tables from (QEMU docs/specs/fw_cfg.rst; edk2 OvmfPkg/SmbiosPlatformDxe).
+    // The fw_cfg files from which firmware takes the tables (QEMU docs/specs/fw_cfg.rst; edk2 OvmfPkg/SmbiosPlatformDxe).
     private const string AnchorFile = "etc/smbios/smbios-anchor";
     private const string TablesFile = "etc/smbios/smbios-tables";
 
-    // Handles of structures that others refer to.
+    // Handles of structures that other structures refer to.
     private const ushort ChassisHandle = 0x0300;
     private const ushort ProcessorHandle = 0x0400;
     private const ushort MemoryArrayHandle = 0x1000;
@@ -28,9 +28,9 @@ public static class SmbiosTables
 
     private const ushort SizeElsewhere = 0x7FFF;
 
-    /// <summary>Writes them into RAM, for a kernel that looks for them itself.</summary>
+    /// <summary>Writes the tables into RAM, for a kernel that searches for them itself.</summary>
     /// <param name="description">The machine.</param>
-    /// <param name="memory">The guest's RAM, of which there must be 1 MiB from address 0. No CPU of the guest may run.</param>
+    /// <param name="memory">The guest's RAM, at least 1 MiB from address 0. No CPU of the guest may run yet.</param>
     public static void Write(SmbiosDescription description, IGuestMemory memory)
     {
         ArgumentNullException.ThrowIfNull(description);
@@ -43,7 +43,7 @@ public static class SmbiosTables
         tables.CopyTo(memory.Slice(Area + TablesOffset, tables.Length));
     }
 
-    /// <summary>Hands them to firmware, which gives them an address.</summary>
+    /// <summary>Adds the tables to fw_cfg, from which firmware takes and places them.</summary>
     /// <param name="description">The machine.</param>
     /// <param name="config">The device; these items are not in it yet.</param>
     public static void Write(SmbiosDescription description, FwCfg config)
@@ -63,7 +63,7 @@ public static class SmbiosTables
         return [.. all];
     }
 
-    // §5.2.1: two checksums, the second over what begins with _DMI_.
+    // §5.2.1: two checksums, one over all bytes and one over those from _DMI_ on.
     private static byte[] EntryPoint(List<byte[]> structures, uint address)
     {
         const int Intermediate = 0x10;
@@ -94,14 +94,14 @@ public static class SmbiosTables
         for (var socket = 0; socket < description.Sockets; socket++)
             all.Add(Processor(description, socket));
         all.AddRange(Memory(description.Layout.Ram));
-        // System boot information (§7.33): no error. Its status is the last of seven bytes.
+        // System boot information (§7.33): no error. The status is the last of seven bytes after the header.
         all.Add(new SmbiosStructure(32, 0x0B, 0x2000));
-        // The end (§7.45).
+        // The end-of-table structure (§7.45).
         all.Add(new SmbiosStructure(127, 0x04, 0x7F00));
         return all.ConvertAll(static structure => structure.Finish());
     }
 
-    // §7.1. Characteristics: PCI, boot from CD, selectable boot; ACPI; UEFI and a virtual machine. Its own version is not a number.
+    // §7.1. Characteristics: PCI, boot from CD, selectable boot; ACPI; UEFI and a virtual machine. The BIOS's release has no number.
     private static SmbiosStructure Bios(SmbiosBios bios) => new SmbiosStructure(0, 0x18, 0x0000)
         .Text(0x04, bios.Vendor)
         .Text(0x05, bios.Version)
@@ -112,7 +112,7 @@ public static class SmbiosTables
         .UInt8(0x13, (1 << 3) | (1 << 4))
         .UInt32(0x14, 0xFFFF_FFFF);
 
-    // §7.2. It was woken by the power switch.
+    // §7.2. Wake-up type: power switch.
     private static SmbiosStructure System(SmbiosSystem system, Guid uuid) => new SmbiosStructure(1, 0x1B, 0x0100)
         .Text(0x04, system.Manufacturer)
         .Text(0x05, system.ProductName)
@@ -123,7 +123,7 @@ public static class SmbiosTables
         .Text(0x19, system.Sku)
         .Text(0x1A, system.Family);
 
-    // §7.3. A hosting board, a motherboard, with nothing listed on it.
+    // §7.3. A hosting board of type motherboard, with no contained objects.
     private static SmbiosStructure Board(SmbiosBoard board) => new SmbiosStructure(2, 0x0F, 0x0200)
         .Text(0x04, board.Manufacturer)
         .Text(0x05, board.ProductName)
@@ -135,7 +135,7 @@ public static class SmbiosTables
         .UInt16(0x0B, ChassisHandle)
         .UInt8(0x0D, 0x0A);
 
-    // §7.4. Of unknown type; boot-up, power supply and temperature are safe, no security.
+    // §7.4. Type unknown; boot-up state, power supply and thermal state safe; no security.
     private static SmbiosStructure Chassis(SmbiosChassis chassis) => new SmbiosStructure(3, 0x16, ChassisHandle)
         .Text(0x04, chassis.Manufacturer)
         .UInt8(0x05, 0x02)
@@ -145,7 +145,7 @@ public static class SmbiosTables
         .UInt32(0x09, 0x0303_0303)
         .Text(0x15, chassis.Sku);
 
-    // §7.5. A central processor, populated and enabled, of a family that CPUID tells better; no caches told of; 64 bits.
+    // §7.5. A central processor, populated and enabled, of unspecified family (see CPUID), without cache handles, 64-bit capable.
     private static SmbiosStructure Processor(SmbiosDescription description, int socket) =>
         new SmbiosStructure(4, 0x2A, (ushort)(ProcessorHandle + socket))
             .Text(0x04, $"CPU {socket}")
@@ -166,7 +166,7 @@ public static class SmbiosTables
     {
         var bytes = ranges[^1].Offset + ranges[^1].Length;
         var megabytes = (uint)(bytes >> 20);
-        // The array (§7.17): on the board, for the system, without error correction, for as much as there is.
+        // The array (§7.17): on the main board, system memory, no error correction, with the guest's RAM as capacity.
         yield return new SmbiosStructure(16, 0x17, MemoryArrayHandle)
             .UInt8(0x04, 0x03)
             .UInt8(0x05, 0x03)
@@ -175,7 +175,7 @@ public static class SmbiosTables
             .UInt16(0x0B, NoErrorHandle)
             .UInt16(0x0D, 1)
             .UInt64(0x0F, bytes);
-        // Its one device (§7.18), of unknown form.
+        // The array's one device (§7.18), of unknown form factor.
         yield return new SmbiosStructure(17, 0x28, MemoryArrayHandle + 0x100)
             .UInt16(0x04, MemoryArrayHandle)
             .UInt16(0x06, NoErrorHandle)
@@ -187,7 +187,7 @@ public static class SmbiosTables
             .UInt8(0x12, 0x07)
             .UInt16(0x13, 1 << 2)
             .UInt32(0x1C, megabytes >= SizeElsewhere ? megabytes : 0);
-        // Where it is (§7.20): first and last byte.
+        // The array's mapped addresses (§7.20): first and last byte.
         for (var i = 0; i < ranges.Count; i++)
         {
             yield return new SmbiosStructure(19, 0x1F, (ushort)(MemoryArrayHandle + 0x300 + i))

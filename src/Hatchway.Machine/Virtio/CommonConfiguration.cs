@@ -3,9 +3,9 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>The common configuration (VIRTIO 1.2 §4.1.4.3) and what its registers set going: negotiation, queues, reset (§3.1).</summary>
+/// <summary>The common configuration (VIRTIO 1.2 §4.1.4.3) and what its registers control: negotiation, queues, reset (§3.1).</summary>
 /// <remarks>
-/// <c>_gate</c> serialises vCPUs. It is held while a reset waits for the buffers in workers' hands; a worker takes it never.
+/// <c>_gate</c> serialises vCPUs. It is held while a reset waits for workers to give up their buffers, so a worker must never take it.
 /// </remarks>
 internal sealed class CommonConfiguration
 {
@@ -43,7 +43,7 @@ internal sealed class CommonConfiguration
 
     public bool NeedsReset => _needsReset;
 
-    // Each field is accessed at its own width, and one of 64 bits as two of 32 (§4.1.3.1); the offset tells how wide a field is.
+    // Each field is accessed at its own width, and a 64-bit field as two of 32 bits (§4.1.3.1); the offset determines the width.
     public bool TryRead(int offset, AccessWidth width, out ulong value)
     {
         lock (_gate)
@@ -86,7 +86,7 @@ internal sealed class CommonConfiguration
         }
     }
 
-    /// <summary>PCI's command register lets the function access memory, or no longer.</summary>
+    /// <summary>Follows the command register's bus master bit, which allows or forbids the function to access memory.</summary>
     public void SetBusMaster(bool isBusMaster)
     {
         lock (_gate)
@@ -101,14 +101,14 @@ internal sealed class CommonConfiguration
         }
     }
 
-    /// <summary>Serves no queue any more. When it returns, nothing of the guest's memory is touched any more.</summary>
+    /// <summary>Stops serving all queues. When it returns, the guest's memory is no longer accessed.</summary>
     public void Stop()
     {
         lock (_gate)
             StopQueues();
     }
 
-    /// <summary>The state after power-on. When it returns, nothing of the guest's memory is touched any more.</summary>
+    /// <summary>Restores the state after power-on. When it returns, the guest's memory is no longer accessed.</summary>
     private void Reset()
     {
         lock (_gate)
@@ -139,7 +139,7 @@ internal sealed class CommonConfiguration
         CommonRegister.ConfigGeneration => 0,
         CommonRegister.QueueSelect => _queueSelect,
         >= CommonRegister.Bytes => null,
-        // A queue that there is not has size 0 (§4.1.5.1.3).
+        // A queue that does not exist has size 0 (§4.1.5.1.3).
         _ => _queueSelect < _setups.Length ? ReadQueue(offset, ref _setups[_queueSelect]) : offset % (int)width == 0 ? 0 : null,
     };
 
@@ -162,7 +162,7 @@ internal sealed class CommonConfiguration
             _queues[_queueSelect].Vector = Vector(value);
             return true;
         }
-        // A queue that is on stays as it is until the device is reset (§4.1.4.3.2).
+        // An enabled queue can't be changed until the device is reset (§4.1.4.3.2).
         if (setup.IsEnabled)
             return false;
         switch (offset)
@@ -181,7 +181,7 @@ internal sealed class CommonConfiguration
         }
     }
 
-    // A half of the address of one of a queue's three areas.
+    // An area's address is accessed by halves of 32 bits.
     private static bool IsArea(int offset) =>
         offset is >= CommonRegister.QueueDescriptors and < CommonRegister.QueueNotifyData && offset % sizeof(uint) == 0;
 
@@ -192,7 +192,7 @@ internal sealed class CommonConfiguration
 
     private static uint HalfAt(int offset) => (uint)offset / sizeof(uint) % 2;
 
-    // Features beyond 63 there are none of.
+    // There are no features beyond bit 63.
     private static ulong Half(ulong field, uint half) => half > 1 ? 0 : (uint)(field >> (int)(32 * half));
 
     private static void SetHalf(ref ulong field, uint half, uint value)
@@ -203,13 +203,13 @@ internal sealed class CommonConfiguration
 
     private void SetDriverFeatures(uint value)
     {
-        // Negotiated is negotiated (§3.1.1).
+        // After FEATURES_OK the negotiated features are fixed (§3.1.1).
         if (_driverFeatureSelect > 1 || (_status & DeviceStatus.FeaturesOk) != 0)
             return;
         SetHalf(ref _driverFeatures, _driverFeatureSelect, value);
     }
 
-    // A vector that there is not can't be had, and reads as none (§4.1.5.1.2.1).
+    // A vector that does not exist reads back as none, which tells the driver that it failed (§4.1.5.1.2.1).
     private ushort Vector(ulong value) => value < (ulong)_vectors ? (ushort)value : VirtioPci.NoVector;
 
     private void SetStatus(DeviceStatus value)
@@ -219,12 +219,12 @@ internal sealed class CommonConfiguration
             Reset();
             return;
         }
-        // A driver sets bits and clears none but by a reset (§2.1.1).
+        // A driver sets bits, and clears them only by a reset (§2.1.1).
         var added = value & ~_status & ~DeviceStatus.NeedsReset;
         if ((added & DeviceStatus.FeaturesOk) != 0
             && ((_driverFeatures & ~_offered) != 0 || (_driverFeatures & Feature.Version1) == 0))
             added &= ~DeviceStatus.FeaturesOk;
-        // Nothing runs before features are agreed upon (§3.1.1).
+        // DRIVER_OK has no effect before features are agreed upon (§3.1.1).
         if (((_status | added) & DeviceStatus.FeaturesOk) == 0)
             added &= ~DeviceStatus.DriverOk;
         _status |= added;
@@ -258,7 +258,7 @@ internal sealed class CommonConfiguration
             if (_setups[i].Ring is not { } ring)
                 continue;
             _queues[i].Start(ring);
-            // What was offered before has had no notification that counted.
+            // Buffers that the driver offered before have had no notification that took effect.
             _host.Ring(i);
         }
     }
@@ -284,7 +284,7 @@ internal sealed class CommonConfiguration
         }
     }
 
-    // Called by workers with a queue's lock, too: nothing is waited for. The driver is told as of a change of configuration (§2.1.2).
+    // Workers also call this, with a queue's lock held, so it waits for nothing. The driver gets a configuration change (§2.1.2).
     private void NeedReset()
     {
         _needsReset = true;

@@ -1,26 +1,26 @@
 namespace Hatchway.Machine.Virtio;
 
 /// <summary>
-/// One buffer of a queue: what the device may read of it and what it may write. Made once and filled again for each request, so that
-/// nothing is allocated.
+/// One buffer of a queue: its parts that the device may read, and those that it may write. Made once and filled again for each request,
+/// so that nothing is allocated.
 /// </summary>
-/// <remarks>How a driver cuts a request into descriptors means nothing (VIRTIO 1.2 §2.7.4): both parts are to be taken as bytes.</remarks>
+/// <remarks>How a driver splits a request into descriptors has no meaning (VIRTIO 1.2 §2.7.4): both parts are streams of bytes.</remarks>
 public sealed class DescriptorChain
 {
-    /// <summary>The most pieces that a buffer may have: as many as the largest queue has descriptors (§2.7.5.2, §2.8.9).</summary>
+    /// <summary>The most pieces of a buffer: as many as the largest queue has descriptors (§2.7.5.2, §2.8.9).</summary>
     public const int MaximumSegments = 256;
 
-    /// <summary>The most bytes that a buffer may have (§2.7.5.1).</summary>
+    /// <summary>The most bytes of a buffer (§2.7.5.1).</summary>
     public const ulong MaximumBytes = 1ul << 32;
 
     private readonly GuestRange[] _segments = new GuestRange[MaximumSegments];
     private int _count;
     private int _readable;
 
-    /// <summary>What the driver has written for the device.</summary>
+    /// <summary>The pieces that the driver has written for the device.</summary>
     public ReadOnlySpan<GuestRange> Readable => _segments.AsSpan(0, _readable);
 
-    /// <summary>Where the device is to write.</summary>
+    /// <summary>The pieces that the device is to write.</summary>
     public ReadOnlySpan<GuestRange> Writable => _segments.AsSpan(_readable, _count - _readable);
 
     /// <summary>Bytes of <see cref="Readable"/>.</summary>
@@ -29,13 +29,13 @@ public sealed class DescriptorChain
     /// <summary>Bytes of <see cref="Writable"/>.</summary>
     public ulong WritableBytes { get; private set; }
 
-    /// <summary>What the driver knows the buffer by: the index of its first descriptor, or in the packed layout its id.</summary>
+    /// <summary>The buffer's id for the driver: the index of its first descriptor, or in the packed layout its buffer id.</summary>
     internal ushort Id { get; set; }
 
-    /// <summary>Places that it takes in a packed ring.</summary>
+    /// <summary>The number of entries that it takes in a packed ring.</summary>
     internal int RingEntries { get; set; }
 
-    /// <summary>Empties it.</summary>
+    /// <summary>Removes all pieces.</summary>
     internal void Clear()
     {
         _count = _readable = 0;
@@ -44,8 +44,8 @@ public sealed class DescriptorChain
 
     /// <summary>Adds a descriptor's memory.</summary>
     /// <returns>
-    /// False when no driver may offer it: it is empty, not RAM, to be read after what is to be written (§2.7.4.2), one too many, or more
-    /// than a chain's 4 GiB (§2.7.5.1).
+    /// False when no driver may offer it: it is empty, outside RAM, a readable part after a writable one (§2.7.4.2), one piece too many, or
+    /// makes the buffer larger than 4 GiB (§2.7.5.1).
     /// </returns>
     internal bool TryAdd(QueueMemory memory, ulong address, uint length, bool writable)
     {
@@ -64,12 +64,12 @@ public sealed class DescriptorChain
         return true;
     }
 
-    /// <summary>Picks bytes out of pieces.</summary>
+    /// <summary>Selects a range of bytes from a list of pieces.</summary>
     /// <param name="from">The pieces.</param>
-    /// <param name="skip">Bytes before the first.</param>
-    /// <param name="take">Bytes.</param>
-    /// <param name="to">Takes the pieces; as long as <paramref name="from"/> is enough.</param>
-    /// <returns>How many pieces there are.</returns>
+    /// <param name="skip">Bytes before the range.</param>
+    /// <param name="take">Bytes of the range.</param>
+    /// <param name="to">Receives the range's pieces; as long as <paramref name="from"/> is enough.</param>
+    /// <returns>The number of pieces.</returns>
     public static int Pick(ReadOnlySpan<GuestRange> from, ulong skip, ulong take, Span<GuestRange> to)
     {
         var count = 0;
@@ -84,7 +84,7 @@ public sealed class DescriptorChain
     }
 
     /// <summary>Copies bytes out of the readable part.</summary>
-    /// <returns>How many there were.</returns>
+    /// <returns>The number of bytes copied.</returns>
     public int Read(QueueMemory memory, ulong skip, Span<byte> to)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -100,7 +100,7 @@ public sealed class DescriptorChain
     }
 
     /// <summary>Copies bytes into the writable part.</summary>
-    /// <returns>How many there was room for.</returns>
+    /// <returns>The number of bytes that fit.</returns>
     public int Write(QueueMemory memory, ulong skip, ReadOnlySpan<byte> from)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -115,7 +115,7 @@ public sealed class DescriptorChain
         return done;
     }
 
-    // What of a piece is to be taken: nothing where all of it is skipped, or nothing is left to take.
+    // The part of a piece that is in the range; empty when all of the piece is skipped, or nothing is left to take.
     private static GuestRange Next(GuestRange piece, ref ulong skip, ulong left)
     {
         if (skip >= piece.Length)

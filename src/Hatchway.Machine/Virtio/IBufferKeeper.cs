@@ -1,10 +1,10 @@
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>Serves a queue whose buffers wait: for what comes unasked, as packets do, or for room at the other end.</summary>
+/// <summary>Serves a queue whose buffers must wait: for input that comes unasked, as packets do, or for room at the receiver.</summary>
 public interface IBufferKeeper
 {
-    /// <summary>Uses buffers while it can. Allocates nothing and does not throw.</summary>
-    /// <param name="buffers">What the driver has offered.</param>
-    /// <returns>True when there may be more, and the thread is to look after its other queues before.</returns>
+    /// <summary>Uses buffers as long as it can. Allocates nothing and does not throw.</summary>
+    /// <param name="buffers">The buffers that the driver has offered.</param>
+    /// <returns>True when it stopped with work left, so that the thread can serve its other queues first.</returns>
     bool Serve(KeptBuffers buffers);
 }

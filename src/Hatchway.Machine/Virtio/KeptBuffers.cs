@@ -1,13 +1,13 @@
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>Buffers that a driver has offered and that must wait: they are kept until they can be used. One thread uses it.</summary>
+/// <summary>Buffers of a driver that are kept until they can be used. For one thread.</summary>
 /// <remarks>
-/// A driver that resets the device, or takes bus mastering from it, waits from a <see cref="TryBegin"/> that gave true to the
-/// <see cref="End"/> after it, and for nothing else: kept buffers are in nobody's hands.
+/// A driver's reset, or its withdrawal of bus mastering, waits only from a <see cref="TryBegin"/> that returned true to the matching
+/// <see cref="End"/>; merely keeping buffers does not delay it.
 /// </remarks>
 public sealed class KeptBuffers
 {
-    /// <summary>The most that are kept: a packet of 64 KiB in buffers of 1 KiB.</summary>
+    /// <summary>The largest number of kept buffers: enough for a packet of 64 KiB in buffers of 1 KiB.</summary>
     public const int Most = 64;
 
     private readonly VirtioQueue _queue;
@@ -25,21 +25,21 @@ public sealed class KeptBuffers
             _kept[i] = new DescriptorChain();
     }
 
-    /// <summary>Those that are kept, in the order of the driver's.</summary>
+    /// <summary>The kept buffers, in the driver's order.</summary>
     public ReadOnlySpan<DescriptorChain> Kept => _kept.AsSpan(0, _count);
 
-    /// <summary>Bytes that can be written to them.</summary>
+    /// <summary>The bytes that can be written to the kept buffers.</summary>
     public ulong Bytes { get; private set; }
 
-    /// <summary>Keeps buffers until there is room enough or there are no more; of those to be read, all.
-    /// With true begins what <see cref="End"/> ends.</summary>
-    /// <param name="wanted">Bytes to have room for.</param>
-    /// <returns>False when there are none; the driver notifies when there are.</returns>
+    /// <summary>Keeps buffers until they have enough room or there are no more; buffers without a writable part add no room.
+    /// When it returns true, the caller must call <see cref="End"/>.</summary>
+    /// <param name="wanted">The room wanted, in bytes.</param>
+    /// <returns>False when there are no buffers; the driver then notifies of the next.</returns>
     public bool TryBegin(ulong wanted)
     {
         if (!_queue.TryEnter(out var ring))
             return false;
-        // A driver that has begun anew has taken all back.
+        // With a new ring the driver has taken all buffers back.
         if (!ReferenceEquals(ring, _ring))
         {
             _ring = ring;
@@ -54,7 +54,7 @@ public sealed class KeptBuffers
         return _isEntered;
     }
 
-    /// <summary>Gives back as many buffers as so many bytes fill, at once, and at least one.</summary>
+    /// <summary>Gives back, all at once, the buffers that this many bytes fill, and at least one.</summary>
     /// <param name="bytes">Bytes written, from the start of the first; no more than <see cref="Bytes"/>.</param>
     public void Use(ulong bytes)
     {
@@ -68,13 +68,13 @@ public sealed class KeptBuffers
         }
         _queue.GiveBack(_kept.AsSpan(0, used), _written.AsSpan(0, used));
         _count -= used;
-        // Behind the kept ones come those to be filled again.
+        // Move the freed chains behind the kept ones, to be filled again.
         _kept.AsSpan(0, used).CopyTo(_spare);
         _kept.AsSpan(used, _count).CopyTo(_kept);
         _spare.AsSpan(0, used).CopyTo(_kept.AsSpan(_count));
     }
 
-    /// <summary>How many buffers so many bytes fill, at least 1.</summary>
+    /// <summary>The number of buffers that this many bytes fill, at least 1.</summary>
     public int Needed(ulong bytes)
     {
         var needed = 1;
@@ -83,17 +83,17 @@ public sealed class KeptBuffers
         return needed;
     }
 
-    /// <summary>Ends the queue: the driver has offered what no driver may.</summary>
+    /// <summary>Ends the queue, because the driver has offered something that no driver may.</summary>
     public void Break() => _queue.Break();
 
-    /// <summary>Ends what <see cref="TryBegin"/> began.</summary>
+    /// <summary>Ends the use that <see cref="TryBegin"/> began.</summary>
     public void End()
     {
         _isEntered = false;
         _queue.Leave();
     }
 
-    /// <summary>Ends what was begun and not ended, after a mistake of ours.</summary>
+    /// <summary>Ends a use that an exception left open.</summary>
     internal void Abandon()
     {
         if (_isEntered)

@@ -4,7 +4,7 @@ using static Hatchway.Machine.Virtio.Spec.PackedLayout;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>A queue of one ring, whose descriptors go to the device and come back in place (VIRTIO 1.2 §2.8).</summary>
+/// <summary>A queue with a single ring: the device gives descriptors back in place (VIRTIO 1.2 §2.8).</summary>
 internal sealed class PackedQueue : IVirtQueue
 {
     private readonly QueueMemory _memory;
@@ -24,7 +24,7 @@ internal sealed class PackedQueue : IVirtQueue
         _available = _used = _signalled = new Place(0, true);
     }
 
-    /// <summary>Makes the device's end of a queue, or null when no driver may set one up so.</summary>
+    /// <summary>Makes the device's end of a queue; null when the settings are none that a driver may choose.</summary>
     public static PackedQueue? TryCreate(QueueMemory memory, in QueueSettings settings)
     {
         var fits = settings.Size is > 0 and <= DescriptorChain.MaximumSegments
@@ -41,7 +41,7 @@ internal sealed class PackedQueue : IVirtQueue
     {
         get
         {
-            // Acquire: the driver writes the first descriptor's flags last, and all else of the buffer before (§2.8.21.1).
+            // Acquire: the driver writes the first descriptor's flags last, after the rest of the buffer (§2.8.21.1).
             var flags = _memory.ReadAcquire(At(_available.Index) + DescriptorFlags);
             return ((flags & DescriptorFlag.Available) != 0) == _available.Wrap && ((flags & DescriptorFlag.Used) != 0) != _available.Wrap;
         }
@@ -70,13 +70,14 @@ internal sealed class PackedQueue : IVirtQueue
                 WriteUsedFlags(_used, written[i]);
             _used = _used.Advance(chains[i].RingEntries, _settings.Size);
         }
-        // The first one's last: a driver that does not see it looks at none behind it.
+        // The first buffer's flags come last: a driver that does not see them looks at none of the later ones.
         WriteUsedFlags(first, written[0]);
     }
 
     public bool NeedsInterrupt()
     {
-        // As in the split layout: ours is written before the driver's wish is read, and the driver does the reverse (§2.8.21.3.1).
+        // As in the split layout: our flags are written before the driver's event structure is read, and the driver does the reverse
+        // (§2.8.21.3.1).
         Interlocked.MemoryBarrier();
         var before = _signalled;
         _signalled = _used;
@@ -87,7 +88,7 @@ internal sealed class PackedQueue : IVirtQueue
             return flags != TellNever;
         var wish = _memory.ReadAcquire(_settings.Driver + EventDescriptor);
         var wanted = new Place(wish & ((1 << EventWrapBit) - 1), wish >> EventWrapBit != 0);
-        // Told when the place `wanted` is among those from `before` on.
+        // Interrupt when `wanted` is among the places used since `before`.
         return wanted.Since(before, _settings.Size) < _used.Since(before, _settings.Size);
     }
 
@@ -103,7 +104,8 @@ internal sealed class PackedQueue : IVirtQueue
         return HasMore;
     }
 
-    // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The length counts with the write flag only.
+    // Release: a driver that sees the flags also sees the rest of the descriptor, and the buffer (§2.8.9). The length is valid only with
+    // the write flag.
     private void WriteUsedFlags(Place place, uint written)
     {
         var flags = place.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
@@ -112,8 +114,8 @@ internal sealed class PackedQueue : IVirtQueue
 
     private ulong At(int index) => _settings.Descriptors + ((ulong)index * DescriptorBytes);
 
-    // A buffer's descriptors follow one another in the ring; its id is in the last (§2.8.6). A buffer is one indirect descriptor, or all
-    // of its descriptors are direct (§2.8.19).
+    // A buffer's descriptors are consecutive in the ring, and the last has its id (§2.8.6). A buffer is either one indirect descriptor, or
+    // direct descriptors only (§2.8.19).
     private bool TryFill(DescriptorChain chain)
     {
         var place = _available;
@@ -137,7 +139,7 @@ internal sealed class PackedQueue : IVirtQueue
         return false;
     }
 
-    // All of an indirect table is the buffer, in order; but for the write flag its flags mean nothing (§2.8.8).
+    // The whole indirect table is the buffer, in order; of its flags only the write flag has a meaning (§2.8.8).
     private bool TryFillIndirect(DescriptorChain chain, in Descriptor table)
     {
         if (table.Length is 0 || table.Length % DescriptorBytes != 0 || !_memory.Contains(table.Address, table.Length))
@@ -154,13 +156,13 @@ internal sealed class PackedQueue : IVirtQueue
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Descriptor(ulong Address, uint Length, ushort Id, ushort Flags);
 
-    /// <summary>A place in the ring and the turn it is of.</summary>
+    /// <summary>An index into the ring, with the wrap counter of its turn.</summary>
     private readonly record struct Place(int Index, bool Wrap)
     {
         public Place Advance(int entries, int size) =>
             Index + entries < size ? this with { Index = Index + entries } : new Place(Index + entries - size, !Wrap);
 
-        // Two turns of the ring are a circle of twice its size, on which each place is found once.
+        // Two turns form a circle of twice the ring's size, on which each place occurs once.
         public int Since(Place before, int size)
         {
             var distance = Index - before.Index + (Wrap == before.Wrap ? 0 : size);

@@ -4,17 +4,17 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>The guest's RAM as a device uses it: what a guest names is checked before it is touched. Allocates nothing.</summary>
+/// <summary>The guest's RAM as a device accesses it: addresses from the guest are checked before use. Allocates nothing.</summary>
 /// <remarks>
-/// The guest may write at any time, so a value is read once into a local, and only that is checked and used. An index or flag that hands
-/// memory over is read and written as volatile: .NET's acquire and release, which on x86 cost nothing beyond the access.
+/// The guest may write at any time, so a value is read once into a local, and only that copy is checked and used. Indices and flags that
+/// hand memory over are accessed as volatile: .NET's acquire and release, which on x86 are plain accesses.
 /// </remarks>
 public sealed class QueueMemory
 {
     private readonly IGuestMemory _memory;
     private readonly RamRange[] _ranges;
 
-    /// <summary>Looks at a guest's RAM.</summary>
+    /// <summary>Wraps a guest's RAM.</summary>
     public QueueMemory(IGuestMemory memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -33,7 +33,7 @@ public sealed class QueueMemory
         return false;
     }
 
-    /// <summary>Bytes of the guest, which <see cref="Contains"/> has found to be RAM.</summary>
+    /// <summary>The guest's bytes at an address, which the caller has checked with <see cref="Contains"/>.</summary>
     public Span<byte> Slice(ulong address, int length) => _memory.Slice(address, length);
 
     internal ushort ReadAcquire(ulong address) => Volatile.Read(ref UInt16(address));

@@ -4,7 +4,7 @@ using static Hatchway.Machine.Virtio.Spec.SplitLayout;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>A queue of three parts: a descriptor table, and a ring for each direction (VIRTIO 1.2 §2.7).</summary>
+/// <summary>A queue of three parts: a descriptor table, and a ring in each direction (VIRTIO 1.2 §2.7).</summary>
 internal sealed class SplitQueue : IVirtQueue
 {
     private readonly QueueMemory _memory;
@@ -23,7 +23,7 @@ internal sealed class SplitQueue : IVirtQueue
         _eventIndex = (settings.Features & Feature.EventIndex) != 0;
     }
 
-    /// <summary>Makes the device's end of a queue, or null when no driver may set one up so.</summary>
+    /// <summary>Makes the device's end of a queue; null when the settings are none that a driver may choose.</summary>
     public static SplitQueue? TryCreate(QueueMemory memory, in QueueSettings settings)
     {
         var fits = settings.Size is > 0 and <= DescriptorChain.MaximumSegments
@@ -39,7 +39,7 @@ internal sealed class SplitQueue : IVirtQueue
 
     private bool HasMore => AvailableIndex != _nextAvailable;
 
-    // Acquire: what the driver wrote before it moved the index, descriptors and ring, is read after it (§2.7.13.3).
+    // Acquire: the descriptors and ring entries that the driver wrote before the index are read after it (§2.7.13.3).
     private ushort AvailableIndex => _memory.ReadAcquire(_settings.Driver + RingIndex);
 
     public TakeResult TryTake(DescriptorChain chain)
@@ -67,27 +67,27 @@ internal sealed class SplitQueue : IVirtQueue
             _memory.Write(entry + 4, written[i]);
             _nextUsed++;
         }
-        // Release: the driver that sees the index sees the entries and the buffers, too (§2.7.8.2).
+        // Release: a driver that sees the index also sees the entries and the buffers (§2.7.8.2).
         _memory.WriteRelease(_settings.Device + RingIndex, _nextUsed);
     }
 
     public bool NeedsInterrupt()
     {
-        // The index is written before the driver's wish is read. The driver does the reverse, so one of the two sees the other; x86 and
-        // .NET let a load pass an earlier store, but for a full barrier (§2.7.7.2, §2.7.10).
+        // The index is written before the driver's suppression field is read, and the driver does the reverse, so at least one side sees
+        // the other's write. A load may pass an earlier store on x86 and in .NET, so this takes a full barrier (§2.7.7.2, §2.7.10).
         Interlocked.MemoryBarrier();
         var before = _signalledUsed;
         _signalledUsed = _nextUsed;
         if (!_eventIndex)
             return _nextUsed != before && (_memory.ReadAcquire(_settings.Driver + RingFlags) & DoNotTell) == 0;
         var wanted = _memory.ReadAcquire(_settings.Driver + Ring + ((ulong)_settings.Size * AvailableEntryBytes));
-        // Told when the entry `wanted` is among those from `before` on (§2.7.7.2).
+        // Interrupt when `wanted` is among the entries used since `before` (§2.7.7.2).
         return (ushort)(wanted - before) < (ushort)(_nextUsed - before);
     }
 
     public void SuppressNotifications()
     {
-        // With event indices nothing is to be done: the driver is past the one that it was asked to notify of.
+        // With event indices there is nothing to do: the driver has passed the entry of which it was asked to notify.
         if (!_eventIndex)
             _memory.WriteRelease(_settings.Device + RingFlags, DoNotTell);
     }
@@ -98,7 +98,7 @@ internal sealed class SplitQueue : IVirtQueue
             _memory.WriteRelease(_settings.Device + Ring + ((ulong)_settings.Size * UsedEntryBytes), _nextAvailable);
         else
             _memory.WriteRelease(_settings.Device + RingFlags, 0);
-        // The wish is written before the index is read again, as above.
+        // Our request is written before the index is read again, as above.
         Interlocked.MemoryBarrier();
         return HasMore;
     }
@@ -109,19 +109,20 @@ internal sealed class SplitQueue : IVirtQueue
         var entries = (uint)_settings.Size;
         var isIndirect = false;
         var index = (uint)chain.Id;
-        // A chain that visits more descriptors than its table has goes in a circle.
+        // A chain that visits more descriptors than its table has is a loop.
         for (var visited = 0u; visited < entries && index < entries; visited++)
         {
             var descriptor = _memory.Read<Descriptor>(table + ((ulong)index * DescriptorBytes));
             if ((descriptor.Flags & DescriptorFlag.Indirect) != 0)
             {
-                // The last of its chain, in a table of the queue's own, and not empty (§2.7.5.3).
+                // An indirect descriptor must end its chain, be in the queue's own table, and refer to a table that is not empty
+                // (§2.7.5.3).
                 if (!_indirect || isIndirect || (descriptor.Flags & DescriptorFlag.Next) != 0
                     || descriptor.Length is 0 || descriptor.Length % DescriptorBytes != 0
                     || !_memory.Contains(descriptor.Address, descriptor.Length))
                     return false;
                 (table, entries, isIndirect) = (descriptor.Address, descriptor.Length / DescriptorBytes, true);
-                // The loop's own step makes it 0: the new table is counted by itself.
+                // The loop's increment wraps it to 0: the indirect table has its own count.
                 (index, visited) = (0, uint.MaxValue);
                 continue;
             }

@@ -7,11 +7,11 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>The config space of a virtio function (VIRTIO 1.2 §4.1.2, §4.1.4): one 64-bit BAR, MSI-X, and where the structures
-/// are.</summary>
+/// <summary>The config space of a virtio function (VIRTIO 1.2 §4.1.2, §4.1.4): one 64-bit BAR, MSI-X, and the capabilities that locate
+/// the structures.</summary>
 /// <remarks>
-/// A guest gets here behind the mediator of an assigned function, which serialises writes, and has BARs, MSI-X and the interrupt
-/// registers itself. What is left is the command register and the window of the capability for configuration access.
+/// A guest's accesses come through an assigned function's mediator, which serialises writes and emulates BARs, MSI-X and the interrupt
+/// registers. The command register and the window of the configuration access capability are left for this class.
 /// </remarks>
 internal sealed class VirtioConfigSpace : IHostConfigSpace
 {
@@ -39,7 +39,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         SetWord(Header.ClassCode, (ushort)device.ClassCode);
         _bytes[Header.ClassCode + 2] = (byte)(device.ClassCode >> 16);
         SetDword(Header.Bar0, BarBits.Type64);
-        // Any values will do, and these are customary (§4.1.2.1).
+        // Any value is allowed; these are customary (§4.1.2.1).
         SetWord(Header.SubsystemVendorId, VirtioPci.Vendor);
         SetWord(Header.SubsystemVendorId + 2, (ushort)(VirtioPci.FirstDevice + device.DeviceType));
         _bytes[Header.InterruptPin] = 1;
@@ -50,7 +50,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         AddStructure(NotifyAt, IsrAt, VirtioCapability.Notify, VirtioRegion.NotifyAt,
             device.QueueSizes.Count * VirtioRegion.DoorbellBytes, VirtioCapability.LongBytes);
         SetDword(NotifyAt + VirtioCapability.More, VirtioRegion.DoorbellBytes);
-        // A device without configuration has no structure for it (§4.1.4.6), and Linux complains of an empty one.
+        // A device without configuration has no such structure (§4.1.4.6); Linux complains of an empty one.
         var hasConfiguration = device.ConfigurationBytes > 0;
         AddStructure(IsrAt, (byte)(hasConfiguration ? DeviceAt : AccessAt), VirtioCapability.Isr, VirtioRegion.IsrAt, 1);
         if (hasConfiguration)
@@ -60,7 +60,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
 
     public int Size => Header.ConventionalSize;
 
-    /// <summary>What the capability for configuration access leads to.</summary>
+    /// <summary>Sets the region that the configuration access capability accesses.</summary>
     public void SetWindow(IHostRegion region) => _window = region;
 
     public uint Read(ConfigOffset offset, AccessWidth width)
@@ -68,7 +68,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         if (offset.Value == AccessAt + VirtioCapability.More && TryAim(out var at, out var aimed) && aimed == width)
             return _window!.TryRead(at, width, out var found) ? (uint)found : (uint)width.AllOnes();
         var value = (uint)width.Load(_bytes.AsSpan(offset.Value));
-        // A driver may read it with the command register, by one access.
+        // A driver may read the status register together with the command register, in one access.
         var status = Header.Status - offset.Value;
         if (status >= 0 && status < (int)width && _interrupts.IsPending)
             value |= (uint)StatusInterrupt << (8 * status);
@@ -92,7 +92,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
             FollowCommand();
     }
 
-    // BAR, offset and length of the capability for configuration access are the driver's to write (§4.1.4.9.1).
+    // The driver may write BAR, offset and length of the configuration access capability (§4.1.4.9.1).
     private static bool IsWritable(int at) => at is Header.Command or Header.Command + 1 or AccessAt + VirtioCapability.Bar
         or (>= AccessAt + VirtioCapability.Offset and < AccessAt + VirtioCapability.More);
 
@@ -103,7 +103,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         _busMaster((command & CommandBits.BusMaster) != 0);
     }
 
-    // Where the driver wants to access which BAR, and how wide; the offset is aligned to the width (§4.1.4.9.2).
+    // Reads which offset, at which width, the driver wants to access; the offset must be aligned to the width (§4.1.4.9.2).
     private bool TryAim(out ulong offset, out AccessWidth width)
     {
         offset = BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(AccessAt + VirtioCapability.Offset));

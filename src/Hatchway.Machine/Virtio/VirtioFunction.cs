@@ -8,15 +8,16 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>What a virtio function offers, where there is a choice.</summary>
-/// <param name="Packed">The packed layout of queues is offered to drivers, beside the split one.</param>
-/// <param name="Msix">It has MSI-X; else its interrupt pin only.</param>
+/// <summary>A virtio function's options.</summary>
+/// <param name="Packed">Offers drivers the packed layout of queues, beside the split one.</param>
+/// <param name="Msix">True for MSI-X, false for the interrupt pin only.</param>
 public sealed record VirtioFunctionOptions(bool Packed, bool Msix);
 
-/// <summary>A virtio device as a PCI function (VIRTIO 1.2 §4.1): a function in software behind an <see cref="AssignedFunction"/>.</summary>
+/// <summary>A virtio device as a PCI function (VIRTIO 1.2 §4.1), implemented in software behind an
+/// <see cref="AssignedFunction"/>.</summary>
 /// <remarks>
-/// vCPUs come by config space and the BAR; the device's workers by <see cref="Serve"/>. What a driver does wrong with a queue ends in the
-/// device's need of a reset, and in nothing more.
+/// vCPUs access config space and the BAR; the device's workers call <see cref="Serve"/>. A driver's mistake with a queue makes the device
+/// need a reset, and has no other effect.
 /// </remarks>
 public sealed class VirtioFunction : IHostFunction
 {
@@ -31,11 +32,11 @@ public sealed class VirtioFunction : IHostFunction
     private readonly DescriptorChain[] _buffers;
     private readonly KeptBuffers?[] _kept;
 
-    /// <summary>Makes a device into a function.</summary>
+    /// <summary>Makes a PCI function of a device.</summary>
     /// <param name="device">The device.</param>
-    /// <param name="host">What it needs; it has <see cref="VectorsOf"/> vectors.</param>
+    /// <param name="host">The function's host, with <see cref="VectorsOf"/> vectors.</param>
     /// <param name="memory">The guest's RAM.</param>
-    /// <param name="options">What is offered.</param>
+    /// <param name="options">The function's options.</param>
     public VirtioFunction(IVirtioDevice device, IVirtioHost host, IGuestMemory memory, VirtioFunctionOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -57,7 +58,7 @@ public sealed class VirtioFunction : IHostFunction
             _buffers[i] = new DescriptorChain();
     }
 
-    /// <summary>The vectors of a device: one for each queue, and one for the configuration.</summary>
+    /// <summary>The number of vectors for a device: one for each queue, and one for the configuration.</summary>
     public static int VectorsOf(IVirtioDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -76,30 +77,30 @@ public sealed class VirtioFunction : IHostFunction
     /// <inheritdoc/>
     public IMessageInterrupts? Msix { get; }
 
-    /// <summary>The driver has broken a queue and must reset the device (§2.1).</summary>
+    /// <summary>True when the driver has broken a queue and must reset the device (§2.1).</summary>
     public bool NeedsReset => _common.NeedsReset;
 
     /// <inheritdoc/>
     public IHostRegion? Region(BarIndex bar) => bar.Value == 0 ? _region : null;
 
-    /// <summary>Takes no buffer any more. When it returns, none is in a worker's hands.</summary>
+    /// <summary>Stops taking buffers. When it returns, no worker has one.</summary>
     public void Stop() => _common.Stop();
 
-    /// <summary>Of a queue: buffers given back, and interrupts raised for them. Any thread.</summary>
+    /// <summary>Counts a queue's buffers given back, and the interrupts raised for them. Any thread.</summary>
     public (long Buffers, long Interrupts) Counted(int queue) => _common.Queue(queue).Counted;
 
     /// <summary>
-    /// Handles the buffers of a queue until there are none. A worker calls when the queue's doorbell has rung, or something has come.
+    /// Handles a queue's buffers until there are none. A worker calls it when the queue's doorbell has rung, or input has come.
     /// </summary>
-    /// <param name="queue">Which.</param>
-    /// <param name="worker">0 to the device's number of workers less one; no two threads have the same.</param>
+    /// <param name="queue">The queue's index.</param>
+    /// <param name="worker">0 to the device's number of workers less one; no two threads use the same.</param>
     public void Serve(int queue, int worker)
     {
         var buffer = _buffers[worker];
         var served = _common.Queue(queue);
         if (_device.KeeperOf(queue) is { } keeper)
         {
-            // Such a queue has one worker, which makes these once.
+            // A queue with a keeper has one worker, so the buffers are made once.
             var kept = _kept[queue] ??= new KeptBuffers(served);
             try
             {
@@ -121,7 +122,7 @@ public sealed class VirtioFunction : IHostFunction
         }
     }
 
-    // A mistake of ours must not keep a driver's reset, or the guest's end, waiting for a buffer that nobody has.
+    // A bug in a device must not make a driver's reset, or the guest's end, wait for a buffer that no worker has.
     private uint Handle(VirtioQueue served, int queue, int worker, DescriptorChain buffer)
     {
         try

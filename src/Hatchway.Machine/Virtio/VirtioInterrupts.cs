@@ -3,8 +3,8 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>Tells a driver of used buffers and changes: by a vector while MSI-X is on, else by ISR status and the pin.</summary>
-/// <remarks>Any thread may call. <c>_gate</c> guards ISR status and the line's level, and is a leaf but for the line.</remarks>
+/// <summary>Interrupts a driver for used buffers and changes: by a vector while MSI-X is on, else by ISR status and the pin.</summary>
+/// <remarks>Any thread may call. <c>_gate</c> guards ISR status and the line's level; only the line's own lock is taken under it.</remarks>
 internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
 {
     private readonly Lock _gate = new();
@@ -13,7 +13,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     private bool _isAsserted;
     private byte _isr;
 
-    /// <summary>True while the pin would be asserted: the bit of PCI's status register, whatever the command register says.</summary>
+    /// <summary>True while an interrupt is pending for the pin: the status register's bit, whatever the command register says.</summary>
     public bool IsPending
     {
         get
@@ -23,7 +23,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
         }
     }
 
-    /// <summary>The function's command register holds the pin back.</summary>
+    /// <summary>Follows the command register's Interrupt Disable bit.</summary>
     public void SetIntxDisable(bool disabled)
     {
         lock (_gate)
@@ -34,8 +34,8 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     }
 
     /// <summary>Interrupts the driver.</summary>
-    /// <param name="vector">The vector that it has chosen for this.</param>
-    /// <param name="cause">The bit of ISR status.</param>
+    /// <param name="vector">The vector that the driver has chosen for this cause.</param>
+    /// <param name="cause">The cause's bit in ISR status.</param>
     public void Raise(ushort vector, byte cause)
     {
         lock (_gate)

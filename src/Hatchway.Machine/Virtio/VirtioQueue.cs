@@ -3,10 +3,10 @@ using Hatchway.Machine.Virtio.Spec;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>A queue while it is served: by several threads, until the driver or a mistake of the driver's ends it.</summary>
+/// <summary>A queue that workers serve, until the driver stops it or makes a mistake.</summary>
 /// <remarks>
-/// <c>_gate</c> guards the ring and the counts; a leaf, but for the eventfd that an interrupt is. It is held while a buffer is taken or
-/// given back, and never while one is handled.
+/// <c>_gate</c> guards the ring and the counts. It is held while a buffer is taken or given back, and while the interrupt is raised, but
+/// never while a buffer is handled.
 /// </remarks>
 internal sealed class VirtioQueue
 {
@@ -36,7 +36,7 @@ internal sealed class VirtioQueue
         set => Volatile.Write(ref _vector, value);
     }
 
-    /// <summary>Buffers given back, and interrupts raised for them. Any thread.</summary>
+    /// <summary>Counts buffers given back, and interrupts raised for them. Any thread.</summary>
     internal (long Buffers, long Interrupts) Counted => (Volatile.Read(ref _buffers), Volatile.Read(ref _raised));
 
     internal void Start(IVirtQueue ring)
@@ -49,7 +49,7 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Ends serving: when it returns, no buffer is in a worker's hands and none will be.</summary>
+    /// <summary>Stops serving. When it returns, no worker has a buffer or can take one.</summary>
     internal void Stop()
     {
         lock (_gate)
@@ -61,10 +61,10 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Takes a buffer for the calling thread, which handles it and gives it back by <see cref="Complete"/>.</summary>
-    /// <param name="buffer">Filled.</param>
-    /// <param name="wake">True when there is more, and a thread that could take it: wake one.</param>
-    /// <returns>False when there is nothing to do; the driver notifies when there is again.</returns>
+    /// <summary>Takes a buffer for the calling thread, which handles it and gives it back with <see cref="Complete"/>.</summary>
+    /// <param name="buffer">Filled with the buffer.</param>
+    /// <param name="wake">True when there are more buffers and a free worker, which the caller should wake.</param>
+    /// <returns>False when there is no buffer; the driver then notifies of the next.</returns>
     public bool TryTake(DescriptorChain buffer, out bool wake)
     {
         ArgumentNullException.ThrowIfNull(buffer);
@@ -79,7 +79,7 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Gives a buffer back and tells the driver, if it wants to be told.</summary>
+    /// <summary>Gives a buffer back, and interrupts the driver if it wants that.</summary>
     /// <param name="buffer">The buffer.</param>
     /// <param name="written">Bytes written to it, from the start of its writable part.</param>
     public void Complete(DescriptorChain buffer, uint written)
@@ -87,14 +87,14 @@ internal sealed class VirtioQueue
         ArgumentNullException.ThrowIfNull(buffer);
         lock (_gate)
         {
-            // Before the queue can be found idle: after a reset nothing may interrupt (§2.4).
+            // The interrupt comes before the queue can be found idle, since there must be none after a reset (§2.4).
             GiveBack(new ReadOnlySpan<DescriptorChain>(in buffer), new ReadOnlySpan<uint>(in written));
             Leave();
         }
     }
 
     /// <summary>Lets the calling thread keep buffers and give them back, until <see cref="Leave"/>.</summary>
-    /// <param name="ring">The ring that they are of: kept buffers of another are the driver's again.</param>
+    /// <param name="ring">The current ring; buffers kept from another one belong to the driver again.</param>
     /// <returns>False while the queue is not served.</returns>
     internal bool TryEnter([NotNullWhen(true)] out IVirtQueue? ring)
     {
@@ -107,7 +107,7 @@ internal sealed class VirtioQueue
     }
 
     /// <summary>Takes a buffer to keep, between <see cref="TryEnter"/> and <see cref="Leave"/>.</summary>
-    /// <returns>False when there is none; the driver notifies when there is.</returns>
+    /// <returns>False when there is none; the driver then notifies of the next.</returns>
     internal bool TryKeep(DescriptorChain buffer)
     {
         lock (_gate)
@@ -119,7 +119,7 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Gives buffers back at once and tells the driver, if it wants to be told.</summary>
+    /// <summary>Gives several buffers back at once, and interrupts the driver if it wants that.</summary>
     internal void GiveBack(ReadOnlySpan<DescriptorChain> buffers, ReadOnlySpan<uint> written)
     {
         lock (_gate)
@@ -135,8 +135,8 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Ends what <see cref="TryEnter"/> began, or lets a buffer go that could not be handled:
-    /// the driver does not get it back.</summary>
+    /// <summary>Ends what <see cref="TryEnter"/> began, or drops a buffer that could not be handled, which the driver does not get
+    /// back.</summary>
     internal void Leave()
     {
         lock (_gate)
@@ -146,7 +146,7 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Ends serving: the driver has made a mistake, and must reset the device.</summary>
+    /// <summary>Stops serving, because the driver has made a mistake and must reset the device.</summary>
     internal void Break()
     {
         lock (_gate)
@@ -158,7 +158,7 @@ internal sealed class VirtioQueue
         }
     }
 
-    // With the gate. When there is none the driver is to notify, and what it offered before it could know is looked for once more.
+    // With the gate held. On an empty queue it asks the driver to notify, then looks once more for a buffer that came before that.
     private bool TryTake(IVirtQueue ring, DescriptorChain buffer)
     {
         var found = ring.TryTake(buffer);
@@ -169,8 +169,8 @@ internal sealed class VirtioQueue
         return found == TakeResult.Taken;
     }
 
-    // While a thread is free, the driver's next notification is to wake it, and to say so tells whether one was missed. When all are busy
-    // it would only cost: they look for more themselves.
+    // While a worker is free, it asks the driver to notify, which also reveals a buffer already there. While all are busy, a notification
+    // would be a wasted cost: they look for more themselves.
     private bool Share(IVirtQueue ring)
     {
         if (_busy < _workers)
@@ -190,7 +190,7 @@ internal sealed class VirtioQueue
         ring.SuppressNotifications();
     }
 
-    // True when there is a buffer after all.
+    // Asks the driver to notify; true when a buffer came before that.
     private bool Resume(IVirtQueue ring)
     {
         if (!_isSuppressed)

@@ -3,7 +3,7 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Machine.Virtio;
 
-/// <summary>The BAR of a virtio function: each structure on a page of its own (VIRTIO 1.2 §4.1.4).</summary>
+/// <summary>The BAR of a virtio function, with each structure on a page of its own (VIRTIO 1.2 §4.1.4).</summary>
 internal sealed class VirtioRegion(
     CommonConfiguration common, IVirtioDevice device, VirtioInterrupts interrupts, IVirtioHost host) : IHostRegion
 {
@@ -41,7 +41,7 @@ internal sealed class VirtioRegion(
                 value = device.ReadConfiguration(at, width);
                 return true;
             case NotifyAt:
-            // What is pending the host's side of MSI-X knows.
+            // The host's side of MSI-X keeps the pending bits.
             case MsixPendingAt:
                 value = 0;
                 return true;

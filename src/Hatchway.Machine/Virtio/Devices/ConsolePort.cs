@@ -5,8 +5,8 @@ using Hatchway.Machine.Virtio.Spec;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
-/// <summary>One port of a console device: bytes both ways between a guest's program and a client of the host's.</summary>
-/// <remarks><c>_gate</c> guards what has come and what the guest is to be told; a leaf. <c>arrived</c> is called without it.</remarks>
+/// <summary>One port of a console device: bytes in both directions between a guest's program and a client on the host.</summary>
+/// <remarks><c>_gate</c> guards the input and the pending control messages; a leaf. The callbacks are called without it.</remarks>
 public sealed class ConsolePort : ICharacterInput
 {
     private const int Room = 4096;
@@ -20,7 +20,7 @@ public sealed class ConsolePort : ICharacterInput
     private readonly byte[] _name;
     private readonly byte[] _bytes = new byte[Room];
     private int _count;
-    // Of the buffer that is being sent.
+    // Bytes already sent of the guest's current transmit buffer.
     private ulong _sent;
     private bool _isShort;
     private bool _isConnected;
@@ -29,16 +29,16 @@ public sealed class ConsolePort : ICharacterInput
     private bool _mustAdd;
     private bool _mustName;
 
-    // What the guest believes, and whether it is to hear of a client's end before it hears of the next.
+    // Whether the guest was last told that a client is connected, and whether it must first be told that this client has gone.
     private bool _isToldConnected;
     private bool _mustTellGone;
 
     /// <summary>Makes a port.</summary>
-    /// <param name="name">What the guest calls it.</param>
+    /// <param name="name">The port's name in the guest.</param>
     /// <param name="client">Takes what the guest writes.</param>
-    /// <param name="arrived">Has the port's receive queue served. Any thread.</param>
-    /// <param name="told">Has the control queue served. Any thread.</param>
-    /// <param name="drained">Called when there is room again for what <see cref="Receive"/> did not take.</param>
+    /// <param name="arrived">Asks for the port's receive queue to be served. Called on any thread.</param>
+    /// <param name="told">Asks for the control queue to be served. Called on any thread.</param>
+    /// <param name="drained">Called when there is room again after <see cref="Receive"/> took less than offered.</param>
     public ConsolePort(string name, IPortClient client, Action arrived, Action told, Action drained)
     {
         _name = Encoding.UTF8.GetBytes(name);
@@ -61,7 +61,7 @@ public sealed class ConsolePort : ICharacterInput
         return taken;
     }
 
-    /// <summary>A client of the host's has come, or gone: the guest's program is told. Any thread.</summary>
+    /// <summary>Tells the guest's program that the host's client has connected or gone. Any thread.</summary>
     public void SetConnected(bool isConnected)
     {
         lock (_gate)
@@ -72,8 +72,8 @@ public sealed class ConsolePort : ICharacterInput
         _told();
     }
 
-    /// <summary>Begins anew for a driver.</summary>
-    /// <param name="isOpen">The guest takes what comes, without saying so.</param>
+    /// <summary>Resets the port for a driver that starts.</summary>
+    /// <param name="isOpen">True when the guest takes input without opening the port first.</param>
     internal void Restart(bool isOpen)
     {
         bool drained;
@@ -81,7 +81,7 @@ public sealed class ConsolePort : ICharacterInput
         {
             _isReady = _mustAdd = _mustName = _isToldConnected = _mustTellGone = false;
             _isOpen = isOpen;
-            // What came for the driver before is not this one's.
+            // Input that came for the driver before is not this one's.
             _count = 0;
             _sent = 0;
             drained = _isShort;
@@ -91,9 +91,8 @@ public sealed class ConsolePort : ICharacterInput
             _drained();
     }
 
-    /// <summary>Hands on what the guest has written to a buffer, from where the client would take no more of it.
-    /// By the device's thread.</summary>
-    /// <returns>False when the client takes no more again.</returns>
+    /// <summary>Passes a buffer of the guest's to the client, from where the client last stopped taking. On the device's thread.</summary>
+    /// <returns>False when the client again did not take all.</returns>
     internal bool Send(QueueMemory memory, DescriptorChain buffer)
     {
         var at = 0ul;
@@ -114,14 +113,14 @@ public sealed class ConsolePort : ICharacterInput
         return true;
     }
 
-    /// <summary>The driver knows several ports, and wants to hear of this one.</summary>
+    /// <summary>Notes that the driver supports several ports, and must be told of this one.</summary>
     internal void Announce()
     {
         lock (_gate)
             _mustAdd = true;
     }
 
-    /// <summary>The driver has this port, and wants to hear of it.</summary>
+    /// <summary>Notes that the driver has added this port, and must be told its name and state.</summary>
     internal void SetReady()
     {
         lock (_gate)
@@ -131,7 +130,8 @@ public sealed class ConsolePort : ICharacterInput
         }
     }
 
-    /// <summary>A program of the guest's has opened the port, or closed it: what comes for a closed one would be lost.</summary>
+    /// <summary>Notes that a program of the guest has opened or closed the port. While it is closed, input is kept, not
+    /// delivered.</summary>
     internal void SetOpen(bool isOpen)
     {
         lock (_gate)
@@ -139,7 +139,7 @@ public sealed class ConsolePort : ICharacterInput
         _arrived();
     }
 
-    /// <summary>Moves what has come into a buffer.</summary>
+    /// <summary>Moves input into a buffer of the guest's.</summary>
     /// <returns>Bytes moved.</returns>
     internal int Drain(QueueMemory memory, DescriptorChain buffer)
     {
@@ -160,10 +160,10 @@ public sealed class ConsolePort : ICharacterInput
         return moved;
     }
 
-    /// <summary>Writes what the guest is to be told next, as a control message.</summary>
-    /// <param name="number">The port's.</param>
-    /// <param name="message">Takes it; with room for the longest name.</param>
-    /// <returns>Its bytes; 0 when there is nothing.</returns>
+    /// <summary>Writes the next control message for the guest.</summary>
+    /// <param name="number">The port's number.</param>
+    /// <param name="message">Receives the message; must have room for the longest name.</param>
+    /// <returns>The message's length; 0 when there is none.</returns>
     internal int TakeMessage(int number, Span<byte> message)
     {
         lock (_gate)

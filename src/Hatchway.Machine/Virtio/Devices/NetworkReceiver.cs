@@ -5,32 +5,32 @@ namespace Hatchway.Machine.Virtio.Devices;
 
 /// <summary>Puts packets into the buffers of one receive queue (VIRTIO 1.2 §5.1.6.4).</summary>
 /// <remarks>
-/// A packet is read straight into as many buffers as the largest may need. When the driver has offered fewer, the rest of a packet waits
-/// outside until there are more; without mergeable buffers, a packet that its buffer has no room for is dropped.
+/// A packet is read straight into as many buffers as the largest may need. When the driver has offered fewer, the packet's rest waits in
+/// the backend until there are more; without mergeable buffers, a packet that its buffer has no room for is dropped.
 /// </remarks>
 internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backend, int pair) : IBufferKeeper
 {
-    // So that a flood of packets does not keep the thread from the control queue.
+    // A bound, so that a flood of packets does not keep the thread from the control queue.
     private const int MostAtOnce = 256;
 
     private readonly GuestRange[] _room = new GuestRange[DescriptorChain.MaximumSegments];
     private bool _merges;
     private ulong _largest;
 
-    // Of a packet that is there in part: all its bytes, and those that have a place.
+    // Of a packet that is received in part: its length, and how many bytes are in buffers already.
     private int _waiting;
     private int _placed;
     private long _packets;
     private long _bytes;
     private long _dropped;
 
-    /// <summary>Packets, their bytes with virtio's header, and packets that had no room. Any thread.</summary>
+    /// <summary>Counts packets, their bytes with virtio's header, and packets dropped for want of room. Any thread.</summary>
     public (long Packets, long Bytes, long Dropped) Counted =>
         (Volatile.Read(ref _packets), Volatile.Read(ref _bytes), Volatile.Read(ref _dropped));
 
-    /// <summary>Begins anew. No thread is in <see cref="Serve"/>.</summary>
-    /// <param name="merges">A packet may be in several buffers.</param>
-    /// <param name="largest">Bytes of the largest packet that is likely.</param>
+    /// <summary>Starts over for a driver. No thread is in <see cref="Serve"/>.</summary>
+    /// <param name="merges">True when a packet may span several buffers.</param>
+    /// <param name="largest">The length of the largest packet to be expected.</param>
     public void Restart(bool merges, int largest)
     {
         _merges = merges;
@@ -54,7 +54,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
 
     private bool Receive(KeptBuffers buffers)
     {
-        // The header lies in the first buffer wholly (§5.1.6.3.1).
+        // The first buffer must hold the whole header (§5.1.6.3.1).
         if (buffers.Kept[0].WritableBytes < Network.HeaderBytes)
         {
             buffers.Break();
@@ -86,7 +86,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
     {
         if (buffers.Bytes < (ulong)_waiting)
         {
-            // The driver notifies of more, unless there are as many as are ever kept.
+            // The driver will notify of more, unless as many as are ever kept are here already.
             if (buffers.Kept.Length < KeptBuffers.Most)
                 return false;
             _waiting = 0;
@@ -108,7 +108,7 @@ internal sealed class NetworkReceiver(QueueMemory memory, INetworkBackend backen
 
     private void Deliver(KeptBuffers buffers, int length)
     {
-        // The number of buffers is there, and 1, without mergeable ones, too (§5.1.6.4.1).
+        // The header's number of buffers is set to 1 without mergeable buffers, too (§5.1.6.4.1).
         Span<byte> count = stackalloc byte[sizeof(ushort)];
         BinaryPrimitives.WriteUInt16LittleEndian(count, (ushort)buffers.Needed((ulong)length));
         buffers.Kept[0].Write(memory, Network.HeaderBuffers, count);

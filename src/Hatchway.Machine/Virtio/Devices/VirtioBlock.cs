@@ -6,13 +6,13 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
-/// <summary>A disk (VIRTIO 1.2 §5.2). Data goes straight between the storage and the guest's memory.</summary>
+/// <summary>A disk (VIRTIO 1.2 §5.2). Data moves directly between the storage and the guest's memory.</summary>
 public sealed class VirtioBlock : IVirtioDevice
 {
-    /// <summary>Descriptors of the queue.</summary>
+    /// <summary>The queue's number of descriptors.</summary>
     public const ushort QueueSize = 128;
 
-    // Sectors of one range to discard or zero, and ranges of a request: 1 GiB in all, so that one request does not hold a worker for long.
+    // The most sectors of one discard or zero range, and the most ranges of a request: 1 GiB in all, which does not hold a worker for long.
     private const uint MaximumRangeSectors = 1 << 21;
     private const uint MaximumRanges = 1;
     private const uint MassStorageOther = 0x01_80_00;
@@ -27,9 +27,9 @@ public sealed class VirtioBlock : IVirtioDevice
 
     /// <summary>Makes a disk.</summary>
     /// <param name="memory">The guest's RAM.</param>
-    /// <param name="storage">What the content is in.</param>
-    /// <param name="identity">Its name, of which 20 bytes count (§5.2.6, VIRTIO_BLK_T_GET_ID).</param>
-    /// <param name="workers">How many requests are worked on at once, at least 1.</param>
+    /// <param name="storage">Stores the content.</param>
+    /// <param name="identity">The disk's id, of which the first 20 bytes are used (§5.2.6, VIRTIO_BLK_T_GET_ID).</param>
+    /// <param name="workers">The number of requests handled at once, at least 1.</param>
     public VirtioBlock(QueueMemory memory, IBlockStorage storage, string identity, int workers)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -75,14 +75,14 @@ public sealed class VirtioBlock : IVirtioDevice
 
     /// <inheritdoc/>
     public void Start(ulong features) =>
-        // A driver that does not flush relies on a request that has ended (§5.2.6.2).
+        // A driver without VIRTIO_BLK_F_FLUSH relies on a completed request to be stable (§5.2.6.2).
         _isWriteThrough = (features & BlockFeature.Flush) == 0;
 
     /// <inheritdoc/>
     public uint Handle(int queue, int worker, DescriptorChain buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        // Without room for its status a request has no way to say how it ended.
+        // A request without a status byte can't be answered.
         if (buffer.WritableBytes == 0)
             return 0;
         Span<byte> header = stackalloc byte[Block.HeaderBytes];
@@ -99,7 +99,7 @@ public sealed class VirtioBlock : IVirtioDevice
                 out written);
         header[0] = (byte)status;
         buffer.Write(_memory, room, header[..1]);
-        // Bytes count from the start, so the status counts only behind data that fills its room (§2.7.8.2).
+        // The used length counts from the start, so it includes the status byte only after data that fills the rest (§2.7.8.2).
         return (uint)Math.Min(written == room ? room + 1 : written, uint.MaxValue);
     }
 
@@ -154,7 +154,7 @@ public sealed class VirtioBlock : IVirtioDevice
         {
             var sectors = BinaryPrimitives.ReadUInt32LittleEndian(scratch[8..]);
             var flags = BinaryPrimitives.ReadUInt32LittleEndian(scratch[12..]);
-            // A flag that is not known, or on a range to discard, is one that the device does not do (§5.2.6.2).
+            // Unknown flags, and any flag of a discard range, are unsupported (§5.2.6.2).
             if (flags > (type == BlockRequest.WriteZeroes ? Block.Unmap : 0))
                 return BlockStatus.Unsupported;
             var bytes = (ulong)sectors * Block.SectorBytes;
@@ -168,7 +168,7 @@ public sealed class VirtioBlock : IVirtioDevice
         return Result(!_isWriteThrough || _storage.TryFlush());
     }
 
-    // Where a request's data lies, if it lies on the disk and is whole sectors.
+    // Computes a request's offset; false unless its data is whole sectors and lies on the disk.
     private bool TryPlace(ulong sector, ulong length, out ulong offset)
     {
         offset = sector * Block.SectorBytes;
@@ -189,7 +189,7 @@ public sealed class VirtioBlock : IVirtioDevice
         Set32(BlockRegister.BlockSize, _storage.LogicalBlock);
         var exponent = BitOperations.Log2(_storage.PhysicalBlock / _storage.LogicalBlock);
         _configuration[BlockRegister.PhysicalBlockExponent] = (byte)exponent;
-        // In logical blocks.
+        // Unit: logical blocks.
         BinaryPrimitives.WriteUInt16LittleEndian(_configuration.AsSpan(BlockRegister.MinimumIoSize), (ushort)(1 << exponent));
         Set32(BlockRegister.MaximumDiscardSectors, MaximumRangeSectors);
         Set32(BlockRegister.MaximumDiscardRanges, MaximumRanges);

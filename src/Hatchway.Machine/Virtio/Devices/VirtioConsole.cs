@@ -4,11 +4,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
-/// <summary>Character devices with names (VIRTIO 1.2 §5.3), as bhyve's <c>virtio-console</c>. One thread serves all its queues.</summary>
-/// <remarks>A driver that knows of one port only has the first, and its name is not told.</remarks>
+/// <summary>Named character devices (VIRTIO 1.2 §5.3), like bhyve's <c>virtio-console</c>. One thread serves all its queues.</summary>
+/// <remarks>A driver without VIRTIO_CONSOLE_F_MULTIPORT has the first port only, and does not learn its name.</remarks>
 public sealed class VirtioConsole : IVirtioDevice
 {
-    /// <summary>The most ports, as in bhyve.</summary>
+    /// <summary>The largest number of ports, as in bhyve.</summary>
     public const int MostPorts = 16;
 
     /// <summary>The longest name of a port, in bytes.</summary>
@@ -23,10 +23,10 @@ public sealed class VirtioConsole : IVirtioDevice
     private readonly Action _told;
     private bool _hasSeveral;
 
-    /// <summary>Makes one.</summary>
+    /// <summary>Makes a console device.</summary>
     /// <param name="memory">The guest's RAM.</param>
     /// <param name="ports">1 to <see cref="MostPorts"/>.</param>
-    /// <param name="told">Has the control queue served.</param>
+    /// <param name="told">Asks for the control queue to be served.</param>
     public VirtioConsole(QueueMemory memory, IReadOnlyList<ConsolePort> ports, Action told)
     {
         ArgumentNullException.ThrowIfNull(ports);
@@ -44,13 +44,13 @@ public sealed class VirtioConsole : IVirtioDevice
         }
     }
 
-    /// <summary>The queue by which a port's bytes reach the guest.</summary>
+    /// <summary>The queue that carries a client's bytes to the guest.</summary>
     public static int ReceiveQueue(int port) => port == 0 ? 0 : 2 + (2 * port);
 
-    /// <summary>The queue by which the guest's bytes reach a port's client.</summary>
+    /// <summary>The queue that carries the guest's bytes to a port's client.</summary>
     public static int TransmitQueue(int port) => ReceiveQueue(port) + 1;
 
-    /// <summary>The queue by which the guest hears of ports.</summary>
+    /// <summary>The queue that carries control messages to the guest.</summary>
     public const int ControlQueue = ConsoleDevice.ControlToGuest;
 
     /// <inheritdoc/>

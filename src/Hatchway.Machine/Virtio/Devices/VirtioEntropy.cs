@@ -2,11 +2,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
-/// <summary>Where random bytes come from: fills bytes with them. Neither throws nor allocates.</summary>
-/// <returns>How many were filled, from the start.</returns>
+/// <summary>Fills memory with random bytes. Neither throws nor allocates.</summary>
+/// <returns>How many bytes were filled, from the start.</returns>
 public delegate int EntropySource(Span<byte> bytes);
 
-/// <summary>A source of random bytes (Virtual I/O Device (VIRTIO) Version 1.2 §5.4), as bhyve's <c>virtio-rnd</c>.</summary>
+/// <summary>A source of random bytes (Virtual I/O Device (VIRTIO) Version 1.2 §5.4), like bhyve's <c>virtio-rnd</c>.</summary>
 /// <param name="memory">The guest's RAM.</param>
 /// <param name="source">Where the bytes come from.</param>
 public sealed class VirtioEntropy(QueueMemory memory, EntropySource source) : IVirtioDevice
@@ -15,7 +15,7 @@ public sealed class VirtioEntropy(QueueMemory memory, EntropySource source) : IV
     private const uint OtherEncryption = 0x10_80_00;
     private const ushort QueueSize = 64;
 
-    // A guest that asks for a GiB gets what is not worth waiting for, and the rest when it asks again (§5.4.6.1).
+    // A guest that asks for a GiB gets a part that takes no time, and more when it asks again (§5.4.6.1).
     private const uint MostAtOnce = 64 << 10;
 
     /// <inheritdoc/>

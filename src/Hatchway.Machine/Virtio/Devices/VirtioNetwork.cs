@@ -4,17 +4,18 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Virtio.Devices;
 
-/// <summary>A network card (VIRTIO 1.2 §5.1). Packets go straight between what it is connected with and the guest's memory.</summary>
+/// <summary>A network card (VIRTIO 1.2 §5.1). Packets move directly between its backend and the guest's memory.</summary>
 /// <remarks>
-/// Queues 2N and 2N+1 receive and send for pair N, each on a thread of its own. The control queue is behind those in use, and there only
-/// where there are several pairs: it says how many. Its requests are done by the thread of the first queue.
+/// Queues 2N and 2N+1 receive and send for pair N, each on a thread of its own. A control queue exists only with several pairs, and sets
+/// how many are used. It follows the last pair's queues, and the first queue's thread serves it; for a driver that does not negotiate
+/// several pairs it is queue 2, with that queue's thread.
 /// </remarks>
 public sealed class VirtioNetwork : IVirtioDevice
 {
-    /// <summary>Descriptors of each queue.</summary>
+    /// <summary>The number of descriptors of each queue.</summary>
     public const ushort QueueSize = 256;
 
-    /// <summary>The most pairs of queues.</summary>
+    /// <summary>The largest number of queue pairs.</summary>
     public const int MostPairs = 8;
 
     private const ushort ControlQueueSize = 64;
@@ -39,9 +40,9 @@ public sealed class VirtioNetwork : IVirtioDevice
 
     /// <summary>Makes a card.</summary>
     /// <param name="memory">The guest's RAM.</param>
-    /// <param name="backend">What it is connected with.</param>
-    /// <param name="mac">Its address, 6 bytes.</param>
-    /// <param name="mtu">Bytes of the largest packet without headers, which the guest is told; null to tell nothing.</param>
+    /// <param name="backend">The network that it is connected to.</param>
+    /// <param name="mac">Its MAC address, 6 bytes.</param>
+    /// <param name="mtu">The MTU that the guest is told; null to leave it out.</param>
     public VirtioNetwork(QueueMemory memory, INetworkBackend backend, ReadOnlySpan<byte> mac, int? mtu)
     {
         ArgumentNullException.ThrowIfNull(backend);
@@ -119,7 +120,7 @@ public sealed class VirtioNetwork : IVirtioDevice
     public void Start(ulong features)
     {
         var offloads = NetworkOffloads.None;
-        // What the guest is to finish needs its checksums, and congestion notification is TCP's (§5.1.3.1).
+        // All other offloads to the guest require checksums, and congestion notification requires TCP (§5.1.3.1).
         if ((features & NetworkFeature.GuestChecksum) != 0)
         {
             foreach (var (offload, _, toGuest) in OffloadTable)
@@ -127,7 +128,7 @@ public sealed class VirtioNetwork : IVirtioDevice
         }
         if ((offloads & (NetworkOffloads.Tcp4 | NetworkOffloads.Tcp6)) == 0)
             offloads &= ~NetworkOffloads.TcpEcn;
-        // Its place depends on what the driver knows of (§5.1.2).
+        // The control queue's index depends on whether the driver negotiates several pairs (§5.1.2).
         _controlQueue = (features & NetworkFeature.ControlQueue) == 0 ? -1
             : (features & NetworkFeature.SeveralQueues) != 0 ? 2 * _receivers.Length : 2;
         var merges = (features & NetworkFeature.MergeableBuffers) != 0;
@@ -144,7 +145,7 @@ public sealed class VirtioNetwork : IVirtioDevice
         ArgumentNullException.ThrowIfNull(buffer);
         if (queue == _controlQueue)
             return Control(buffer);
-        // A control queue that was not negotiated.
+        // A control queue that was not negotiated is ignored.
         if (queue / 2 >= _sent.Length)
             return 0;
         ref var sent = ref _sent[queue / 2];

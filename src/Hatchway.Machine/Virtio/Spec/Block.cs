@@ -6,7 +6,7 @@ internal static class Block
     /// <summary>The virtio device id (§5).</summary>
     public const ushort DeviceType = 2;
 
-    /// <summary>Sectors are of 512 bytes, whatever the disk's blocks are (§5.2.4).</summary>
+    /// <summary>Bytes of a sector: always 512, whatever the disk's block size is (§5.2.4).</summary>
     public const int SectorBytes = 512;
 
     /// <summary>Bytes of a request's header: type, reserved, sector (§5.2.6).</summary>
@@ -15,10 +15,10 @@ internal static class Block
     /// <summary>Bytes of one range to discard or zero: sector, number of sectors, flags (§5.2.6).</summary>
     public const int RangeBytes = 16;
 
-    /// <summary>Flag of a range to zero: the sectors may be given back to the storage.</summary>
+    /// <summary>Flag of a range to zero: the storage may be freed.</summary>
     public const uint Unmap = 1;
 
-    /// <summary>Bytes of the disk's name (VIRTIO_BLK_T_GET_ID).</summary>
+    /// <summary>Bytes of the disk's id (VIRTIO_BLK_T_GET_ID).</summary>
     public const int IdentityBytes = 20;
 }
 
@@ -45,7 +45,7 @@ internal enum BlockRequest : uint
     WriteZeroes = 13,
 }
 
-/// <summary>How a request ended: its last byte (§5.2.6).</summary>
+/// <summary>A request's status, its last byte (§5.2.6).</summary>
 internal enum BlockStatus : byte
 {
     Ok = 0,

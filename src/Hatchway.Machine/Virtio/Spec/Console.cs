@@ -6,14 +6,14 @@ internal static class ConsoleDevice
     /// <summary>The virtio device id (§5).</summary>
     public const ushort DeviceType = 3;
 
-    /// <summary>Feature VIRTIO_CONSOLE_F_MULTIPORT (§5.3.3): several ports, and queues that tell of them.</summary>
+    /// <summary>Feature VIRTIO_CONSOLE_F_MULTIPORT (§5.3.3): several ports, and queues for control messages.</summary>
     public const ulong SeveralPorts = 1 << 1;
 
     /// <summary>Registers of the configuration (§5.3.4): columns, rows, number of ports, emergency output.</summary>
     public const int MaximumPorts = 4;
     public const int ConfigurationBytes = 8;
 
-    /// <summary>Queues (§5.3.2): port 0's two, these two, and then two for each other port.</summary>
+    /// <summary>The control queues (§5.3.2): they follow port 0's two queues and precede those of the other ports.</summary>
     public const int ControlToGuest = 2;
     public const int ControlFromGuest = 3;
 

@@ -1,15 +1,15 @@
 namespace Hatchway.Machine.Virtio.Spec;
 
-/// <summary>Feature bits that belong to no device type (Virtual I/O Device (VIRTIO) Version 1.2 §6).</summary>
+/// <summary>Feature bits common to all device types (Virtual I/O Device (VIRTIO) Version 1.2 §6).</summary>
 internal static class Feature
 {
-    /// <summary>VIRTIO_F_INDIRECT_DESC: a descriptor may lead to a table of descriptors.</summary>
+    /// <summary>VIRTIO_F_INDIRECT_DESC: a descriptor may refer to a table of descriptors.</summary>
     public const ulong IndirectDescriptors = 1ul << 28;
 
-    /// <summary>VIRTIO_F_EVENT_IDX: each side says after which buffer it wants to be told.</summary>
+    /// <summary>VIRTIO_F_EVENT_IDX: each side names the buffer after which it wants to be notified.</summary>
     public const ulong EventIndex = 1ul << 29;
 
-    /// <summary>VIRTIO_F_VERSION_1: not a legacy device; without it there is none.</summary>
+    /// <summary>VIRTIO_F_VERSION_1: not a legacy device; every driver must accept it.</summary>
     public const ulong Version1 = 1ul << 32;
 
     /// <summary>VIRTIO_F_RING_PACKED: queues have the packed layout.</summary>
@@ -23,10 +23,10 @@ internal static class DescriptorFlag
     public const ushort Write = 2;
     public const ushort Indirect = 4;
 
-    /// <summary>Packed layout: the driver's wrap counter of the turn in which it was made available.</summary>
+    /// <summary>Packed layout: the driver's wrap counter when it made the descriptor available.</summary>
     public const ushort Available = 1 << 7;
 
-    /// <summary>Packed layout: the wrap counter of the turn in which it was used.</summary>
+    /// <summary>Packed layout: the wrap counter when the device used the descriptor.</summary>
     public const ushort Used = 1 << 15;
 }
 
@@ -38,7 +38,7 @@ internal static class SplitLayout
     public const int AvailableAlignment = 2;
     public const int UsedAlignment = 4;
 
-    /// <summary>Of both rings: flags, index, and then the entries.</summary>
+    /// <summary>Offsets in both rings: flags, index, then the entries.</summary>
     public const int RingFlags = 0;
     public const int RingIndex = 2;
     public const int Ring = 4;
@@ -55,7 +55,7 @@ internal static class SplitLayout
     public static int UsedBytes(int size) => Ring + (UsedEntryBytes * size) + 2;
 }
 
-/// <summary>The packed layout (§2.8): descriptor ring, and a structure of each side that says when it wants to be told.</summary>
+/// <summary>The packed layout (§2.8): a descriptor ring, and an event suppression structure of each side.</summary>
 internal static class PackedLayout
 {
     public const int DescriptorBytes = 16;

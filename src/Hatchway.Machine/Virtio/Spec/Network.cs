@@ -9,13 +9,13 @@ internal static class Network
     /// <summary>Bytes before each packet: struct virtio_net_hdr, with num_buffers (§5.1.6).</summary>
     public const int HeaderBytes = 12;
 
-    /// <summary>Offset of num_buffers in it: how many buffers a received packet is in.</summary>
+    /// <summary>Offset of num_buffers in the header: how many buffers a received packet spans.</summary>
     public const int HeaderBuffers = 10;
 
-    /// <summary>Bytes of the largest packet where several may be in one, with Ethernet's and virtio's headers (§5.1.6.3.1).</summary>
+    /// <summary>Bytes of the largest packet with segmentation offload, including Ethernet's and virtio's headers (§5.1.6.3.1).</summary>
     public const int LargestPacket = 65562;
 
-    /// <summary>Bytes of Ethernet's header, with the tag of a virtual network.</summary>
+    /// <summary>Bytes of Ethernet's header with a VLAN tag.</summary>
     public const int EthernetBytes = 18;
 
     /// <summary>VIRTIO_NET_S_LINK_UP in the configuration's status.</summary>
@@ -58,7 +58,7 @@ internal static class NetworkControl
 {
     public const int CommandBytes = 2;
 
-    /// <summary>VIRTIO_NET_CTRL_MQ and its VQ_PAIRS_SET (§5.1.6.5.6): how many pairs of queues are in use, 16 bits.</summary>
+    /// <summary>VIRTIO_NET_CTRL_MQ and its VQ_PAIRS_SET (§5.1.6.5.6): sets how many pairs of queues are used, 16 bits.</summary>
     public const byte SeveralQueues = 4;
     public const byte SetPairs = 0;
 

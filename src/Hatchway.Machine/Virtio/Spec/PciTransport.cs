@@ -1,52 +1,53 @@
 namespace Hatchway.Machine.Virtio.Spec;
 
-/// <summary>What a virtio function says of itself in PCI config space (Virtual I/O Device (VIRTIO) Version 1.2 §4.1.2).</summary>
+/// <summary>A virtio function's identity and status bits on PCI (Virtual I/O Device (VIRTIO) Version 1.2 §4.1.2).</summary>
 internal static class VirtioPci
 {
     /// <summary>PCI vendor of all virtio devices (§4.1.2).</summary>
     public const ushort Vendor = 0x1AF4;
 
-    /// <summary>PCI device id of a modern device, less its virtio device id (§4.1.2).</summary>
+    /// <summary>PCI device id of a modern device, minus its virtio device id (§4.1.2).</summary>
     public const ushort FirstDevice = 0x1040;
 
     /// <summary>Revision of a device without a legacy interface (§4.1.2.1: 1 or higher).</summary>
     public const byte Revision = 1;
 
-    /// <summary>No vector: what a vector register holds when it names none (§4.1.5.1.2.1, VIRTIO_MSI_NO_VECTOR).</summary>
+    /// <summary>A vector register's value for no vector (§4.1.5.1.2.1, VIRTIO_MSI_NO_VECTOR).</summary>
     public const ushort NoVector = 0xFFFF;
 
     /// <summary>ISR status: a queue has used buffers (§4.1.4.5).</summary>
     public const byte IsrQueue = 1;
 
-    /// <summary>ISR status: the device's configuration has changed, as by its need of a reset (§4.1.4.5).</summary>
+    /// <summary>ISR status: the device's configuration or status has changed, as when it needs a reset (§4.1.4.5).</summary>
     public const byte IsrConfiguration = 2;
 }
 
-/// <summary>The structure of a virtio capability (§4.1.4, struct virtio_pci_cap). Offsets count from the capability's start.</summary>
+/// <summary>A virtio capability (§4.1.4, struct virtio_pci_cap). Offsets count from the capability's start.</summary>
 internal static class VirtioCapability
 {
-    /// <summary>Bytes of the capability.</summary>
+    /// <summary>Offset of the capability's length.</summary>
     public const int Length = 2;
 
-    /// <summary>Which structure it locates: one of the constants below.</summary>
+    /// <summary>Offset of the type of structure that it locates: one of the constants below.</summary>
     public const int Type = 3;
 
-    /// <summary>The BAR that the structure is in.</summary>
+    /// <summary>Offset of the number of the BAR that holds the structure.</summary>
     public const int Bar = 4;
 
-    /// <summary>Offset in the BAR, 32 bits.</summary>
+    /// <summary>Offset of the structure's offset in the BAR, 32 bits.</summary>
     public const int Offset = 8;
 
-    /// <summary>Bytes of the structure, 32 bits.</summary>
+    /// <summary>Offset of the structure's length in bytes, 32 bits.</summary>
     public const int StructureLength = 12;
 
-    /// <summary>Bytes of a capability without more.</summary>
+    /// <summary>Bytes of a capability without additional fields.</summary>
     public const int Bytes = 16;
 
-    /// <summary>Notification: bytes between two queues' doorbells, 32 bits (§4.1.4.4); configuration access: the data (§4.1.4.9).</summary>
+    /// <summary>Offset of the additional field. Notification: bytes between doorbells, 32 bits (§4.1.4.4); configuration access: the data
+    /// (§4.1.4.9).</summary>
     public const int More = 16;
 
-    /// <summary>Bytes of the two capabilities that have more.</summary>
+    /// <summary>Bytes of the two capabilities with an additional field.</summary>
     public const int LongBytes = 20;
 
     /// <summary>VIRTIO_PCI_CAP_COMMON_CFG.</summary>
@@ -61,7 +62,7 @@ internal static class VirtioCapability
     /// <summary>VIRTIO_PCI_CAP_DEVICE_CFG.</summary>
     public const byte Device = 4;
 
-    /// <summary>VIRTIO_PCI_CAP_PCI_CFG: a window to the BARs in config space.</summary>
+    /// <summary>VIRTIO_PCI_CAP_PCI_CFG: access to the BARs through config space.</summary>
     public const byte ConfigAccess = 5;
 }
 
