@@ -82,7 +82,7 @@ public class FileDescriptor : SafeHandle
 
     /// <summary>Writes all of it, waiting for room. Allocates nothing.</summary>
     /// <param name="bytes">What to write.</param>
-    /// <param name="abandon">Readable when nobody is to wait any longer; null to wait for ever.</param>
+    /// <param name="abandon">Once this is readable, the wait ends; null to wait for ever.</param>
     /// <returns>False when the other end is gone, the write failed or was abandoned.</returns>
     public unsafe bool TryWrite(ReadOnlySpan<byte> bytes, FileDescriptor? abandon = null)
     {
@@ -92,7 +92,7 @@ public class FileDescriptor : SafeHandle
         {
             for (var done = 0; done < bytes.Length;)
             {
-                // A write that waits can't be called back: signals restart it (signal(7)). What there is room for does not wait.
+                // A blocked write can't be called back, since signals restart it (signal(7)); one that there is room for does not block.
                 if (abandon is not null && !WaitForRoom(abandon))
                     return false;
                 var count = Libc.write(use.Fd, start + done, (nuint)Math.Min(bytes.Length - done, Libc.PIPE_BUF));
@@ -116,6 +116,12 @@ public class FileDescriptor : SafeHandle
         fixed (byte* start = bytes)
             return (int)Math.Max(Libc.write(use.Fd, start, (nuint)bytes.Length), 0);
     }
+
+    /// <summary>Waits until a write would not block: of up to PIPE_BUF bytes to a pipe (pipe(7)), of anything to a regular file.</summary>
+    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <returns>False when there is no room by then.</returns>
+    /// <exception cref="LinuxException">It can't be waited for.</exception>
+    public bool HasRoom(TimeSpan limit) => WaitFor(Libc.POLLOUT, limit);
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Libc.close((int)handle) == 0;
@@ -162,12 +168,6 @@ public class FileDescriptor : SafeHandle
         }
     }
 
-    /// <summary>Waits until something can be written without waiting: up to PIPE_BUF bytes to a pipe (pipe(7)), anything to a file.</summary>
-    /// <param name="limit">How long at most; negative means without end.</param>
-    /// <returns>False when there is no room by then.</returns>
-    /// <exception cref="LinuxException">It can't be waited for.</exception>
-    public bool HasRoom(TimeSpan limit) => WaitFor(Libc.POLLOUT, limit);
-
     // Those of the events that hold now; the kernel adds errors and a hang-up unasked.
     private unsafe short Poll(short events)
     {
@@ -177,7 +177,7 @@ public class FileDescriptor : SafeHandle
         return Libc.poll(&poll, 1, 0) > 0 ? poll.revents : (short)0;
     }
 
-    // False when there is none by the time that nobody is to wait any longer.
+    // False when there still is none once the other one is readable.
     private unsafe bool WaitForRoom(FileDescriptor abandon)
     {
         using var use = Use();
