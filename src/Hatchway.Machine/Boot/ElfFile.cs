@@ -80,9 +80,9 @@ internal sealed class ElfFile
 
     /// <summary>Finds a note's value.</summary>
     /// <param name="owner">The note's name, with its terminating zero.</param>
+    /// <param name="type">The note's type.</param>
     /// <param name="value">The note's value.</param>
     /// <returns>False when there is no such note.</returns>
-    /// <returns>False when there is none.</returns>
     public bool TryFindNote(ReadOnlySpan<byte> owner, uint type, out ReadOnlyMemory<byte> value)
     {
         foreach (var segment in Segments)
