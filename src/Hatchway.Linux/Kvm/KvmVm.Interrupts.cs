@@ -12,12 +12,17 @@ public sealed partial class KvmVm
     private const uint KVM_IOEVENTFD_FLAG_PIO = 2;
     private const uint KVM_IOEVENTFD_FLAG_DEASSIGN = 4;
 
-    /// <summary>Sets the level of a GSI's line.</summary>
+    /// <summary>Sets the level of a GSI's line. Does nothing once the VM is closed: whoever types at a console need not know.</summary>
     public unsafe void SetInterruptLine(uint gsi, bool asserted)
     {
-        var level = new kvm_irq_level { irq = gsi, level = asserted ? 1u : 0u };
-        // SAFETY: one structure, on the stack.
-        Call(KVM_IRQ_LINE, &level, "KVM_IRQ_LINE");
+        if (!TryUse(out var use))
+            return;
+        using (use)
+        {
+            var level = new kvm_irq_level { irq = gsi, level = asserted ? 1u : 0u };
+            // SAFETY: one structure, on the stack.
+            LinuxException.Check(Ioctl.ioctl(use.Fd, KVM_IRQ_LINE, &level), "KVM_IRQ_LINE");
+        }
     }
 
     /// <summary>Replaces the interrupt routing table. A GSI without an entry leads nowhere.</summary>

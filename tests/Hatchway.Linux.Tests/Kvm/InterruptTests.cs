@@ -59,6 +59,45 @@ public sealed class InterruptTests
     }
 
     [KvmFact]
+    public void A_line_may_be_driven_by_who_does_not_know_that_the_VM_is_gone()
+    {
+        KvmVm vm;
+        using (var guest = new InterruptedGuest())
+        {
+            vm = guest.Vm;
+            vm.SetInterruptLine(EdgeGsi, asserted: true);
+            Assert.Equal((byte)EdgeGsi, guest.RunToInterrupt());
+        }
+
+        vm.SetInterruptLine(EdgeGsi, asserted: false);
+
+        Assert.True(vm.IsClosed);
+    }
+
+    [KvmFact]
+    public async Task A_line_that_is_driven_while_its_VM_is_closed_never_fails()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            using var system = KvmSystem.Open();
+            var vm = system.CreateVm();
+            vm.CreateInterruptControllers();
+            using var started = new CountdownEvent(2);
+            var drivers = Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+            {
+                started.Signal();
+                for (var level = false; !vm.IsClosed; level = !level)
+                    vm.SetInterruptLine(EdgeGsi, level);
+            })).ToArray();
+            started.Wait(TestContext.Current.CancellationToken);
+
+            vm.Dispose();
+
+            await Task.WhenAll(drivers);
+        }
+    }
+
+    [KvmFact]
     public void A_guests_write_signals_an_ioeventfd_instead_of_coming_back()
     {
         using var guest = new SmallGuest(static a =>
