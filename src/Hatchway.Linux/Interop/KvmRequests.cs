@@ -35,6 +35,7 @@ internal static class KvmRequests
     public static readonly uint KVM_SET_REGS = Iow<kvm_regs>(KVMIO, 0x82);
     public static readonly uint KVM_GET_SREGS = Ior<kvm_sregs>(KVMIO, 0x83);
     public static readonly uint KVM_SET_SREGS = Iow<kvm_sregs>(KVMIO, 0x84);
+    public static readonly uint KVM_GET_MSRS = Iowr<kvm_msrs>(KVMIO, 0x88);
     public static readonly uint KVM_SET_MSRS = Iow<kvm_msrs>(KVMIO, 0x89);
     public static readonly uint KVM_GET_LAPIC = Ior<kvm_lapic_state>(KVMIO, 0x8E);
     public static readonly uint KVM_SET_LAPIC = Iow<kvm_lapic_state>(KVMIO, 0x8F);

@@ -161,6 +161,19 @@ public sealed unsafe partial class KvmVcpu : FileDescriptor
         }
     }
 
+    /// <summary>Reads a model-specific register. Not while another thread runs the vCPU.</summary>
+    /// <exception cref="LinuxException">KVM has no such register.</exception>
+    public ulong GetMsr(uint index)
+    {
+        var bytes = stackalloc byte[sizeof(kvm_msrs) + sizeof(kvm_msr_entry)];
+        var entry = (kvm_msr_entry*)(bytes + sizeof(kvm_msrs));
+        *(kvm_msrs*)bytes = new kvm_msrs { nmsrs = 1 };
+        *entry = new kvm_msr_entry { index = index };
+        if (Call(KVM_GET_MSRS, bytes, "KVM_GET_MSRS") < 1)
+            throw new LinuxException($"KVM_GET_MSRS: register {index:x}h", Errno.EINVAL);
+        return entry->data;
+    }
+
     /// <summary>Writes model-specific registers.</summary>
     /// <exception cref="LinuxException">KVM refuses one of them.</exception>
     public void SetMsrs(ReadOnlySpan<ModelSpecificRegister> registers)

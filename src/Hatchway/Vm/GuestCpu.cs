@@ -105,7 +105,8 @@ internal static class GuestCpu
     /// <param name="x2Apic">Its local APIC starts in x2APIC mode.</param>
     public static void Start(KvmVcpu vcpu, bool isFirst, BootState? boot, int physicalAddressBits, bool x2Apic)
     {
-        vcpu.SetMsrs([new(MiscellaneousEnable, FastStrings)]);
+        // Beside it KVM says what the CPU lacks, as branch trace storage.
+        vcpu.SetMsrs([new(MiscellaneousEnable, vcpu.GetMsr(MiscellaneousEnable) | FastStrings)]);
         if (isFirst && boot is not null)
             vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
         // After the registers, whose form it changes.

@@ -91,6 +91,23 @@ public sealed class GuestCpuTests
         Assert.Equal((13u, 6u, 1u, 1u), (place.Eax, place.Ebx & 0xFF, (place.Ebx >> 8) & 0xFF, place.Ecx));
     }
 
+    [KvmFact]
+    public void Fast_strings_are_on_and_what_KVM_says_of_the_CPU_beside_them_stays()
+    {
+        using var system = KvmSystem.Open();
+        using var vm = system.CreateVm();
+        using var vcpu = vm.CreateVcpu(0);
+        // IA32_MISC_ENABLE: there is no branch trace storage, and no sampling by events (Intel SDM volume 4, table 2-2). Newer KVMs say so
+        // by themselves.
+        const uint MiscellaneousEnable = 0x1A0;
+        const ulong Unavailable = (1 << 11) | (1 << 12);
+        vcpu.SetMsrs([new(MiscellaneousEnable, Unavailable)]);
+
+        GuestCpu.Start(vcpu, isFirst: false, boot: null, physicalAddressBits: 40, x2Apic: false);
+
+        Assert.Equal(Unavailable | 1, vcpu.GetMsr(MiscellaneousEnable));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
