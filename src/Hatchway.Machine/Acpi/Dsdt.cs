@@ -51,7 +51,8 @@ internal static class Dsdt
         return Device("PCI0", [.. children]);
     }
 
-    // All ports except those of configuration mechanism #1, which the bridge decodes itself.
+    // Ports: those of configuration mechanism #1, which are the bridge's own; what is below, where the ISA bus' devices are; and what BARs
+    // may have.
     private static AmlTerm HostBridgeWindows(MemoryLayout layout)
     {
         var windows = new List<AmlResource>
@@ -59,7 +60,7 @@ internal static class Dsdt
             WordBusNumber(0, 0),
             Io(ConfigPorts.FirstPort, ConfigPorts.PortCount),
             WordIo(0, ConfigPorts.FirstPort - 1),
-            WordIo(ConfigPorts.FirstPort + ConfigPorts.PortCount, 0xFFFF),
+            WordIo((ushort)layout.Ports.Start, (ushort)(layout.Ports.End - 1)),
             DWordMemory((uint)layout.Mmio32.Start, (uint)(layout.Mmio32.End - 1)),
         };
         if (layout.Mmio64.Length != 0)

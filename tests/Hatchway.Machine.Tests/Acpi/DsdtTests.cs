@@ -27,6 +27,19 @@ public sealed class DsdtTests
     }
 
     [Fact]
+    public void BARs_are_offered_the_ports_that_the_bridge_forwards_and_the_ISA_bus_those_below_its_own()
+    {
+        var tables = new WrittenTables();
+        var ports = tables.Layout.Ports;
+        List<(int First, int Last)> windows = [];
+        // Word address space descriptors (ACPI 6.5 §6.4.3.5.3) of I/O: 13 bytes follow the length, the window from the sixth on.
+        for (var rest = tables["DSDT"].AsSpan(); rest.IndexOf((byte[])[0x88, 13, 0, 1]) is var at and >= 0; rest = rest[(at + 16)..])
+            windows.Add((BitConverter.ToUInt16(rest[(at + 8)..]), BitConverter.ToUInt16(rest[(at + 10)..])));
+
+        Assert.Equal([(0, 0xCF7), ((int)ports.Start, (int)ports.End - 1)], windows);
+    }
+
+    [Fact]
     public void The_64_bit_window_is_there_only_when_the_layout_has_one()
     {
         var layout = MemoryLayout.For(2ul << 30, 40);
