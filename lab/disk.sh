@@ -18,7 +18,7 @@ disk_partition() {
         dd of="$1" bs=1 seek=$((446 + 16 * $2)) conv=notrunc status=none
 }
 
-# disk_new OUT SECTORS PROGRAM: an image with nothing but an EFI system partition of that size, and in that a program that firmware starts.
+# disk_new OUT SECTORS [PROGRAM]: an image with nothing but an EFI system partition of that size, and in that what firmware starts.
 disk_new() {
     rm -f "$1"
     truncate -s $(((disk_esp_start + $2) * 512)) "$1"
@@ -26,6 +26,7 @@ disk_new() {
     disk_partition "$1" 0 ef $disk_esp_start "$2"
     # With clusters of a sector it has as many as FAT32 wants, however small.
     mkfs.vfat -F 32 -s 1 --offset $disk_esp_start "$1" $(($2 / 2)) > /dev/null
+    (($# > 2)) || return 0
     MTOOLS_SKIP_CHECK=1 mmd -i "$1$disk_esp" ::/EFI ::/EFI/BOOT
     MTOOLS_SKIP_CHECK=1 mcopy -i "$1$disk_esp" "$3" ::/EFI/BOOT/BOOTX64.EFI
 }

@@ -28,7 +28,7 @@ public sealed class Pc
         Memory.Map(parts.Layout.EcamStart, Ecam.BytesPerBus, new Ecam(Bus), Fixed);
         var configPorts = new ConfigAndResetPorts(new ConfigPorts(Bus), new ResetPort(parts.Power));
         Ports.Map(ConfigPorts.FirstPort, ConfigPorts.PortCount, configPorts, Fixed);
-        Ports.Map(PowerManagementDevice.EventBlock, PowerManagementDevice.PortCount, PowerManagement, Fixed);
+        Ports.Map(parts.Layout.PowerManagementPorts, PowerManagementDevice.PortCount, PowerManagement, Fixed);
         Clock = new RealTimeClock(parts.Time, parts.ClockOffset);
         Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, Clock, Fixed);
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);

@@ -49,6 +49,19 @@ public sealed class FirmwareTests : IDisposable
         Guests.AssertNothingLeft(host);
     }
 
+    [Fact]
+    public void EFIs_own_way_to_switch_off_does()
+    {
+        var disk = Path.Combine(_folder.FullName, "script");
+        Repository.MakeEfiScript("reset -s\r\n", disk);
+        using var host = new LabHost("-d", $"nvme,file={disk}", "--bind", "all");
+
+        var run = host.Run($"{Repository.Program} run {Guests.Bridges} -m 512M -c 1 -s 4:0,passthru,0/6/0 efiguest", s_bound);
+
+        Assert.True(run.Status == 1, run.Output);
+        Assert.Contains("reset -s", run.Output, StringComparison.Ordinal);
+    }
+
     private string MakeDisk(string loader, string initrd)
     {
         var disk = Path.Combine(_folder.FullName, loader);

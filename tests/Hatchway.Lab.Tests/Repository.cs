@@ -53,6 +53,14 @@ internal static class Repository
     /// <summary>Makes a disk image that firmware starts Linux from by a boot loader, grub or systemd-boot.</summary>
     public static void MakeEfiDisk(string loader, string initrd, string path) => Ask("lab/guest", "efi-disk", loader, initrd, path);
 
+    /// <summary>Makes a disk image on which firmware's shell runs a script.</summary>
+    public static void MakeEfiScript(string script, string path)
+    {
+        var file = Path.ChangeExtension(path, ".nsh");
+        File.WriteAllText(file, script);
+        Ask("lab/guest", "efi-script", file, path);
+    }
+
     /// <summary>Makes a disk image with a Debian system.</summary>
     public static void MakeDebianDisk(string path) => Ask("lab/guest", "debian-disk", path);
 

@@ -124,11 +124,11 @@ internal static partial class TinyGuest
         a.hlt();
     }
 
-    // PM1a control: SLP_TYP 5 and SLP_EN.
+    // PM1a control: SLP_TYP 0 and SLP_EN.
     private static void PowerOff(Assembler a)
     {
         a.mov(dx, 0x604);
-        a.mov(ax, 0x3400);
+        a.mov(ax, 0x2000);
         a.@out(dx, ax);
         a.hlt();
     }

@@ -102,12 +102,27 @@ public sealed class PcTests
     }
 
     [Fact]
-    public void ACPI_ports_are_where_their_constants_say()
+    public void ACPIs_fixed_hardware_is_at_0x600_on_interrupt_9()
     {
-        Assert.Equal(1ul, In(PowerManagementDevice.ControlBlock, AccessWidth.Word));
-        Out(PowerManagementDevice.EventBlock + 2, AccessWidth.Word, 0x100);
+        Assert.Equal(1ul, In(0x604, AccessWidth.Word));
+        Out(0x602, AccessWidth.Word, 0x100);
         _pc.PowerManagement.PressPowerButton();
         Assert.True(_lines[9].Asserted);
+    }
+
+    [Fact]
+    public void Firmware_switches_off_where_a_PIIX4_has_its_power_management_with_sleep_type_0()
+    {
+        var pc = new Pc(new Pc.Parts(MemoryLayout.ForFirmware(1ul << 30, 40), Line, _power, new FakeTime(DateTimeOffset.UnixEpoch)));
+
+        // OvmfPkg/Library/ResetSystemLib: the type is cleared first, then SLP_EN set.
+        pc.Ports.Write(0xB004, AccessWidth.Word, pc.Ports.Read(0xB004, AccessWidth.Word) & ~0x3C00ul);
+        Assert.Empty(_power.Requests);
+        pc.Ports.Write(0xB004, AccessWidth.Word, pc.Ports.Read(0xB004, AccessWidth.Word) | 0x2000);
+
+        Assert.Equal([PowerEvent.PowerOff], _power.Requests);
+        Assert.Equal(0xFFFFul, pc.Ports.Read(0x604, AccessWidth.Word));
+        Assert.False(pc.PciMap.TryMap(AddressSpaceKind.Port, 0xB000, 0x10, new ConstantTarget(7)));
     }
 
     [Fact]
@@ -120,12 +135,12 @@ public sealed class PcTests
     [Fact]
     public void Firmware_finds_the_PM_timer_where_a_PIIX4_has_it_and_a_system_finds_no_function_there()
     {
-        _pc.Bus.Add(1, 3, Bridges.PowerManagementRegisters());
-        Assert.Equal(0x601u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
+        _pc.Bus.Add(1, 3, Bridges.PowerManagementRegisters(0xB000));
+        Assert.Equal(0xB001u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
         Assert.Equal(1u, _pc.Bus.ReadConfig(1, 3, new(0x80), AccessWidth.Byte));
         // Already decoded: firmware that moves it all the same finds it unmoved.
-        _pc.Bus.WriteConfig(1, 3, new(0x40), AccessWidth.Dword, 0xB001);
-        Assert.Equal(0x601u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
+        _pc.Bus.WriteConfig(1, 3, new(0x40), AccessWidth.Dword, 0x601);
+        Assert.Equal(0xB001u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
         Assert.Equal(0xFFFF_FFFFu, _pc.Bus.ReadConfig(1, 3, new(0), AccessWidth.Dword));
     }
 

@@ -32,7 +32,10 @@ internal sealed class AcpiImage
         var dsdt = Add(Dsdt.Build(description));
         int[] listed =
         [
-            Add(FixedTables.Fadt((ulong)facs, (ulong)dsdt, description.SerialPorts.Count > 0), FixedTables.FadtPointers),
+            Add(
+                FixedTables.Fadt(
+                    (ulong)facs, (ulong)dsdt, description.Layout.PowerManagementPorts, hasSerialPort: description.SerialPorts.Count > 0),
+                FixedTables.FadtPointers),
             Add(Madt.Build(description.Cpus, description.ApicId)),
             Add(FixedTables.Mcfg(description.Layout.EcamStart)),
         ];

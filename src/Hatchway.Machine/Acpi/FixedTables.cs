@@ -67,8 +67,8 @@ internal static class FixedTables
         return table.Finish();
     }
 
-    /// <summary>The fixed hardware (ACPI 6.5 §5.2.9, revision 6.0).</summary>
-    public static byte[] Fadt(ulong facs, ulong dsdt, bool hasSerialPort)
+    /// <summary>The fixed hardware (ACPI 6.5 §5.2.9, revision 6.0), from a port on.</summary>
+    public static byte[] Fadt(ulong facs, ulong dsdt, ushort firstPort, bool hasSerialPort)
     {
         var table = new AcpiTable("FACP", 6, Fields.Length);
         // Below 4 GiB the FACS goes into the 32-bit field and its 64-bit one stays zero; the DSDT goes into both.
@@ -79,13 +79,13 @@ internal static class FixedTables
 
         // SMI_CMD stays zero: the machine is in ACPI mode from the start. There are no general-purpose events.
         WriteBlock(
-            table, PowerManagementDevice.EventBlock, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent,
+            table, firstPort + PowerManagementDevice.EventBlock, Fields.Pm1aEvent, Fields.Pm1EventLength, Fields.XPm1aEvent,
             PowerManagementDevice.EventBlockLength, AccessSize.Word);
         WriteBlock(
-            table, PowerManagementDevice.ControlBlock, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl,
+            table, firstPort + PowerManagementDevice.ControlBlock, Fields.Pm1aControl, Fields.Pm1ControlLength, Fields.XPm1aControl,
             PowerManagementDevice.ControlBlockLength, AccessSize.Word);
         WriteBlock(
-            table, PowerManagementDevice.TimerBlock, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer,
+            table, firstPort + PowerManagementDevice.TimerBlock, Fields.PmTimer, Fields.PmTimerLength, Fields.XPmTimer,
             PowerManagementDevice.TimerBlockLength, AccessSize.DWord);
 
         // Latencies above 100 and 1000 say that there is no C2 and no C3.
@@ -105,20 +105,20 @@ internal static class FixedTables
         new[] { (Fields.FirmwareControl, sizeof(uint)), (Fields.Dsdt, sizeof(uint)), (Fields.XDsdt, sizeof(ulong)) };
 
     private static void WriteBlock(
-        AcpiTable table, ushort port, int field, int lengthField, int extendedField, byte length, AccessSize access)
+        AcpiTable table, int port, int field, int lengthField, int extendedField, byte length, AccessSize access)
     {
-        table.UInt32(field, port);
+        table.UInt32(field, (uint)port);
         table.UInt8(lengthField, length);
         WriteGenericAddress(table, extendedField, port, length, access);
     }
 
     // ACPI 6.5 §5.2.3.2.
-    private static void WriteGenericAddress(AcpiTable table, int offset, ushort port, byte length, AccessSize access)
+    private static void WriteGenericAddress(AcpiTable table, int offset, int port, byte length, AccessSize access)
     {
         table.UInt8(offset, SystemIoSpace);
         table.UInt8(offset + 1, (byte)(length * 8));
         table.UInt8(offset + 3, (byte)access);
-        table.UInt64(offset + 4, port);
+        table.UInt64(offset + 4, (ulong)port);
     }
 
     private enum AccessSize : byte

@@ -37,12 +37,13 @@ public static class Bridges
     /// two registers that firmware reads and an all-ones identity, so that no system finds it: the FADT describes the hardware, and the
     /// rest of a PIIX4 is missing.
     /// </summary>
-    public static IPciFunction PowerManagementRegisters()
+    /// <param name="firstPort">The first port of ACPI's fixed hardware.</param>
+    public static IPciFunction PowerManagementRegisters(ushort firstPort)
     {
         Span<byte> values = stackalloc byte[Header.ConventionalSize];
         values.Clear();
         values[..Header.End].Fill(0xFF);
-        BinaryPrimitives.WriteUInt32LittleEndian(values[Piix.PowerManagementBase..], PowerManagementDevice.EventBlock | BarBits.Io);
+        BinaryPrimitives.WriteUInt32LittleEndian(values[Piix.PowerManagementBase..], firstPort | BarBits.Io);
         values[Piix.PowerManagementMiscellaneous] = Piix.PowerManagementEnable;
         return new EmulatedFunction(values, []);
     }

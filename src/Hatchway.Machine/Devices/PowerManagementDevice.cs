@@ -5,12 +5,13 @@ namespace Hatchway.Machine.Devices;
 /// <summary>ACPI's fixed hardware: power button, soft off, and the PM timer (ACPI 6.5 §4.8.3).</summary>
 /// <remarks>
 /// <code>
-/// port    bytes  register                                     ACPI 6.5
-/// 0x600   2      PM1a status, write 1 to clear                §4.8.3.1.1
-/// 0x602   2      PM1a enable                                  §4.8.3.1.2
-/// 0x604   2      PM1a control                                 §4.8.3.2.1
-/// 0x608   4      PM timer, 24 bits at 3.579545 MHz            §4.8.3.3
+/// offset  bytes  register                                     ACPI 6.5
+/// 0       2      PM1a status, write 1 to clear                §4.8.3.1.1
+/// 2       2      PM1a enable                                  §4.8.3.1.2
+/// 4       2      PM1a control                                 §4.8.3.2.1
+/// 8       4      PM timer, 24 bits at 3.579545 MHz            §4.8.3.3
 /// </code>
+/// <para>Its first port is the layout's.</para>
 /// <para>There is no system management mode and so no SMI command port: the machine is always in ACPI mode and SCI_EN reads as one. The
 /// power button's event is the only one that occurs. The timer's carry sets no status, because software reads a 24-bit timer more often
 /// than it wraps; there is no sleep button and no wake alarm.</para>
@@ -18,32 +19,35 @@ namespace Hatchway.Machine.Devices;
 /// </remarks>
 public sealed class PowerManagementDevice : IAddressTarget
 {
-    /// <summary>First port of the PM1a event block: status and enable, 2 bytes each.</summary>
-    public const ushort EventBlock = 0x600;
+    /// <summary>Offset of the PM1a event block: status and enable, 2 bytes each.</summary>
+    public const ushort EventBlock = 0;
 
     /// <summary>Bytes of the PM1a event block.</summary>
     public const byte EventBlockLength = 4;
 
-    /// <summary>First port of the PM1a control block.</summary>
-    public const ushort ControlBlock = 0x604;
+    /// <summary>Offset of the PM1a control block.</summary>
+    public const ushort ControlBlock = 4;
 
     /// <summary>Bytes of the PM1a control block.</summary>
     public const byte ControlBlockLength = 2;
 
-    /// <summary>First port of the PM timer.</summary>
-    public const ushort TimerBlock = 0x608;
+    /// <summary>Offset of the PM timer.</summary>
+    public const ushort TimerBlock = 8;
 
     /// <summary>Bytes of the PM timer; its upper 8 bits are zero.</summary>
     public const byte TimerBlockLength = 4;
 
-    /// <summary>How many ports the device decodes, from <see cref="EventBlock"/> on.</summary>
+    /// <summary>How many ports the device decodes.</summary>
     public const int PortCount = 0x10;
 
     /// <summary>The system control interrupt's GSI: level-triggered.</summary>
     public const uint SciGsi = 9;
 
-    /// <summary>The SLP_TYP value that means off; the DSDT's <c>\_S5</c> names it.</summary>
-    public const byte SleepTypeOff = 5;
+    /// <summary>
+    /// The SLP_TYP value that means off; the DSDT's <c>\_S5</c> names it. It is the PIIX4's (82371AB data sheet §7.2.3, PMCNTRL), which
+    /// edk2's OVMF writes by heart.
+    /// </summary>
+    public const byte SleepTypeOff = 0;
 
     /// <summary>Ticks of the PM timer in a second.</summary>
     public const uint TimerFrequency = 3_579_545;
@@ -130,7 +134,7 @@ public sealed class PowerManagementDevice : IAddressTarget
         var off = false;
         lock (_lock)
         {
-            switch (EventBlock + (offset & ~1))
+            switch (offset & ~1)
             {
                 case EventBlock:
                     _status &= (ushort)~bits;

@@ -21,6 +21,7 @@ namespace Hatchway.Machine.Memory;
 /// 0xFC00_0000            ECAM of bus 0, 1 MiB
 /// 0xFF00_0000            flash, ending at 4 GiB
 /// </code>
+/// and so do the ports for BARs and for ACPI's fixed hardware.
 /// </remarks>
 public sealed class MemoryLayout
 {
@@ -83,7 +84,10 @@ public sealed class MemoryLayout
     public BridgeWindow Mmio64 { get; }
 
     /// <summary>The window for I/O BARs: all ports that no ISA device decodes.</summary>
-    public BridgeWindow Ports { get; } = new(0x1000, 0xF000);
+    public BridgeWindow Ports { get; private init; } = new(0x1000, 0xF000);
+
+    /// <summary>The first port of ACPI's fixed hardware.</summary>
+    public ushort PowerManagementPorts { get; private init; } = 0x600;
 
     /// <summary>All windows.</summary>
     public BridgeWindows Windows => new(Ports, Mmio32, Mmio64, _mmio64Limit);
@@ -118,10 +122,11 @@ public sealed class MemoryLayout
 
     /// <summary>Makes the layout of a guest with firmware, which places the BARs itself.</summary>
     /// <remarks>
-    /// On an i440FX, edk2's OVMF takes as its 32-bit window the range from RAM's end, rounded up so that one MTRR covers all from there to
-    /// 4 GiB, up to FC000000h (OvmfPkg/Library/PlatformInitLib). It leaves a gap after that, where this layout puts the ECAM, which OVMF
-    /// does not know of. The place of its 64-bit window depends on its version and on the CPU, but is always above RAM; so everything above
-    /// RAM is forwarded.
+    /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from
+    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does
+    /// not know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
+    /// forwarded. Of the ports it gives C000h to FFFFh to BARs. A PIIX4's power management it takes to be at B000h, where it would have put
+    /// it, and switches off there without a look at PMBA (OvmfPkg/Include/OvmfPlatforms.h, OvmfPkg/Library/ResetSystemLib).
     /// </remarks>
     /// <inheritdoc cref="For"/>
     public static MemoryLayout ForFirmware(ulong ramBytes, int physicalAddressBits)
@@ -132,6 +137,8 @@ public sealed class MemoryLayout
         {
             Mmio32 = new(window, FirmwareWindowEnd - window),
             EcamStart = FirmwareWindowEnd,
+            Ports = new(0xC000, 0x4000),
+            PowerManagementPorts = 0xB000,
         };
     }
 

@@ -59,7 +59,9 @@ internal sealed class FirmwareBoot : IDisposable
             FirmwareConfiguration.Write(description.Layout, description.Cpus, pc.Clock);
             AddItems(items, config);
             pc.Add(config);
-            pc.Bus.Add(Piix.PowerManagementSlot, Piix.PowerManagementFunction, Bridges.PowerManagementRegisters());
+            pc.Bus.Add(
+                Piix.PowerManagementSlot, Piix.PowerManagementFunction,
+                Bridges.PowerManagementRegisters(description.Layout.PowerManagementPorts));
         }
         catch
         {

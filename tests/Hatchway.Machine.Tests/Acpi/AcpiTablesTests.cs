@@ -42,6 +42,14 @@ public sealed class AcpiTablesTests
     }
 
     [Fact]
+    public void With_firmware_the_fixed_hardware_is_where_that_has_it()
+    {
+        var fadt = new WrittenTables(layout: Machine.Memory.MemoryLayout.ForFirmware(2ul << 30, 40))["FACP"];
+        Assert.Equal((0xB000u, 0xB004u, 0xB008u), (fadt.UInt32(56), fadt.UInt32(64), fadt.UInt32(76)));
+        Assert.Equal((0xB000ul, 0xB004ul, 0xB008ul), (fadt.UInt64(152), fadt.UInt64(176), fadt.UInt64(212)));
+    }
+
+    [Fact]
     public void The_FADT_has_the_fixed_hardware()
     {
         var fadt = new WrittenTables()["FACP"];

@@ -6,8 +6,8 @@ namespace Hatchway.Machine.Tests.Acpi;
 public sealed class DsdtTests
 {
     [Fact]
-    public void S5_is_sleep_type_5() => Assert.True(Has(
-        new WrittenTables(), Aml.Name("\\_S5", Aml.Package(Aml.Integer(5), Aml.Integer(5), Aml.Integer(0), Aml.Integer(0)))));
+    public void S5_is_sleep_type_0() => Assert.True(Has(
+        new WrittenTables(), Aml.Name("\\_S5", Aml.Package(Aml.Integer(0), Aml.Integer(0), Aml.Integer(0), Aml.Integer(0)))));
 
     [Fact]
     public void Every_pin_of_every_present_slot_is_routed_as_the_program_wires_it()
@@ -95,7 +95,7 @@ public sealed class DsdtTests
     public void It_is_one_name_and_one_scope_that_ends_with_the_table()
     {
         var dsdt = new WrittenTables(cpus: 300)["DSDT"];
-        var name = Aml.Name("\\_S5", Aml.Package(Aml.Integer(5), Aml.Integer(5), Aml.Integer(0), Aml.Integer(0))).Bytes.Length;
+        var name = Aml.Name("\\_S5", Aml.Package(Aml.Integer(0), Aml.Integer(0), Aml.Integer(0), Aml.Integer(0))).Bytes.Length;
         var scope = 36 + name;
         Assert.Equal(0x10, dsdt[scope]);
         // Two bytes of PkgLength follow the first: 4 bits, then 8 each.

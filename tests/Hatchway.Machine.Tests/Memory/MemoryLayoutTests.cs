@@ -113,6 +113,15 @@ public sealed class MemoryLayoutTests
     }
 
     [Fact]
+    public void With_firmware_ports_are_where_OVMF_takes_them_to_be()
+    {
+        var layout = MemoryLayout.ForFirmware(2ul << 30, 40);
+
+        Assert.Equal(new BridgeWindow(0xC000, 0x4000), layout.Ports);
+        Assert.Equal(0xB000, layout.PowerManagementPorts);
+    }
+
+    [Fact]
     public void With_firmware_all_above_RAM_is_forwarded()
     {
         var layout = MemoryLayout.ForFirmware(6ul << 30, 40);

@@ -242,11 +242,11 @@ public sealed class RunTests : IDisposable
         }
     }
 
-    // PM1a control: SLP_TYP 5 and SLP_EN.
+    // PM1a control: SLP_TYP 0 and SLP_EN.
     internal static void PowerOff(Assembler a)
     {
         a.mov(dx, 0x604);
-        a.mov(ax, 0x3400);
+        a.mov(ax, 0x2000);
         a.@out(dx, ax);
         a.hlt();
     }
