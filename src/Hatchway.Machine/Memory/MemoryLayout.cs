@@ -122,11 +122,11 @@ public sealed class MemoryLayout
 
     /// <summary>Makes the layout of a guest with firmware, which places the BARs itself.</summary>
     /// <remarks>
-    /// edk2's OVMF takes for its 32-bit window, on an i440FX, what lies between RAM's end, rounded up so that one MTRR covers all from
-    /// there to 4 GiB, and FC000000h (OvmfPkg/Library/PlatformInitLib). Behind that it leaves a gap, and there the ECAM is, which it does
-    /// not know of. Where its 64-bit window is hangs on its version and on the CPU; it is above RAM in all of them, so all of that is
-    /// forwarded. Of the ports it gives C000h to FFFFh to BARs. A PIIX4's power management it takes to be at B000h, where it would have put
-    /// it, and switches off there without a look at PMBA (OvmfPkg/Include/OvmfPlatforms.h, OvmfPkg/Library/ResetSystemLib).
+    /// On an i440FX, edk2's OVMF takes as its 32-bit window the range from RAM's end, rounded up so that one MTRR covers all from there to
+    /// 4 GiB, up to FC000000h (OvmfPkg/Library/PlatformInitLib). It leaves a gap after that, where this layout puts the ECAM, which OVMF
+    /// does not know of. The place of its 64-bit window depends on its version and on the CPU, but is always above RAM; so everything above
+    /// RAM is forwarded. It gives BARs the ports from C000h on. It expects the PIIX4's power management at B000h, where it would have put
+    /// it, and powers off there without reading PMBA (OvmfPkg/Include/OvmfPlatforms.h, OvmfPkg/Library/ResetSystemLib).
     /// </remarks>
     /// <inheritdoc cref="For"/>
     public static MemoryLayout ForFirmware(ulong ramBytes, int physicalAddressBits)
