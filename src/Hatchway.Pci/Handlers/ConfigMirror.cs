@@ -4,6 +4,11 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Handlers;
 
+/// <summary>Some bytes of config space.</summary>
+/// <param name="Offset">The first.</param>
+/// <param name="Length">How many.</param>
+public readonly record struct ConfigRange(int Offset, int Length);
+
 /// <summary>
 /// A part of a BAR in which a device shows its own config space. The guest's driver looks there, too, so it is shown what config space
 /// shows: the mediated one, with the guest's own BARs.
@@ -15,15 +20,19 @@ namespace Hatchway.Pci.Handlers;
 /// </remarks>
 public sealed class ConfigMirror : IBarHandler
 {
-    private readonly ulong _passedOn;
+    private readonly IReadOnlyList<ConfigRange> _passedOn;
     private volatile IPciFunction? _function;
 
     /// <summary>Makes a mirror; it reads as all ones until <see cref="Bind"/>.</summary>
     /// <param name="passedOn">
-    /// The first of two bytes in config space whose writes reach the device's own mirror as well, or 0 for none. NVIDIA's drivers
-    /// acknowledge an MSI by a write to the read-only header of the MSI capability (nouveau: nv40_pci_msi_rearm).
+    /// Bytes of config space whose writes go to the device's own mirror and not to the guest's config space: a driver signals something
+    /// by them that config space has no register for.
     /// </param>
-    public ConfigMirror(ushort passedOn = 0) => _passedOn = passedOn;
+    public ConfigMirror(params IReadOnlyList<ConfigRange> passedOn)
+    {
+        ArgumentNullException.ThrowIfNull(passedOn);
+        _passedOn = passedOn;
+    }
 
     /// <summary>Says whose config space it is. Once, before the guest runs.</summary>
     public void Bind(IPciFunction function)
@@ -54,14 +63,27 @@ public sealed class ConfigMirror : IBarHandler
     {
         if (_function is not { } function)
             return;
-        if (_passedOn != 0 && _passedOn <= access.HandlerOffset && access.HandlerOffset + (uint)access.Width <= _passedOn + 2)
-            access.WriteHost(value);
         for (var done = 0; done < (int)access.Width;)
         {
             var piece = Piece(access, done);
-            function.WriteConfig(At(access, done), piece, (uint)((value >> (8 * done)) & piece.AllOnes()));
+            var part = (uint)((value >> (8 * done)) & piece.AllOnes());
+            if (IsPassedOn(At(access, done), piece))
+                access.WriteHost(access.Offset + (uint)done, piece, part);
+            else
+                function.WriteConfig(At(access, done), piece, part);
             done += (int)piece;
         }
+    }
+
+    // By index: an enumerator would be an allocation for each write.
+    private bool IsPassedOn(ConfigOffset offset, AccessWidth width)
+    {
+        for (var i = 0; i < _passedOn.Count; i++)
+        {
+            if (_passedOn[i].Offset <= offset.Value && offset.Value + (int)width <= _passedOn[i].Offset + _passedOn[i].Length)
+                return true;
+        }
+        return false;
     }
 
     private static ConfigOffset At(in BarAccess access, int done) => new((ushort)(access.HandlerOffset + (uint)done));

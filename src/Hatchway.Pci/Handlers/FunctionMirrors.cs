@@ -28,7 +28,7 @@ public sealed class FunctionMirrors
         foreach (var known in KnownMirrors.For(vendor, device, baseClass))
         {
             if (host.Region(known.Bar) is { } region && known.Offset + known.Length <= region.Size)
-                Add(known.Bar, known.Offset, known.Length, known.Name, known.MsiAcknowledged ? MsiHeader() : (ushort)0);
+                Add(known.Bar, known.Offset, known.Length, known.Name, PassedOn(known));
         }
     }
 
@@ -38,7 +38,7 @@ public sealed class FunctionMirrors
     /// <param name="length">Bytes, at least 1; what is beyond the function's config space stays the device's own.</param>
     /// <exception cref="HandlerException">The function does not have that BAR, or it is too small, or the mirror overlaps another
     /// handler.</exception>
-    public void Add(BarIndex bar, ulong offset, ulong length) => Add(bar, offset, length, "config mirror", 0);
+    public void Add(BarIndex bar, ulong offset, ulong length) => Add(bar, offset, length, "config mirror", []);
 
     /// <summary>Lets the mirrors show a function's config space: the one that the guest sees.</summary>
     public void Bind(IPciFunction function)
@@ -47,12 +47,18 @@ public sealed class FunctionMirrors
             mirror.Bind(function);
     }
 
-    private void Add(BarIndex bar, ulong offset, ulong length, string name, ushort passedOn)
+    private void Add(BarIndex bar, ulong offset, ulong length, string name, IReadOnlyList<ConfigRange> passedOn)
     {
         var mirror = new ConfigMirror(passedOn);
         DeviceContext.AddRange(_host, _handlers, new BarHandlerRange(bar, offset, length, name, mirror), (ulong)_host.Config.Size);
         _mirrors.Add(mirror);
     }
 
-    private ushort MsiHeader() => CapabilityWalker.Walk(_host.Config).Find(CapabilityId.Msi)?.Offset ?? 0;
+    private List<ConfigRange> PassedOn(KnownMirror known)
+    {
+        var ranges = new List<ConfigRange>(known.Own);
+        if (known.MsiHeader && CapabilityWalker.Walk(_host.Config).Find(CapabilityId.Msi) is { } msi)
+            ranges.Add(new ConfigRange(msi.Offset, CapabilityHeader.Bytes));
+        return ranges;
+    }
 }

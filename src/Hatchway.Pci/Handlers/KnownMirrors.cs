@@ -11,10 +11,11 @@ namespace Hatchway.Pci.Handlers;
 /// <param name="Bar">Which BAR.</param>
 /// <param name="Offset">Where in it.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="MsiAcknowledged">Drivers acknowledge MSIs through the mirror: see <see cref="ConfigMirror"/>.</param>
+/// <param name="MsiHeader">Writes to the header of the MSI capability reach the device: see <see cref="ConfigMirror"/>.</param>
+/// <param name="Own">So do writes to these, which are in no capability.</param>
 public sealed record KnownMirror(
     string Name, ushort Vendor, ushort FirstDevice, ushort LastDevice, byte BaseClass, BarIndex Bar, ulong Offset, ulong Length,
-    bool MsiAcknowledged);
+    bool MsiHeader, IReadOnlyList<ConfigRange> Own);
 
 /// <summary>The devices that are known to show their config space in a BAR where drivers look at it.</summary>
 /// <remarks>
@@ -22,6 +23,11 @@ public sealed record KnownMirror(
 /// Facts from nouveau (drivers/gpu/drm/nouveau/nvkm/subdev/pci: nv04.c, nv40.c, gh100.c), NVIDIA's open register headers (NV_PCFG in
 /// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); which device is which chip is in
 /// pci.ids. Chips from NV10 to NV30 are among the second row's devices, as QEMU has it.
+/// </para>
+/// <para>
+/// An NVIDIA GPU sends no further MSI until its driver has acknowledged the one before, through the mirror: by a write to the header of the
+/// MSI capability (nouveau: nv40_pci_msi_rearm) or to 704h (nouveau: gf100_pci_msi_rearm, a byte, gp100_pci_msi_rearm, a dword; NVIDIA's
+/// own: kbifRearmMSI_GM107, NV_XVE_CYA_2).
 /// </para>
 /// <para>
 /// Left out on purpose. AMD's BAR2 + 4000h: only legacy VGA code is known to look there (QEMU, ibid.), and later chips have their doorbells
@@ -34,15 +40,18 @@ public static class KnownMirrors
     private const ushort Nvidia = 0x10DE;
     private const byte Display = 0x03;
 
+    private static readonly ConfigRange[] None = [];
+    private static readonly ConfigRange[] Rearm = [new(0x704, 4)];
+
     /// <summary>The table.</summary>
     public static IReadOnlyList<KnownMirror> All { get; } =
     [
-        //  name                           vendor  devices         class    BAR     offset    length  MSI
-        new("NVIDIA config mirror (NV04)", Nvidia, 0x0020, 0x03FF, Display, new(0), 0x0_1800, 0x0100, false),
-        new("NVIDIA config mirror (NV40)", Nvidia, 0x0040, 0x22FF, Display, new(0), 0x8_8000, 0x1000, true),
-        new("NVIDIA config mirror (GH100)", Nvidia, 0x2300, 0x23FF, Display, new(0), 0x9_2000, 0x1000, false),
-        new("NVIDIA config mirror (NV40)", Nvidia, 0x2400, 0x28FF, Display, new(0), 0x8_8000, 0x1000, true),
-        new("NVIDIA config mirror (GH100)", Nvidia, 0x2900, 0xFFFF, Display, new(0), 0x9_2000, 0x1000, false),
+        //  name                           vendor  devices         class    BAR     offset    length  MSI    own
+        new("NVIDIA config mirror (NV04)", Nvidia, 0x0020, 0x03FF, Display, new(0), 0x0_1800, 0x0100, false, None),
+        new("NVIDIA config mirror (NV40)", Nvidia, 0x0040, 0x22FF, Display, new(0), 0x8_8000, 0x1000, true, Rearm),
+        new("NVIDIA config mirror (GH100)", Nvidia, 0x2300, 0x23FF, Display, new(0), 0x9_2000, 0x1000, false, None),
+        new("NVIDIA config mirror (NV40)", Nvidia, 0x2400, 0x28FF, Display, new(0), 0x8_8000, 0x1000, true, Rearm),
+        new("NVIDIA config mirror (GH100)", Nvidia, 0x2900, 0xFFFF, Display, new(0), 0x9_2000, 0x1000, false, None),
     ];
 
     /// <summary>Finds the mirrors of a device; none for most.</summary>

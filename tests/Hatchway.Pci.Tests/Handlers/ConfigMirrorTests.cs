@@ -123,8 +123,11 @@ public sealed class ConfigMirrorTests
         Assert.Equal((offset, 0x1000ul), (mirror.Offset, mirror.Length));
     }
 
-    [Fact]
-    public void An_acknowledgement_of_an_MSI_through_the_mirror_reaches_the_device()
+    [Theory]
+    [InlineData(0x68, AccessWidth.Byte, 0xFF)]
+    [InlineData(0x704, AccessWidth.Byte, 0xFF)]
+    [InlineData(0x704, AccessWidth.Dword, 0)]
+    public void An_acknowledgement_of_an_MSI_through_the_mirror_reaches_the_device(uint register, AccessWidth width, uint value)
     {
         var log = new CallLog();
         var handlers = new BarHandlerList();
@@ -133,8 +136,8 @@ public sealed class ConfigMirrorTests
         using var function = new AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
         mirrors.Bind(function);
         var lines = log.Lines.Count;
-        function.Windows[0].Write(0x8_8068, AccessWidth.Byte, 0xFF);
-        Assert.Equal(["BAR0.write 88068 1 ff"], log.Lines.Skip(lines));
+        function.Windows[0].Write(0x8_8000 + register, width, value);
+        Assert.Equal([$"BAR0.write {0x8_8000 + register:x} {(int)width} {value:x}"], log.Lines.Skip(lines));
         Assert.Equal(0x05ul, function.Windows[0].Read(0x8_8068, AccessWidth.Byte));
     }
 
