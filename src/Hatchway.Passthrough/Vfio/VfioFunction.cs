@@ -108,10 +108,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             var function = new VfioFunction(
                 host, space, device, vm, routes, intxGsi, peers,
                 new LimitedLogger(log, host.Address.ToString(), LimitedLogger.MostOfDevice, TimeProvider.System));
-            if (!function.Answers)
+            if (!Answers(function.Config))
                 throw new PassthroughException(DeviceChecks.NoAnswer(host.Address).Line);
             function.Reset();
-            if (!function.Answers)
+            if (!Answers(function.Config))
                 throw new PassthroughException(DeviceChecks.NoAnswer(host.Address, " after a reset").Line);
             // Last, so that nothing is left to close when anything before has failed.
             function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
@@ -150,7 +150,10 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         ErrorReported?.Dispose();
     }
 
-    private bool Answers => Config.ReadDword(Pci.Spec.Header.VendorId) != uint.MaxValue;
+    /// <summary>False when a function's registers read as all ones.</summary>
+    /// <remarks>Revision and class are read from the function each time; the IDs before them are a copy of VFIO's, which outlives it
+    /// (drivers/vfio/pci/vfio_pci_config.c, init_pci_cap_basic_perm).</remarks>
+    internal static bool Answers(IHostConfigSpace config) => config.ReadDword(Pci.Spec.Header.RevisionId) != uint.MaxValue;
 
     // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
     private void Reset()
