@@ -139,14 +139,17 @@ public static class DeviceChecks
         if (subject.Device!.IommuGroup is not { } group)
             return null;
         var regions = ReservedRegion.Of(subject.View, group);
+        return FirmwareMemory(regions) ?? Finding.Ok(regions.Count == 0 ? "none" : string.Join(", ", regions));
+    }
+
+    /// <summary>The problem of a group that the kernel keeps for its firmware's sake; null when there is none.</summary>
+    internal static Finding? FirmwareMemory(IReadOnlyList<ReservedRegion> regions)
+    {
         var direct = regions.Where(static region => region.Kind == "direct").ToList();
-        if (direct.Count > 0)
-        {
-            return Finding.Problem(
-                $"the firmware uses memory by it: {string.Join(", ", direct)} (RMRR)",
-                "switch the firmware's use of it off (remote management, USB emulation of a legacy keyboard), or ask the machine's maker");
-        }
-        return Finding.Ok(regions.Count == 0 ? "none" : string.Join(", ", regions));
+        return direct.Count == 0 ? null : Finding.Problem(
+            $"the firmware uses memory by it: {string.Join(", ", direct)} (RMRR)",
+            "switch the firmware's use of it off (remote management, USB emulation of a legacy keyboard), or 'Kernel DMA Protection' or "
+            + "'Pre-boot DMA protection' in the firmware's setup, or ask the machine's maker");
     }
 
     private static string Names(IEnumerable<HostDevice> members) => string.Join(", ", members.Select(static member =>

@@ -35,6 +35,7 @@ internal sealed class VfioRegisters : IDeviceRegisters
         VfioContainer? container = null;
         VfioGroup? group = null;
         VfioDevice? device = null;
+        var hasGroup = false;
         try
         {
             container = VfioContainer.Open();
@@ -46,6 +47,7 @@ internal sealed class VfioRegisters : IDeviceRegisters
             }
             group.Attach(container);
             container.SetIommuType1();
+            hasGroup = true;
             device = group.OpenDevice(host.Address.ToString());
             return new VfioRegisters(container, group, device);
         }
@@ -55,7 +57,13 @@ internal sealed class VfioRegisters : IDeviceRegisters
             group?.Dispose();
             container?.Dispose();
             if (failure is LinuxException linux)
-                throw new PassthroughException(IommuSpace.Explain(host, number, linux), linux);
+            {
+                throw new PassthroughException(
+                    hasGroup
+                        ? VfioRefusal.OfDevice(host, number, linux)
+                        : VfioRefusal.OfGroup(new HostView(), host, number, linux, isFirst: true),
+                    linux);
+            }
             throw;
         }
     }

@@ -71,7 +71,8 @@ public sealed partial class IommuSpace : IDisposable
             }
             catch (LinuxException failure)
             {
-                throw new PassthroughException(Explain(device, number, failure), failure);
+                throw new PassthroughException(
+                    VfioRefusal.OfGroup(new Host.HostView(), device, number, failure, isFirst: _groups.Count == 0), failure);
             }
         }
         try
@@ -81,7 +82,7 @@ public sealed partial class IommuSpace : IDisposable
         catch (LinuxException failure)
         {
             var names = string.Join(", ", devices.Select(static device => $"{device.Address} (IOMMU group {device.IommuGroup})"));
-            throw new PassthroughException($"the guest's RAM can't be mapped for {names}: {WithRemedy(failure)}", failure);
+            throw new PassthroughException($"the guest's RAM can't be mapped for {names}: {VfioRefusal.WithRemedy(failure)}", failure);
         }
     }
 
@@ -107,7 +108,7 @@ public sealed partial class IommuSpace : IDisposable
                     ? $"{device.Address}: VFIO wants a token for it, as it has its physical function, too, or a program has one of its "
                         + "virtual ones, and there is no option for one: give the physical function back to its driver "
                         + "('hatchway host release'), or end that program"
-                    : Explain(device, number, failure),
+                    : VfioRefusal.OfDevice(device, number, failure),
                 failure);
         }
     }
@@ -205,24 +206,6 @@ public sealed partial class IommuSpace : IDisposable
                 LogReserved(range.Length - mapped, range.GuestPhysical, range.GuestPhysical + range.Length);
         }
     }
-
-    /// <summary>Says what a failure to open a group or a device means, and what to do.</summary>
-    internal static string Explain(Host.HostDevice device, int group, LinuxException failure) =>
-        $"{device.Address}: " + failure.Errno switch
-        {
-            Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
-            Errno.EACCES or Errno.EPERM =>
-                $"/dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', "
-                + "and see that interrupt remapping is on",
-            Errno.EINVAL =>
-                $"IOMMU group {group} can't be used ({failure.Message}): if it works as the guest's only device, "
-                + "then its IOMMU can't share an address space with that of the devices before it; give it to a guest of its own",
-            _ => $"IOMMU group {group}: {WithRemedy(failure)}",
-        };
-
-    private static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM
-        ? $"{failure.Message}: raise 'ulimit -l' or free memory"
-        : failure.Message;
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -1,0 +1,55 @@
+using Hatchway.Linux;
+using Hatchway.Passthrough.Host;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>Says what it means when VFIO does not give a group or a device, and what to do.</summary>
+internal static class VfioRefusal
+{
+    /// <summary>A group can't be opened, or can't be put into a container.</summary>
+    /// <param name="view">The host.</param>
+    /// <param name="device">The function that it is opened for.</param>
+    /// <param name="group">Its number.</param>
+    /// <param name="failure">The kernel's answer.</param>
+    /// <param name="isFirst">No other group is in the container.</param>
+    public static string OfGroup(HostView view, HostDevice device, int group, LinuxException failure, bool isFirst)
+    {
+        // The firmware wants memory to stay where it is for a device. Since Linux 6.6 that is EINVAL (drivers/iommu/iommu.c, "rejecting
+        // configuring the device without a 1:1 mapping"); before, with VT-d only, EPERM (drivers/iommu/intel/iommu.c).
+        if (failure.Errno is Errno.EINVAL or Errno.EPERM
+            && DeviceChecks.FirmwareMemory(ReservedRegion.Of(view, group)) is { } finding)
+            return $"{device.Address}: {finding.Line}";
+        return failure.Errno switch
+        {
+            Errno.EINVAL when isFirst =>
+                $"{device.Address}: IOMMU group {group} can't be used ({failure.Message}): 'hatchway host check {device.Address}' or the "
+                + "host's 'dmesg' may say why",
+            Errno.EINVAL =>
+                $"{device.Address}: IOMMU group {group} can't be used ({failure.Message}): if it works as the guest's only device, "
+                + "then its IOMMU can't share an address space with that of the devices before it; give it to a guest of its own",
+            _ => OfEither(device, group, failure),
+        };
+    }
+
+    /// <summary>A function of a group that is in a container can't be opened.</summary>
+    public static string OfDevice(HostDevice device, int group, LinuxException failure) => failure.Errno == Errno.EINVAL
+        // drivers/pci/setup-res.c, pci_enable_resources.
+        ? $"{device.Address} can't be switched on ({failure.Message}): a BAR of its has no address on the host, as "
+            + $"'hatchway host check {device.Address}' and the host's 'dmesg' say"
+        : OfEither(device, group, failure);
+
+    /// <summary>A failure's message, with what to do where that is known.</summary>
+    public static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM
+        ? $"{failure.Message}: raise 'ulimit -l' or free memory"
+        : failure.Message;
+
+    private static string OfEither(HostDevice device, int group, LinuxException failure) =>
+        $"{device.Address}: " + failure.Errno switch
+        {
+            Errno.EBUSY => $"IOMMU group {group} is in use by another process: end that first ('fuser /dev/vfio/{group}' names it)",
+            Errno.EACCES or Errno.EPERM =>
+                $"/dev/vfio/{group} can't be used ({failure.Message}): give yourself the right with 'chown $USER /dev/vfio/{group}', "
+                + "and see that interrupt remapping is on",
+            _ => $"IOMMU group {group}: {WithRemedy(failure)}",
+        };
+}
