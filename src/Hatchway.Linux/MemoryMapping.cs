@@ -7,6 +7,10 @@ namespace Hatchway.Linux;
 /// <remarks>A user of <see cref="Address"/> or of a span must keep the mapping alive meanwhile.</remarks>
 public sealed class MemoryMapping : SafeHandle
 {
+    // What one entry of x86's page tables maps above its smallest pages (Intel SDM volume 3, "4-Level Paging").
+    private const nuint LargePage = 2 << 20;
+    private const nuint LargestPage = 1 << 30;
+
     private MemoryMapping(nint address, ulong length)
         : base(Libc.MAP_FAILED, ownsHandle: true)
     {
@@ -25,38 +29,37 @@ public sealed class MemoryMapping : SafeHandle
 
     /// <summary>Makes zeroed memory private to this process. Pages are allocated when they are first touched.</summary>
     /// <remarks>
-    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size: KVM and an IOMMU map a huge page at
-    /// once only where both addresses are aligned alike. Shared memory (a memfd) gets such pages only where the host's shmem_enabled allows
-    /// it, and its default is never (Linux Documentation/admin-guide/mm/transhuge.rst).
+    /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size, and one of a GiB or more at a
+    /// multiple of that: KVM and an IOMMU map a huge page at once only where both addresses are aligned alike. Shared memory (a memfd) gets
+    /// such pages only where the host's shmem_enabled allows it, and its default is never (Linux Documentation/admin-guide/mm/transhuge.rst).
     /// </remarks>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <exception cref="LinuxException">Address space is short, or a limit is reached.</exception>
     public static MemoryMapping CreatePrivate(ulong length)
     {
-        const nuint Alignment = 2 << 20;
         var size = checked((nuint)length);
-        var start = Libc.mmap(
-            0, checked(size + Alignment), Libc.PROT_READ | Libc.PROT_WRITE,
-            Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
-        if (start == Libc.MAP_FAILED)
-            LinuxException.Throw($"mmap of {length} bytes");
-        var before = (Alignment - ((nuint)start % Alignment)) % Alignment;
-        var address = start + (nint)before;
-        // Unmap the excess at both ends.
-        if ((before > 0 && Libc.munmap(start, before) != 0) || Libc.munmap(address + (nint)size, Alignment - before) != 0)
-            LinuxException.Throw("munmap");
+        var address = MapAligned(
+            size, 0, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1);
         // Only advice: a kernel without transparent huge pages refuses it, and ordinary pages will do.
         _ = Libc.madvise(address, size, Libc.MADV_HUGEPAGE);
         return new MemoryMapping(address, length);
     }
 
     /// <summary>Maps part of a file.</summary>
+    /// <remarks>
+    /// A part that has room for large pages is aligned as it is in the file. A device's memory is aligned in its file as in physical
+    /// addresses, and Linux maps it by large pages, for KVM, too, where both addresses are alike (since 6.12; drivers/vfio/pci/
+    /// vfio_pci_core.c, vfio_pci_mmap_huge_fault).
+    /// </remarks>
     /// <exception cref="LinuxException">The file does not allow it, or memory is short.</exception>
     internal static MemoryMapping Create(FileDescriptor file, long offset, ulong length, bool writable)
     {
         using var use = file.Use();
         var protection = writable ? Libc.PROT_READ | Libc.PROT_WRITE : Libc.PROT_READ;
-        var address = Libc.mmap(0, checked((nuint)length), protection, Libc.MAP_SHARED, use.Fd, offset);
+        var size = checked((nuint)length);
+        if (size >= LargePage)
+            return new MemoryMapping(MapAligned(size, offset, protection, Libc.MAP_SHARED, use.Fd), length);
+        var address = Libc.mmap(0, size, protection, Libc.MAP_SHARED, use.Fd, offset);
         if (address == Libc.MAP_FAILED)
             LinuxException.Throw($"mmap of {length} bytes");
         return new MemoryMapping(address, length);
@@ -134,6 +137,28 @@ public sealed class MemoryMapping : SafeHandle
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Libc.munmap(handle, (nuint)Length) == 0;
+
+    // Maps at an address that is the offset's equal modulo the largest page that there is room for. More than is needed is reserved, which
+    // costs addresses only, mapped over in the right place, and what is too much at both ends given back.
+    private static nint MapAligned(nuint size, long offset, int protection, int flags, int fd)
+    {
+        var alignment = size >= LargestPage ? LargestPage : LargePage;
+        var start = Libc.mmap(
+            0, checked(size + alignment), Libc.PROT_NONE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
+        if (start == Libc.MAP_FAILED)
+            LinuxException.Throw($"mmap of {size} bytes");
+        var before = ((nuint)offset - (nuint)start) % alignment;
+        var address = start + (nint)before;
+        if (Libc.mmap(address, size, protection, flags | Libc.MAP_FIXED, fd, offset) == Libc.MAP_FAILED)
+        {
+            var failure = new LinuxException($"mmap of {size} bytes", LinuxException.Last);
+            _ = Libc.munmap(start, size + alignment);
+            throw failure;
+        }
+        if ((before > 0 && Libc.munmap(start, before) != 0) || Libc.munmap(address + (nint)size, alignment - before) != 0)
+            LinuxException.Throw("munmap");
+        return address;
+    }
 
     private unsafe byte* Register(ulong offset, int width)
     {

@@ -37,6 +37,31 @@ public sealed class MemoryTests : IDisposable
         Assert.Equal(42, memory.Slice(Length - 1, 1)[0]);
     }
 
+    [Theory]
+    [InlineData(0x3000, 4ul << 20, 2 << 20)]
+    [InlineData(0x3000, (1ul << 30) + 0x1000, 1 << 30)]
+    [InlineData((2 << 20) + 0x1000, 3ul << 30, 1 << 30)]
+    public void A_part_of_a_file_with_room_for_large_pages_is_aligned_as_it_is_in_the_file(long offset, ulong length, int page)
+    {
+        using var file = MemoryFile.Create("test", (ulong)offset + length);
+        using var memory = MemoryMapping.Create(file, offset, length, writable: true);
+
+        Assert.Equal(offset % page, memory.Address % page);
+        Assert.Equal(length, memory.Length);
+        memory.Slice(0, 1)[0] = 42;
+        memory.Slice(length - 1, 1)[0] = 43;
+        using var all = file.Map();
+        Assert.Equal((42, 43), (all.Slice((ulong)offset, 1)[0], all.Slice((ulong)offset + length - 1, 1)[0]));
+    }
+
+    [Fact]
+    public void Memory_of_a_GiB_and_more_begins_at_a_multiple_of_that()
+    {
+        using var memory = MemoryMapping.CreatePrivate((1ul << 30) + 4096);
+
+        Assert.Equal(0, memory.Address % (1 << 30));
+    }
+
     [Fact]
     public void A_pool_has_free_pages_that_are_promised_to_nobody()
     {

@@ -5,10 +5,12 @@ namespace Hatchway.Linux.Interop;
 /// <summary>Memory: mmap(2), munmap(2), mlock(2), madvise(2).</summary>
 internal static unsafe partial class Libc
 {
+    public const int PROT_NONE = 0;
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;
     public const int MAP_PRIVATE = 2;
+    public const int MAP_FIXED = 0x10;
     public const int MAP_ANONYMOUS = 0x20;
     public const int MAP_NORESERVE = 0x4000;
     public const int MADV_HUGEPAGE = 14;
