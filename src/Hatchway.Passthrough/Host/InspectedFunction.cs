@@ -108,6 +108,8 @@ public sealed record InspectedFunction(
         var ranges = new List<BarHandlerRange>();
         if (MsixLayout.Find(config, chains) is { } msix)
             ranges.AddRange([msix.TableRange(NoHandler.Instance), msix.PbaRange(NoHandler.Instance)]);
+        if (MsixBackDoor.RangeOf(device.Vendor, device.Device, NoHandler.Instance) is { } backDoor)
+            ranges.Add(backDoor);
         foreach (var mirror in KnownMirrors.For(device.Vendor, device.Device, (byte)(device.Class >> 16)))
             ranges.Add(new BarHandlerRange(mirror.Bar, mirror.Offset, mirror.Length, mirror.Name, NoHandler.Instance));
         ranges.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));

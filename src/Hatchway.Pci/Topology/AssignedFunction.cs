@@ -43,7 +43,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <param name="map">The guest's address spaces.</param>
     /// <param name="handlers">Register handlers beyond those that the function needs itself; the list is completed here.</param>
     /// <param name="options">What can be chosen.</param>
-    /// <exception cref="HandlerException">A handler overlaps the MSI-X table or the pending bits; the message names both.</exception>
+    /// <exception cref="HandlerException">A handler overlaps the MSI-X table, the pending bits or the table's back door; the message
+    /// names both.</exception>
     public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, AssignedOptions options)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -64,6 +65,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             _msix = AddMsix(there, bars, handlers);
             _msixControl = new ConfigOffset(there.Offset) + Msix.Control;
         }
+        AddBackDoor(bars, handlers);
         var shape = new AssignedShape(
             bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
@@ -217,6 +219,14 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         else
             _flaws.Add("the pending bits of its MSI-X lie in no memory BAR of its: nobody can read them");
         return table;
+    }
+
+    private void AddBackDoor(IReadOnlyList<BarDescription> bars, BarHandlerList handlers)
+    {
+        var vendor = _host.Config.ReadWord(Header.VendorId);
+        var device = _host.Config.ReadWord(Header.DeviceId);
+        if (MsixBackDoor.RangeOf(vendor, device, new MsixBackDoor(_msix)) is { } range && Lies(range, bars))
+            handlers.Add(range);
     }
 
     private static bool Lies(BarHandlerRange range, IReadOnlyList<BarDescription> bars)
