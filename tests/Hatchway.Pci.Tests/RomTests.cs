@@ -37,6 +37,24 @@ public sealed class RomTests
         Assert.Equal(0xAA55ul, guest.Map.Read(AddressSpaceKind.Memory, At, AccessWidth.Word));
     }
 
+    [Fact]
+    public void One_that_is_known_to_do_harm_is_left_out_and_told_unless_there_is_another()
+    {
+        var device = new ConfigBuilder().Set16(Header.VendorId, 0x14E4).Set16(Header.DeviceId, 0x168E).Rom(0x8_0000).Build();
+        using var guest = new Guest(device);
+        guest.Write32(Header.RomBar, 0xFFFF_FFFE);
+        Assert.Equal(0u, guest.Read32(Header.RomBar));
+        Assert.Contains("rom=FILE", Assert.Single(guest.Function.Flaws), StringComparison.Ordinal);
+
+        using var other = new Guest(device, options: new AssignedOptions { Rom = new RomImage([0x55, 0xAA]) });
+        other.Write32(Header.RomBar, 0xFFFF_FFFE);
+        Assert.NotEqual(0u, other.Read32(Header.RomBar));
+        Assert.Empty(other.Function.Flaws);
+
+        using var without = new Guest(device, options: new AssignedOptions { HideRom = true });
+        Assert.Empty(without.Function.Flaws);
+    }
+
     [Theory]
     [InlineData(new byte[0])]
     [InlineData(new byte[] { 0x55 })]

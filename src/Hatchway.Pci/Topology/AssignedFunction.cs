@@ -55,8 +55,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         _map = map;
         Chains = CapabilityWalker.Walk(host.Config);
         _resets = new ResetWrites(host.Config, Chains);
-        IHostRegion? Region(BarIndex index) =>
-            index != BarIndex.Rom ? host.Region(index) : options.HideRom ? null : options.Rom ?? host.Region(index);
+        var rom = Rom(options);
+        IHostRegion? Region(BarIndex index) => index != BarIndex.Rom ? host.Region(index) : rom;
         var bars = BarDescription.Read(host.Config, Region);
         var msi = Usable(CapabilityId.Msi, host.Msi);
         var msix = Usable(CapabilityId.Msix, host.Msix);
@@ -88,7 +88,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     /// <summary>The capability chains of the function behind, with warnings where they are broken.</summary>
     public CapabilityChains Chains { get; }
 
-    /// <summary>What is wrong with the function behind, a line each, for people: its capability chains, and where its MSI-X is.</summary>
+    /// <summary>What is wrong with the function behind, a line each, for people: its capability chains, where its MSI-X is, and its
+    /// ROM.</summary>
     public IEnumerable<string> Flaws => Chains.Warnings.Concat(_flaws);
 
     /// <summary>The function's BARs in the guest.</summary>
@@ -189,6 +190,18 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         FollowPowerState();
         _msix?.Reset();
         SwitchInterrupts();
+    }
+
+    private IHostRegion? Rom(AssignedOptions options)
+    {
+        if (options.HideRom)
+            return null;
+        if (options.Rom is not null || _host.Region(BarIndex.Rom) is not { } own)
+            return options.Rom;
+        if (!KnownRoms.DoesHarm(_host.Config.ReadWord(Header.VendorId), _host.Config.ReadWord(Header.DeviceId)))
+            return own;
+        _flaws.Add("its ROM is known to hang a machine, and the guest does not get it: rom=FILE gives it another");
+        return null;
     }
 
     private Capability? Usable(CapabilityId id, IMessageInterrupts? host)
