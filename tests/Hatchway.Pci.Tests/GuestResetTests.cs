@@ -49,9 +49,38 @@ public sealed class GuestResetTests
         guest.Write16(Power + PowerManagement.ControlStatus, 0);
 
         Assert.Equal(
-            ["msix.disable", "config.write 004 2 0", "config.write 044 1 0", "config.write 004 2 0", "intx.enable"], guest.Log.Lines);
+            ["config.write 004 2 0", "config.write 044 1 0", "config.write 004 2 0", "msix.disable", "intx.enable"], guest.Log.Lines);
         Assert.Equal(first, Snapshot(guest));
         AssertTableIsMasked(guest);
+    }
+
+    [Fact]
+    public void A_function_that_sleeps_is_woken_before_its_interrupts_go_when_it_is_taken_away()
+    {
+        using var guest = Started(Device());
+        guest.Write16(Power + PowerManagement.ControlStatus, PowerManagement.D3Hot);
+        guest.Log.Clear();
+
+        guest.Function.Dispose();
+
+        Assert.Equal(["config.write 004 2 0", "config.write 044 1 0", "config.write 004 2 0", "msix.disable"], guest.Log.Lines);
+    }
+
+    [Fact]
+    public void A_function_that_sleeps_is_woken_before_its_interrupts_go_when_a_guest_resets_it()
+    {
+        using var guest = Started(Device());
+        guest.Write16(Power + PowerManagement.ControlStatus, PowerManagement.D3Hot);
+        guest.Log.Clear();
+
+        guest.Write16(Express + PciExpress.DeviceControl, PciExpress.InitiateFlr);
+
+        Assert.Equal(
+            [
+                "config.write 004 2 0", "config.write 044 1 0", "config.write 004 2 0", "msix.disable", "config.write 004 2 0",
+                "config.write 068 2 8000", "config.write 004 2 0", "intx.enable",
+            ],
+            guest.Log.Lines);
     }
 
     [Fact]

@@ -127,11 +127,12 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         {
             if (_gone)
                 return;
-            var resets = _resets.IsFunctionLevelReset(offset, width, value) || _resets.IsSoftReset(PowerState, offset, width, value);
+            var wakes = _resets.IsSoftReset(PowerState, offset, width, value);
+            var resets = wakes || _resets.IsFunctionLevelReset(offset, width, value);
             var write = _mediator.Write(offset, width, value);
             if (resets)
             {
-                CarryReset(write);
+                CarryReset(write, wakes);
                 return;
             }
             if ((write.Effects & ConfigEffects.Decode) != 0)
@@ -160,19 +161,38 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         lock (_effects)
         {
             _gone = true;
+            Wake();
             Disconnect();
         }
     }
 
     // The guest resets the function. Nothing may be mapped or bound meanwhile, and the guest then finds it as after power-on.
-    private void CarryReset(in ConfigWrite write)
+    private void CarryReset(in ConfigWrite write, bool wakes)
     {
-        Disconnect();
+        if (!wakes)
+        {
+            Wake();
+            Disconnect();
+        }
         StopDma();
         _mediator.Forward(write);
         // Again: the host's kernel restores registers that it saved earlier, perhaps as the function went to sleep with DMA on.
         StopDma();
+        // What wakes had no BAR mapped, and its interrupts can only be switched off now.
+        if (wakes)
+            Disconnect();
         ForgetGuest();
+    }
+
+    // Before interrupts are switched off: the host's kernel writes to the function then, and one that sleeps hears nothing.
+    private void Wake()
+    {
+        if (PowerState == 0)
+            return;
+        StopDma();
+        _host.Config.Write(new((ushort)_powerControl), AccessWidth.Byte, 0);
+        StopDma();
+        FollowPowerState();
     }
 
     private void Disconnect()
