@@ -19,12 +19,12 @@ public sealed class MsixBackDoorTests
     public void A_message_that_is_programmed_there_is_the_guests_and_nothing_of_it_reaches_the_devices_table()
     {
         using var guest = Create();
-        guest.Write16(Capability + MsiX.Control, MsiX.Enable);
+        guest.Write16(Capability + Msix.Control, Msix.Enable);
         Put(guest, 0x10, 0xFEE0_1000);
         Put(guest, 0x18, 0x41);
         Put(guest, 0x1C, 0);
 
-        Assert.Equal(new MsiMessage(0xFEE0_1000, 0x41), guest.Host.MsiX![1]);
+        Assert.Equal(new MsiMessage(0xFEE0_1000, 0x41), guest.Host.Msix![1]);
         Assert.Equal(0xFEE0_1000ul, guest.Window(4).Read(0x10, AccessWidth.Dword));
         Assert.Empty(guest.Log.Of("BAR2.write 74", "BAR4.write"));
     }
@@ -83,7 +83,7 @@ public sealed class MsixBackDoorTests
     [Fact]
     public void A_guest_without_MSI_X_reaches_no_table_there_either()
     {
-        using var guest = new Guest(Device().Build(), static host => host.MsiX = null);
+        using var guest = new Guest(Device().Build(), static host => host.Msix = null);
         Put(guest, 0, 0xFEE0_0000);
         Assert.Equal(0ul, guest.Window(2).Read(Data, AccessWidth.Dword));
         Assert.Empty(guest.Log.Of("BAR2.write 74"));
@@ -107,5 +107,5 @@ public sealed class MsixBackDoorTests
 
     private static ConfigBuilder Device() => new ConfigBuilder()
         .Set16(Header.VendorId, 0x10EC).Set16(Header.DeviceId, 0x8168)
-        .Bar(2, BarBits.Type64, 0x1000).Bar(4, BarBits.Type64, 0x4000).MsiX(Capability, Vectors, 4, 0, 0x800);
+        .Bar(2, BarBits.Type64, 0x1000).Bar(4, BarBits.Type64, 0x4000).Msix(Capability, Vectors, 4, 0, 0x800);
 }

@@ -92,7 +92,7 @@ public sealed class MsixBackDoor(MsixTable? table) : IBarHandler
             table!.Write(InTable(access.Bar, value & OffsetMask), _data);
     }
 
-    private bool IsInTable(uint at) => table is not null && at + 4 <= (uint)(table.Count * MsiX.EntryBytes);
+    private bool IsInTable(uint at) => table is not null && at + 4 <= (uint)(table.Count * Msix.EntryBytes);
 
     private static BarAccess InTable(BarIndex bar, uint at) => new(bar, at, at, AccessWidth.Dword, null);
 }

@@ -187,10 +187,10 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     // Before interrupts are switched off: the host's kernel writes to the function then, and one that sleeps hears nothing.
     private void Wake()
     {
-        if (PowerState == 0)
+        if (_powerControl is not { } control || PowerState == PowerManagement.D0)
             return;
         StopDma();
-        _host.Config.Write(new((ushort)_powerControl), AccessWidth.Byte, 0);
+        _host.Config.Write(control, AccessWidth.Byte, PowerManagement.D0);
         StopDma();
         FollowPowerState();
     }
