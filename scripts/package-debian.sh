@@ -25,7 +25,9 @@ put 644 "$root/packaging/hatchway-found.service" /usr/lib/systemd/system/hatchwa
 put 755 "$root/packaging/initramfs-hook" /usr/share/initramfs-tools/hooks/hatchway
 put 755 "$root/packaging/initramfs-init-top" /usr/share/initramfs-tools/scripts/init-top/hatchway
 put 644 "$root/LICENSE" /usr/share/doc/hatchway/copyright
-for page in "$root"/docs/*.md; do put 644 "$page" "/usr/share/doc/hatchway/$(basename "$page")"; done
+# The pages as they lie in the repository, with what they link to.
+(cd "$root" && find README.md CONTRIBUTING.md docs/*.md docs/*.svg lab/README.md bench/README.md samples -type f -not -path '*/bin/*' -not -path '*/obj/*') |
+    while read -r page; do put 644 "$root/$page" "/usr/share/doc/hatchway/$page"; done
 # The unit does nothing before there is a file for it: it need not be enabled by hand.
 mkdir -p "$tree/usr/lib/systemd/system/sysinit.target.wants"
 ln -s ../hatchway-reserve.service "$tree/usr/lib/systemd/system/sysinit.target.wants/"
