@@ -6,10 +6,10 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway;
 
-/// <summary>All commands. The help, the completion of shells and the test of the manual pages are made from this table.</summary>
+/// <summary>All commands. The help, the shells' completion and the manual pages' test use this table.</summary>
 internal static class Commands
 {
-    /// <summary>In the order in which they are listed.</summary>
+    /// <summary>The commands, in the order of the help.</summary>
     public static IReadOnlyList<Command> All { get; } =
     [
         new("run", "[options] NAME", "start a guest, with bhyve's options; so does the program under the name bhyve",
@@ -45,7 +45,7 @@ internal static class Commands
             [], WordKind.Shell, CompletionCommand.Details, CompletionCommand.Execute),
     ];
 
-    /// <summary>Finds the command and runs it.</summary>
+    /// <summary>Finds and executes the command that the words begin with.</summary>
     /// <exception cref="UserException">There is no such command.</exception>
     public static ExitStatus Execute(ReadOnlySpan<string> words)
     {
@@ -72,7 +72,7 @@ internal static class Commands
         }
     }
 
-    /// <summary>A line for each: how it is written, and what it does.</summary>
+    /// <summary>A line for each command: its synopsis and its summary.</summary>
     public static string Lines(IEnumerable<Command> commands)
     {
         var text = new StringBuilder();

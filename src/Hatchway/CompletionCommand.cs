@@ -2,7 +2,7 @@ using Hatchway.CommandLine;
 
 namespace Hatchway;
 
-/// <summary><c>hatchway completion</c>: what a shell reads to complete commands, options and their arguments.</summary>
+/// <summary><c>hatchway completion</c>: prints the script by which a shell completes commands, options and arguments.</summary>
 internal static class CompletionCommand
 {
     public const string Details =

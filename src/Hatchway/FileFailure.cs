@@ -1,9 +1,9 @@
 namespace Hatchway;
 
-/// <summary>Why a file that the user named can't be read or written, in words of ours.</summary>
+/// <summary>Explains in plain words why a file that the user named can't be read or written.</summary>
 internal static class FileFailure
 {
-    /// <param name="failure">What was thrown.</param>
+    /// <param name="failure">The exception.</param>
     /// <param name="path">The file.</param>
     public static string Reason(Exception failure, string path) => failure switch
     {

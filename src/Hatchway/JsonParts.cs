@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace Hatchway;
 
-/// <summary>What several objects of JSON have.</summary>
+/// <summary>Writes values that several JSON objects use.</summary>
 internal static class JsonParts
 {
-    /// <summary>An array of strings.</summary>
+    /// <summary>Writes an array of strings.</summary>
     public static void WriteStrings(this Utf8JsonWriter json, string name, IEnumerable<string> values)
     {
         json.WriteStartArray(name);
@@ -14,7 +14,7 @@ internal static class JsonParts
         json.WriteEndArray();
     }
 
-    /// <summary>A whole number of any kind, or null in its place.</summary>
+    /// <summary>Writes a whole number, or null.</summary>
     public static void WriteNumberOrNull(this Utf8JsonWriter json, string name, decimal? value)
     {
         if (value is { } number)

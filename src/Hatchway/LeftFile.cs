@@ -1,10 +1,10 @@
 namespace Hatchway;
 
-/// <summary>A file that a guest leaves behind when it ends.</summary>
+/// <summary>A file that is removed when its guest ends.</summary>
 internal static class LeftFile
 {
-    /// <summary>Removes it, if it can be: its folder may be gone, as the user's in /run after a logout, and the guest has ended
-    /// well.</summary>
+    /// <summary>Removes the file, ignoring failures: its folder may be gone, as the user's in /run after a logout, which is no failure of
+    /// the guest.</summary>
     public static void Delete(string path)
     {
         try
@@ -13,7 +13,7 @@ internal static class LeftFile
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            // Whoever takes the name next replaces what is there.
+            // The next guest of the same name replaces the file.
         }
     }
 }

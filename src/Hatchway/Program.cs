@@ -6,7 +6,7 @@ using Hatchway.Passthrough;
 
 namespace Hatchway;
 
-/// <summary>The program: finds the command, runs it, and turns what went wrong into one line and an exit status.</summary>
+/// <summary>The program: finds and executes the command, and turns a failure into one line and an exit status.</summary>
 internal static class Program
 {
     public static int Main(string[] args)
@@ -44,7 +44,7 @@ internal static class Program
         }
     }
 
-    // argv[0] as the caller gave it: what .NET tells has symbolic links followed.
+    // argv[0] as the caller gave it; .NET gives it with symbolic links resolved.
     private static string InvokedAs => KernelFile.Read("/proc/self/cmdline").Split('\0')[0];
 
     private static string Version =>

@@ -9,10 +9,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway;
 
-/// <summary><c>hatchway run</c>: a guest from its first instruction to its end.</summary>
+/// <summary><c>hatchway run</c>: runs a guest from its first instruction to its end.</summary>
 internal static class RunCommand
 {
-    /// <summary>Reads the command line and runs the guest, or does what it asks for instead.</summary>
+    /// <summary>Reads the command line, and runs the guest or prints what is asked for instead.</summary>
     public static ExitStatus Execute(ReadOnlySpan<string> args)
     {
         var arguments = Getopt.Parse("run", args, Flags.Known);
@@ -37,7 +37,7 @@ internal static class RunCommand
             return Execute(options with { Notes = [.. Flags.WithoutEffect(arguments), .. options.Notes] });
         }
         Console.Out.Write(tree.Dump());
-        // bhyve's status for it (usr.sbin/bhyve/bhyverun.c).
+        // bhyve's exit status after a dump (usr.sbin/bhyve/bhyverun.c).
         return ExitStatus.PoweredOff;
     }
 
@@ -128,7 +128,7 @@ internal static class RunCommand
         }
     }
 
-    // All that can be known before anything is opened.
+    // Checks all that can be known before any device is opened.
     private static List<(SlotOption Slot, HostDevice Host)> CheckHost(RunOptions options)
     {
         var preconditions = new Preconditions(new HostView());
@@ -139,7 +139,7 @@ internal static class RunCommand
             if (slot.Emulation is PassthruSlot passthru)
                 hosts.Add((slot, preconditions.CheckDevice(passthru.Host)));
         }
-        // Huge pages need no lock of their own, but VFIO counts them, too.
+        // Huge pages are locked by nature, but VFIO counts them against the limit, too.
         if (hosts.Count > 0 || (options.Memory.Locked && options.Memory.HugePageBytes == 0))
             preconditions.CheckMemoryLock(options.Memory.Bytes);
         return hosts;

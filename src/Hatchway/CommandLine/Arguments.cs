@@ -3,10 +3,10 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>Options and operands of a command, in any order; run takes its options first, as bhyve.</summary>
+/// <summary>A command's options and operands, in any order; only run, like bhyve, takes its options first.</summary>
 internal sealed class Arguments
 {
-    /// <summary>The option that every command knows.</summary>
+    /// <summary>The option that every command has.</summary>
     public static readonly Option Help = new("help", null, "this help");
 
     private readonly string _command;
@@ -41,14 +41,14 @@ internal sealed class Arguments
         ? _operands[index]
         : throw new UserException($"{_command}: {what} is missing: 'hatchway {_command} --help' tells how");
 
-    /// <summary>Refuses what is too much.</summary>
+    /// <summary>Refuses more operands than the command takes.</summary>
     public void NoMoreThan(int count)
     {
         if (_operands.Count > count)
             throw new UserException($"{_command}: '{_operands[count]}' is too much: 'hatchway {_command} --help' tells how");
     }
 
-    /// <summary>Refuses options that mean nothing where this is asked.</summary>
+    /// <summary>Refuses options that have no meaning in a given use of the command.</summary>
     public void Refuse(string where, params ReadOnlySpan<string> options)
     {
         foreach (var option in options)
@@ -66,14 +66,14 @@ internal sealed class Arguments
             : throw new UserException($"'{text}' is no PCI address: write it as 0000:00:06.0, or as bhyve does, 0/6/0");
     }
 
-    /// <summary>All operands, each an address; at least one.</summary>
+    /// <summary>All operands, each a PCI address; at least one.</summary>
     public IReadOnlyList<PciAddress> Addresses()
     {
         _ = Operand(0, "a PCI address");
         return [.. Enumerable.Range(0, Count).Select(Address)];
     }
 
-    /// <summary>A number as setpci and lspci have it: hexadecimal, with or without 0x.</summary>
+    /// <summary>Reads a number as setpci and lspci write it: hexadecimal, with or without 0x.</summary>
     public static ulong Hexadecimal(string text, string what) => ConfigurationNode.TryHexadecimal(text, out var number)
         ? number
         : throw new UserException($"{what} '{text}': a hexadecimal number is wanted, as 10 or 0x10, of at most 16 digits");

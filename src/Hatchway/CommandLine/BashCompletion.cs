@@ -5,7 +5,7 @@ namespace Hatchway.CommandLine;
 /// <summary>Completion for bash (bash(1), "Programmable Completion").</summary>
 internal static class BashCompletion
 {
-    /// <summary>What bash is to read.</summary>
+    /// <summary>The script that bash sources.</summary>
     public static string Script
     {
         get

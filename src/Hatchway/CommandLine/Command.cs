@@ -1,12 +1,12 @@
 namespace Hatchway.CommandLine;
 
-/// <summary>What a command does with the words after its name.</summary>
+/// <summary>Executes a command, given the words after its name.</summary>
 internal delegate ExitStatus CommandBody(ReadOnlySpan<string> words);
 
-/// <summary>What a word on a command line stands for: where its completion comes from.</summary>
+/// <summary>What a word on a command line stands for; this selects its completion.</summary>
 internal enum WordKind
 {
-    /// <summary>Something that can't be guessed.</summary>
+    /// <summary>Anything that can't be completed.</summary>
     Other,
 
     /// <summary>A file of the host.</summary>
@@ -15,7 +15,7 @@ internal enum WordKind
     /// <summary>A PCI function of the host.</summary>
     Function,
 
-    /// <summary>A guest that runs.</summary>
+    /// <summary>A running guest.</summary>
     Guest,
 
     /// <summary>A user of the host.</summary>
@@ -25,28 +25,28 @@ internal enum WordKind
     Shell,
 }
 
-/// <summary>One command: what the program, its help, the completion and the manual pages know of it.</summary>
+/// <summary>One command, as the program, its help, the completion and the manual pages know it.</summary>
 /// <param name="Name">One word or two, as <c>host list</c>.</param>
-/// <param name="Usage">What follows its name.</param>
-/// <param name="Summary">What it does, in a line.</param>
-/// <param name="Options">Its options, without --help, which each has.</param>
-/// <param name="Operand">What its first operand is, and where they may be several, each.</param>
-/// <param name="Execute">Does it.</param>
+/// <param name="Usage">The synopsis after its name.</param>
+/// <param name="Summary">A line that says what it does.</param>
+/// <param name="Options">Its options, without --help, which every command has.</param>
+/// <param name="Operand">What its first operand stands for, or each of several.</param>
+/// <param name="Execute">Executes it.</param>
 internal sealed record Command(
     string Name, string Usage, string Summary, IReadOnlyList<Option> Options, WordKind Operand, CommandBody Execute)
 {
-    /// <summary>The command, or the first word of those that go together, as <c>host</c>.</summary>
+    /// <summary>The name's first word, as <c>host</c>, which related commands share.</summary>
     public string Group => Name.Split(' ')[0];
 
-    /// <summary>One that has its options and operands in any order, and answers <c>--help</c>.</summary>
+    /// <summary>Makes a command that takes options and operands in any order, and answers <c>--help</c>.</summary>
     /// <param name="name">One word or two.</param>
-    /// <param name="usage">What follows its name.</param>
-    /// <param name="summary">What it does, in a line.</param>
+    /// <param name="usage">The synopsis after its name.</param>
+    /// <param name="summary">A line that says what it does.</param>
     /// <param name="options">Its options, without --help.</param>
-    /// <param name="operand">What its first operand is, and where they may be several, each.</param>
-    /// <param name="details">What its help says below its usage.</param>
-    /// <param name="body">Does it.</param>
-    /// <param name="orUsage">What else may follow its name.</param>
+    /// <param name="operand">What its first operand stands for, or each of several.</param>
+    /// <param name="details">The help's text below the synopsis.</param>
+    /// <param name="body">Executes it.</param>
+    /// <param name="orUsage">A second synopsis.</param>
     public static Command Of(
         string name, string usage, string summary, IReadOnlyList<Option> options, WordKind operand, string details,
         Func<Arguments, ExitStatus> body, string? orUsage = null) => new(name, usage, summary, options, operand, words =>

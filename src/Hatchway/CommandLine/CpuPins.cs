@@ -4,11 +4,11 @@ using Hatchway.Linux;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>Which CPUs of the host a guest's CPU may run on: <c>vcpu.N.cpuset</c>, a list as <c>0-3,5</c>.</summary>
+/// <summary>The host CPUs on which a vCPU may run: <c>vcpu.N.cpuset</c>, a list as <c>0-3,5</c>.</summary>
 internal static class CpuPins
 {
-    /// <summary>The host's CPUs by the guest's; a guest's CPU that is not pinned is not in it.</summary>
-    /// <exception cref="UserException">A list is none.</exception>
+    /// <summary>Reads the host CPUs of each pinned vCPU, by its number.</summary>
+    /// <exception cref="UserException">A list is malformed.</exception>
     public static IReadOnlyDictionary<int, IReadOnlyList<int>> From(ConfigurationTree tree)
     {
         var pins = new SortedDictionary<int, IReadOnlyList<int>>();

@@ -3,23 +3,23 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>How a guest's CPUs are arranged. Each has a place; the first threads of a core are neighbours,
-/// then the cores of a socket.</summary>
+/// <summary>A guest's CPU topology. CPUs are numbered through the threads of a core first, then the cores of a socket,
+/// then the sockets.</summary>
 internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
 {
-    /// <summary>The most that a guest can have: the ids that an xAPIC can tell apart.</summary>
+    /// <summary>The most CPUs that a guest can have: as many as an xAPIC has ids.</summary>
     public const int MostCpus = 255;
 
-    /// <summary>All CPUs.</summary>
+    /// <summary>The number of CPUs.</summary>
     public int Cpus => Sockets * Cores * Threads;
 
-    /// <summary>How many low bits of an APIC id tell a core's threads apart.</summary>
+    /// <summary>The number of low bits of an APIC id that hold the thread.</summary>
     public int ThreadBits => Bits(Threads);
 
-    /// <summary>How many low bits of an APIC id tell a socket's CPUs apart.</summary>
+    /// <summary>The number of low bits of an APIC id below the socket: thread and core.</summary>
     public int SocketBits => ThreadBits + Bits(Cores);
 
-    /// <summary>A CPU's local APIC id: thread, core and socket in bits of their own, so that there are gaps where a number is no power of
+    /// <summary>A CPU's local APIC id. Thread, core and socket have bits of their own, so ids have gaps where a count is no power of
     /// two (Intel SDM volume 3 §10.9.1).</summary>
     public uint ApicId(int cpu)
     {
@@ -31,10 +31,10 @@ internal readonly record struct CpuTopology(int Sockets, int Cores, int Threads)
     private static int Bits(int count) => BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)count));
 
     /// <summary>
-    /// As bhyve works it out (usr.sbin/bhyve/bhyverun.c): without a number of sockets every CPU is one of its own, and the product must be
-    /// the number of CPUs, if that is given.
+    /// Computes the topology as bhyve does (usr.sbin/bhyve/bhyverun.c): when the number of sockets is not given, it is the number of CPUs;
+    /// and the product must equal the number of CPUs, if that is given.
     /// </summary>
-    /// <exception cref="UserException">A number is none, or they do not fit.</exception>
+    /// <exception cref="UserException">A number is malformed, or they do not fit together.</exception>
     public static CpuTopology From(ConfigurationTree tree)
     {
         var root = tree.Root;

@@ -5,7 +5,7 @@ namespace Hatchway.CommandLine;
 /// <summary>Completion for fish (fish's complete(1)).</summary>
 internal static class FishCompletion
 {
-    /// <summary>What fish is to read.</summary>
+    /// <summary>The script that fish reads.</summary>
     public static string Script
     {
         get
@@ -42,7 +42,7 @@ internal static class FishCompletion
             text.Append($"complete -c hatchway -n '{given}'{words}\n");
     }
 
-    // fish reads $(...) and "${name:-word}" otherwise than sh does.
+    // fish treats $(...) and "${name:-word}" differently from sh.
     private static string Words(WordKind kind) =>
         CompletionWords.Source(kind) is { } source ? $" -a {Quote($"(sh -c {Quote(source)})")}" : "";
 

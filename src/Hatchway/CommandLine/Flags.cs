@@ -2,8 +2,8 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>The options of <c>hatchway run</c>, bhyve(8)'s and the long ones of Hatchway's own: each writes to the tree, and does nothing
-/// else.</summary>
+/// <summary>The options of <c>hatchway run</c>, bhyve(8)'s and Hatchway's own long ones: each only writes to the configuration
+/// tree.</summary>
 internal static class Flags
 {
     private static readonly (Option Option, Apply Write)[] Table =
@@ -49,11 +49,11 @@ internal static class Flags
 
     private delegate void Apply(ConfigurationTree tree, string value, string origin);
 
-    /// <summary>All options, for the parser and the help.</summary>
+    /// <summary>All options, for parsing and help.</summary>
     public static IReadOnlyList<Option> Known { get; } = Array.ConvertAll(Table, static entry => entry.Option);
 
-    /// <summary>Makes the tree that the options and the guest's name stand for. Later options replace what earlier ones said.</summary>
-    /// <exception cref="UserException">An option's argument is none, or the name is missing.</exception>
+    /// <summary>Makes the tree from the options and the guest's name. Later options override earlier ones.</summary>
+    /// <exception cref="UserException">An option's argument is malformed, or the name is missing.</exception>
     public static ConfigurationTree ToTree(ParsedArguments arguments)
     {
         var tree = ConfigurationTree.WithDefaults();
@@ -79,7 +79,7 @@ internal static class Flags
         return tree;
     }
 
-    /// <summary>A line for each option that changes nothing and leaves nothing in the tree.</summary>
+    /// <summary>A line for each option without effect that leaves nothing in the tree.</summary>
     public static IEnumerable<string> WithoutEffect(ParsedArguments arguments)
     {
         if (arguments.Options.Any(static option => option.Option.Name == "I"))
@@ -90,10 +90,10 @@ internal static class Flags
 
     private static Apply To(string name) => (tree, value, origin) => tree.Set(name, value, origin);
 
-    // bhyve has none of these, and no references in them: they are taken as they are.
+    // Hatchway's own options, whose values are literal: percent signs in them are no references.
     private static Apply Own(string name) => (tree, value, origin) => tree.Set(name, VariableReferences.Quote(value), origin);
 
-    // As good as none when it is empty.
+    // An empty text counts as not given.
     private static Apply OwnText(string name) => (tree, value, origin) =>
     {
         if (value.Length != 0)

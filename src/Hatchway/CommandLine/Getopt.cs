@@ -1,16 +1,16 @@
 namespace Hatchway.CommandLine;
 
-/// <summary>One option that a command knows.</summary>
+/// <summary>An option of a command.</summary>
 /// <param name="Name">A letter for <c>-x</c>, a word for <c>--word</c>.</param>
-/// <param name="Argument">What its argument is called in the help, or null when it takes none.</param>
-/// <param name="Help">What it does, for the help.</param>
+/// <param name="Argument">The argument's name in the help, or null when it takes none.</param>
+/// <param name="Help">A line that says what it does.</param>
 internal sealed record Option(string Name, string? Argument, string Help)
 {
-    /// <summary>As it is typed.</summary>
+    /// <summary>The option as typed.</summary>
     public string Display => Name.Length == 1 ? $"-{Name}" : $"--{Name}";
 }
 
-/// <summary>Options in the order given, and what is left.</summary>
+/// <summary>Options in the order given, and the remaining words.</summary>
 internal sealed record ParsedArguments(IReadOnlyList<(Option Option, string Value)> Options, IReadOnlyList<string> Operands);
 
 /// <summary>
@@ -41,7 +41,7 @@ internal static class Getopt
         return new ParsedArguments(options, arguments[at..].ToArray());
     }
 
-    // Each returns how many words it took.
+    // Each returns the number of words that it consumed.
     private static int ParseLong(string command, ReadOnlySpan<string> words, IReadOnlyList<Option> known, List<(Option, string)> options)
     {
         var word = words[0][2..];

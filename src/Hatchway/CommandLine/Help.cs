@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>What <c>--help</c> answers.</summary>
+/// <summary>The texts that <c>--help</c> prints.</summary>
 internal static class Help
 {
     /// <summary>Help for the program: all commands.</summary>

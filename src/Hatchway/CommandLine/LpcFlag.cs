@@ -2,7 +2,7 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>bhyve(8)'s <c>-l device[,conf]</c>: what is behind the LPC bridge.</summary>
+/// <summary>bhyve(8)'s <c>-l device[,conf]</c>: devices behind the LPC bridge.</summary>
 internal static class LpcFlag
 {
     public const string Help =

@@ -3,18 +3,19 @@ using System.Numerics;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>MD5 (RFC 1321), for addresses that are to be bhyve's; nothing is secret. .NET's own would want OpenSSL on the host.</summary>
+/// <summary>MD5 (RFC 1321), to compute the same MAC addresses as bhyve; nothing is secret. .NET's own would need OpenSSL on the
+/// host.</summary>
 internal static class Md5
 {
     private const int BlockBytes = 64;
 
-    // RFC 1321 §3.4: how far each round rotates.
+    // RFC 1321 §3.4: the rotation of each step in the four rounds.
     private static readonly int[] Rotations = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21];
 
-    /// <summary>The digest of some bytes: 16.</summary>
+    /// <summary>Computes the digest, 16 bytes.</summary>
     public static byte[] Digest(ReadOnlySpan<byte> bytes)
     {
-        // The message, a bit, zeroes, and its length in bits, in whole blocks (§3.1, §3.2).
+        // The message, a one bit, zeroes, and the message's length in bits, in whole blocks (§3.1, §3.2).
         var padded = new byte[(bytes.Length + 9 + BlockBytes - 1) / BlockBytes * BlockBytes];
         bytes.CopyTo(padded);
         padded[bytes.Length] = 0x80;

@@ -3,18 +3,18 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>A guest's RAM: how much, and what it is made of.</summary>
-/// <param name="Bytes">How much.</param>
-/// <param name="Locked">It is never swapped out.</param>
-/// <param name="InCore">It is in a core file of this process's.</param>
-/// <param name="HugePageBytes">The size of the host's huge pages that it is on; 0 when it is on none of the pool's.</param>
-/// <param name="Prefault">All of it is taken from the host before the guest starts.</param>
+/// <summary>A guest's RAM: its size, and how the host provides it.</summary>
+/// <param name="Bytes">The size.</param>
+/// <param name="Locked">True when it is never swapped out.</param>
+/// <param name="InCore">True when this process's core dumps include it.</param>
+/// <param name="HugePageBytes">The size of its huge pages from the host's pool; 0 for none.</param>
+/// <param name="Prefault">True when all of it is allocated before the guest starts.</param>
 internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulong HugePageBytes, bool Prefault)
 {
     private const ulong LeastMemory = 32 << 20;
 
-    /// <summary>Reads <c>-m</c> and the variables around it.</summary>
-    /// <exception cref="UserException">A value is wrong, or they do not fit.</exception>
+    /// <summary>Reads <c>-m</c> and the related variables.</summary>
+    /// <exception cref="UserException">A value is wrong, or they do not fit together.</exception>
     public static MemoryOptions From(ConfigurationTree tree)
     {
         var root = tree.Root;
@@ -34,7 +34,7 @@ internal sealed record MemoryOptions(ulong Bytes, bool Locked, bool InCore, ulon
             bytes, root.Flag("memory.wired", false), root.Flag("memory.guest_in_core", false), huge, root.Flag("memory.prefault", false));
     }
 
-    // The two sizes that an x86 processor has.
+    // x86 has these two sizes.
     private static ulong HugePages(ConfigurationNode root) => root.Text("memory.hugepages")?.ToUpperInvariant() switch
     {
         null or "NO" => 0,

@@ -2,17 +2,17 @@ using System.Globalization;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>An amount of memory, as bhyve(8)'s <c>-m</c> takes it.</summary>
+/// <summary>An amount of memory, in the form of bhyve(8)'s <c>-m</c>.</summary>
 internal static class MemorySize
 {
     private const ulong MiB = 1 << 20;
 
     /// <summary>
-    /// A number with a suffix K, M, G or T (powers of 1024, either case). Without one it is bytes; a number below 1 MiB is meant in MiB, as
-    /// in bhyve.
+    /// Reads a number with a suffix K, M, G or T (powers of 1024, either case). Without a suffix it is in bytes; but below 1 MiB it is in
+    /// MiB, as in bhyve.
     /// </summary>
     /// <returns>Bytes.</returns>
-    /// <exception cref="UserException">It is none; the message begins with <paramref name="origin"/>.</exception>
+    /// <exception cref="UserException">The text is no such number; the message begins with <paramref name="origin"/>.</exception>
     public static ulong Parse(string origin, string text)
     {
         var suffix = text.Length > 0 ? char.ToUpperInvariant(text[^1]) : '\0';
@@ -24,7 +24,7 @@ internal static class MemorySize
         return shift == 0 && bytes < MiB ? bytes * MiB : bytes;
     }
 
-    /// <summary>For people: in the largest unit that gives a whole number, or in MiB.</summary>
+    /// <summary>Formats for people: in GiB when that is a whole number, else in MiB.</summary>
     public static string Format(ulong bytes) => bytes switch
     {
         _ when bytes % (1ul << 30) == 0 && bytes > 0 => $"{bytes >> 30} GiB",

@@ -3,7 +3,7 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>The flags of bhyve(8) whose argument is more than one value: <c>-f</c>, <c>-G</c>.</summary>
+/// <summary>The flags of bhyve(8) whose argument has several values: <c>-f</c>, <c>-G</c>.</summary>
 internal static class OtherFlags
 {
     /// <summary>
@@ -27,7 +27,7 @@ internal static class OtherFlags
         tree.Set($"{node}.{kind}", VariableReferences.Quote(data), origin);
     }
 
-    /// <summary><c>-G [w][address:]port</c>, into the tree; that there is no debug server is told where the tree is read.</summary>
+    /// <summary><c>-G [w][address:]port</c>. It only writes to the tree, whose check then says that there is no debug server.</summary>
     public static void Debugger(ConfigurationTree tree, string value, string origin)
     {
         if (value.StartsWith('w'))

@@ -5,15 +5,15 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>A part of a BAR in which the device shows its own config space.</summary>
+/// <summary>A part of a BAR in which the device exposes its own config space.</summary>
 internal readonly record struct MirrorOption(BarIndex Bar, ulong Offset, ulong Length);
 
-/// <summary>What follows the host's function in <c>-s ...,passthru,0/6/0[,option=value]...</c>.</summary>
-/// <param name="Rom">Null for the device's own, "off" for none, else a file.</param>
-/// <param name="TrapSubPage">BARs smaller than a page are trapped even where they could be mapped.</param>
-/// <param name="ReachedByPeers">Devices of the guest reach its BARs by DMA.</param>
+/// <summary>The options after the host's function in <c>-s ...,passthru,0/6/0[,option=value]...</c>.</summary>
+/// <param name="Rom">Null for the device's own ROM, "off" for none, else a file.</param>
+/// <param name="TrapSubPage">True to trap BARs smaller than a page even where they could be mapped.</param>
+/// <param name="ReachedByPeers">True when the guest's other devices can reach its BARs by DMA.</param>
 /// <param name="Handlers">Assemblies with register handlers.</param>
-/// <param name="Mirrors">Where config space is shown in a BAR, beyond what is known of the device.</param>
+/// <param name="Mirrors">Places in BARs that expose config space, beside those known for the device.</param>
 internal sealed record PassthruOptions(
     string? Rom, bool TrapSubPage, bool ReachedByPeers, IReadOnlyList<HandlerAssembly> Handlers, IReadOnlyList<MirrorOption> Mirrors)
 {
@@ -21,8 +21,8 @@ internal sealed record PassthruOptions(
 
     public static PassthruOptions None { get; } = new(null, false, true, [], []);
 
-    /// <summary>Which function of the host a node names.</summary>
-    /// <exception cref="UserException">None, or none of a Linux host's.</exception>
+    /// <summary>Reads the host's function from a node.</summary>
+    /// <exception cref="UserException">The node names none, or one in FreeBSD's notation.</exception>
     public static PciAddress Host(ConfigurationNode node)
     {
         if (node.Text("pptdev") is { } ppt)
@@ -36,8 +36,8 @@ internal sealed record PassthruOptions(
         throw new UserException($"{node.Origin()}: which device? Write passthru,0/6/0 or passthru,0000:00:06.0, or set bus, slot and func");
     }
 
-    /// <summary>What a node says beside that.</summary>
-    /// <exception cref="UserException">A value is none.</exception>
+    /// <summary>Reads a node's other options.</summary>
+    /// <exception cref="UserException">A value is wrong.</exception>
     public static PassthruOptions From(ConfigurationNode node)
     {
         var rom = node.Text("rom");
@@ -60,7 +60,7 @@ internal sealed record PassthruOptions(
             [.. List(node.Node("mirror")).Select(static entry => ParseMirror(entry.Origin, entry.Value))]);
     }
 
-    // In the order of their numbers, not of their digits.
+    // Sorted by number: 2 before 10.
     private static IEnumerable<(string Origin, string Value)> List(ConfigurationNode list) => list.All
         .Select(list.Relative)
         .OrderBy(static name => name.Length)

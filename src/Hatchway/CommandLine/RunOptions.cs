@@ -4,13 +4,13 @@ using Hatchway.Vm;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>What <c>hatchway run</c> is asked to do: the configuration, checked as far as its words go.</summary>
+/// <summary>The configuration of <c>hatchway run</c>, with its syntax checked.</summary>
 internal sealed record RunOptions
 {
     public required string Name { get; init; }
     public required CpuTopology Topology { get; init; }
 
-    /// <summary>The host's CPUs on which a guest's CPU may run, by its number; all, for one that is not here.</summary>
+    /// <summary>The host CPUs on which a vCPU may run, by its number; a vCPU that is not here may run on all.</summary>
     public required IReadOnlyDictionary<int, IReadOnlyList<int>> Pins { get; init; }
     public required MemoryOptions Memory { get; init; }
     public required IReadOnlyList<SlotOption> Slots { get; init; }
@@ -20,17 +20,17 @@ internal sealed record RunOptions
     /// <summary>True to start in x2APIC mode, false to hide it, null to leave it to the guest.</summary>
     public required bool? X2Apic { get; init; }
 
-    /// <summary>An access to a port that nothing answers ends the guest.</summary>
+    /// <summary>True when an access to a port that nothing answers ends the guest.</summary>
     public required bool StrictPorts { get; init; }
 
-    /// <summary>An access to an MSR that KVM does not know is a fault of the guest's; else it passes.</summary>
+    /// <summary>True when an access to an MSR that KVM does not know faults in the guest; else it is ignored.</summary>
     public required bool StrictMsrs { get; init; }
 
-    /// <summary>A CPU of the guest that halts leaves its host's CPU to others; else it keeps it,
-    /// and is there sooner when an interrupt comes.</summary>
+    /// <summary>True when a vCPU that halts leaves the host's CPU to others; else it keeps the CPU, and reacts sooner to an
+    /// interrupt.</summary>
     public required bool ExitsOnHalt { get; init; }
 
-    /// <summary>A kernel's file, or null when there is <see cref="Firmware"/>: one of the two is there.</summary>
+    /// <summary>The kernel's file, or null with <see cref="Firmware"/>: exactly one of the two is set.</summary>
     public required string? Kernel { get; init; }
 
     /// <summary>Firmware, or null.</summary>
@@ -40,22 +40,22 @@ internal sealed record RunOptions
     public required string? StatisticsFile { get; init; }
     public required bool Verbose { get; init; }
 
-    /// <summary>The process gives up what its guest does not need.</summary>
+    /// <summary>True when the process drops all rights that its guest does not need.</summary>
     public required bool Sandboxed { get; init; }
 
-    /// <summary>A guest that reboots is started again by this process, which else ends with that status.</summary>
+    /// <summary>True when this process restarts a guest that reboots; else it ends with that status.</summary>
     public required bool RestartOnReboot { get; init; }
 
-    /// <summary>What the guest's SMBIOS tables name it.</summary>
+    /// <summary>The guest's identity in its SMBIOS tables.</summary>
     public required SmbiosOptions Smbios { get; init; }
 
-    /// <summary>The whole configuration, for what reads its own part of it.</summary>
+    /// <summary>The whole configuration, for parts that read their own variables.</summary>
     public required ConfigurationTree Settings { get; init; }
 
-    /// <summary>Lines about what changes nothing, for <c>--verbose</c>.</summary>
+    /// <summary>Lines about settings without effect, for <c>--verbose</c>.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
-    /// <summary>Lines about what is likely a mistake.</summary>
+    /// <summary>Lines about likely mistakes.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
     public int Cpus => Topology.Cpus;
@@ -64,8 +64,8 @@ internal sealed record RunOptions
     public bool IsMultiFunction(SlotOption slot) =>
         Slots.Any(other => other.Slot == slot.Slot && other.Function != slot.Function);
 
-    /// <summary>Reads the configuration. Files are looked for, nothing is opened.</summary>
-    /// <exception cref="UserException">Something in it is wrong, or can't be had.</exception>
+    /// <summary>Reads the configuration. It checks that files exist, but opens none.</summary>
+    /// <exception cref="UserException">Something in it is wrong, or not available.</exception>
     public static RunOptions From(ConfigurationTree tree)
     {
         KnownVariables.CheckRefused(tree);
@@ -129,11 +129,11 @@ internal sealed record RunOptions
         var other => throw new UserException($"{root.Origin("reboot")}: '{other}' is neither: write reboot=restart or reboot=exit"),
     };
 
-    /// <summary>The file that a variable names, which is there; null when the variable is not set.</summary>
+    /// <summary>The existing file that a variable names; null when the variable is not set.</summary>
     /// <param name="root">All variables.</param>
     /// <param name="name">The variable.</param>
-    /// <param name="instead">What the message ends with when there is no such file: what else can be done.</param>
-    /// <exception cref="UserException">It is no file.</exception>
+    /// <param name="instead">Ends the message about a missing file: what else the user can do.</param>
+    /// <exception cref="UserException">There is no such file.</exception>
     public static string? ExistingFile(ConfigurationNode root, string name, string instead = "")
     {
         if (root.Text(name) is not { } path)

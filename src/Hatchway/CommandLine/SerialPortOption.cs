@@ -4,7 +4,7 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>What a serial port of the guest is connected with.</summary>
+/// <summary>The host's end of a guest's serial port.</summary>
 internal abstract record SerialBackend;
 
 /// <summary>This process's standard input and output.</summary>
@@ -13,23 +13,23 @@ internal sealed record StandardStreams : SerialBackend;
 /// <summary>A terminal or serial port of the host.</summary>
 internal sealed record TerminalPath(string Path) : SerialBackend;
 
-/// <summary>A pseudo terminal of its own.</summary>
+/// <summary>A new pseudo terminal.</summary>
 internal sealed record PseudoTerminalBackend : SerialBackend;
 
-/// <summary>Nothing but the guest's control socket, for <c>hatchway console</c>.</summary>
+/// <summary>Only the guest's control socket, for <c>hatchway console</c>.</summary>
 internal sealed record ControlSocket : SerialBackend;
 
 /// <summary>A TCP server.</summary>
 internal sealed record TcpServer(IPEndPoint Address) : SerialBackend;
 
-/// <summary>One of the serial ports behind the LPC bridge: <c>lpc.com1.path</c> and so on.</summary>
+/// <summary>A serial port behind the LPC bridge: <c>lpc.com1.path</c> and so on.</summary>
 /// <param name="Number">1 to 4.</param>
-/// <param name="Backend">What it is connected with.</param>
+/// <param name="Backend">Its host end.</param>
 /// <param name="Origin">What the user typed.</param>
 internal sealed record SerialPortOption(int Number, SerialBackend Backend, string Origin)
 {
-    /// <summary>Those that are connected, in order. Nothing is opened.</summary>
-    /// <exception cref="UserException">A path is none.</exception>
+    /// <summary>Reads the connected ports, in order. Nothing is opened.</summary>
+    /// <exception cref="UserException">A path is not usable.</exception>
     public static IReadOnlyList<SerialPortOption> From(ConfigurationTree tree)
     {
         var ports = new List<SerialPortOption>();
@@ -65,7 +65,7 @@ internal sealed record SerialPortOption(int Number, SerialBackend Backend, strin
 
     private static IPEndPoint ParseAddress(string origin, string text)
     {
-        // An address without a port would be one with port 0.
+        // The port is parsed here, since an endpoint's parser takes a missing one as 0.
         var colon = text.LastIndexOf(':');
         var host = colon < 0 ? "" : text[..colon];
         var bracketed = host.StartsWith('[') && host.EndsWith(']');

@@ -5,28 +5,28 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>What a slot of the guest's bus holds.</summary>
+/// <summary>The function in a slot of the guest's bus.</summary>
 internal abstract record SlotEmulation;
 
-/// <summary>A host bridge, as bhyve's <c>hostbridge</c>.</summary>
+/// <summary>A host bridge, like bhyve's <c>hostbridge</c>.</summary>
 internal sealed record HostBridgeSlot(ushort Vendor = Bridges.NetApp, ushort Device = Bridges.NetApp) : SlotEmulation;
 
-/// <summary>The bridge to the ISA devices, as bhyve's <c>lpc</c>.</summary>
+/// <summary>The bridge to the ISA devices, like bhyve's <c>lpc</c>.</summary>
 internal sealed record LpcSlot : SlotEmulation;
 
 /// <summary>A PCI function of the host.</summary>
 internal sealed record PassthruSlot(PciAddress Host, PassthruOptions Options) : SlotEmulation;
 
-/// <summary>A device of Hatchway's own, which reads the rest from its node.</summary>
-/// <param name="Model">Its name, as virtio-blk.</param>
+/// <summary>A device in software, which reads its settings from its node.</summary>
+/// <param name="Model">The emulation's name, as virtio-blk.</param>
 /// <param name="Settings">The node pci.BUS.SLOT.FUNCTION.</param>
 internal sealed record DeviceSlot(string Model, ConfigurationNode Settings) : SlotEmulation;
 
 /// <summary>One function on the guest's bus: a node <c>pci.BUS.SLOT.FUNCTION</c>.</summary>
 internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulation)
 {
-    /// <summary>All slots, in their order. Files are looked for, nothing is opened.</summary>
-    /// <exception cref="UserException">A device is none that can be had, or its settings are wrong.</exception>
+    /// <summary>Reads all slots, in order. It checks that files exist, but opens none.</summary>
+    /// <exception cref="UserException">A device is not available, or its settings are wrong.</exception>
     public static IReadOnlyList<SlotOption> From(ConfigurationTree tree)
     {
         var slots = new List<SlotOption>();
@@ -91,7 +91,7 @@ internal sealed record SlotOption(int Slot, int Function, SlotEmulation Emulatio
         };
     }
 
-    // As bhyve's: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c; pci_emul.c,
+    // As in bhyve: the older variable wins, and the newer one is always hexadecimal (pci_hostbridge.c; pci_emul.c,
     // pci_config_read_reg).
     private static ushort Identity(ConfigurationNode node, string name, string register) =>
         (ushort)(node.Number(name, 0, ushort.MaxValue) ?? node.Hexadecimal($"pcireg.{register}", ushort.MaxValue) ?? Bridges.NetApp);

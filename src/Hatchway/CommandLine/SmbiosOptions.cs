@@ -6,16 +6,16 @@ using Hatchway.Machine.Smbios;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>How a guest's SMBIOS tables name it: bhyve_config(5)'s variables, and <c>-U</c>.</summary>
+/// <summary>The guest's identity in its SMBIOS tables: bhyve_config(5)'s variables, and <c>-U</c>.</summary>
 internal sealed record SmbiosOptions(Guid Uuid, SmbiosBios Bios, SmbiosSystem System, SmbiosBoard Board, SmbiosChassis Chassis)
 {
-    // Where bhyve says BHYVE and FreeBSD.
+    // Defaults; bhyve's are BHYVE and FreeBSD.
     private const string Ours = "Hatchway";
     private const string Version = "1.0";
     private const string None = "None";
 
     /// <summary>Reads the variables.</summary>
-    /// <exception cref="UserException">One holds what no table can.</exception>
+    /// <exception cref="UserException">A text does not fit the tables.</exception>
     public static SmbiosOptions From(ConfigurationTree tree)
     {
         var root = tree.Root;
@@ -34,7 +34,7 @@ internal sealed record SmbiosOptions(Guid Uuid, SmbiosBios Bios, SmbiosSystem Sy
                 Text(root, "chassis.asset_tag", None), Text(root, "chassis.sku", None)));
     }
 
-    /// <summary>The tables' content for a machine.</summary>
+    /// <summary>Describes a machine for the tables.</summary>
     public SmbiosDescription Describe(CpuTopology cpus, MemoryLayout layout) =>
         new(Uuid, cpus.Sockets, cpus.Cores, cpus.Threads, layout) { Bios = Bios, System = System, Board = Board, Chassis = Chassis };
 
@@ -56,11 +56,11 @@ internal sealed record SmbiosOptions(Guid Uuid, SmbiosBios Bios, SmbiosSystem Sy
                 $"{root.Origin("uuid")}: '{text}' is no UUID: write 32 hexadecimal digits, as 01234567-89ab-cdef-0123-456789abcdef");
     }
 
-    // As in bhyve a guest keeps its number on a host, and no two have the same. The form is version 8 (RFC 9562 §5.8).
+    // As in bhyve, derived from the host's and the guest's names, so that a guest keeps its UUID. The form is version 8 (RFC 9562 §5.8).
     private static Guid Derived(string text)
     {
-        // FNV-1a of 128 bits (Fowler, Noll, Vo): what .NET has for hashing loads OpenSSL, 6 to 8 ms of CPU in seven runs
-        // (bench/README.md, "Start-up").
+        // FNV-1a of 128 bits (Fowler, Noll, Vo): .NET's hashes load OpenSSL, 6 to 8 ms of CPU in seven runs (bench/README.md,
+        // "Start-up").
         var hash = new UInt128(0x6C62_272E_07BB_0142, 0x62B8_2175_6295_C58D);
         foreach (var one in Encoding.UTF8.GetBytes(text))
             hash = (hash ^ one) * new UInt128(0x0000_0000_0100_0000, 0x13B);

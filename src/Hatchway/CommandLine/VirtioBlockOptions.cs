@@ -4,17 +4,17 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>The settings of a <c>virtio-blk</c>: a path, and options as bhyve(8) has them for block devices, and two of our own.</summary>
+/// <summary>The settings of a <c>virtio-blk</c>: a path, bhyve(8)'s options for block devices, and two of our own.</summary>
 /// <param name="Path">A file or block device.</param>
-/// <param name="ReadOnly">Nothing is written.</param>
-/// <param name="NoCache">Past the host's page cache (O_DIRECT).</param>
-/// <param name="Direct">A write ends when it is on the storage (O_SYNC).</param>
+/// <param name="ReadOnly">True when nothing is written.</param>
+/// <param name="NoCache">Bypasses the host's page cache (O_DIRECT).</param>
+/// <param name="Direct">A write completes only once it is on the storage (O_SYNC).</param>
 /// <param name="Shared">Others may write it meanwhile.</param>
-/// <param name="NoDelete">The guest can't give ranges back.</param>
+/// <param name="NoDelete">The guest can't discard ranges.</param>
 /// <param name="LogicalBlock">Bytes of a logical block, or null for the storage's own.</param>
 /// <param name="PhysicalBlock">Bytes of a physical block, or null for the storage's own.</param>
-/// <param name="Serial">The name that the guest reads, or null.</param>
-/// <param name="Threads">Requests that are worked on at once.</param>
+/// <param name="Serial">The serial number that the guest reads, or null.</param>
+/// <param name="Threads">The number of requests executed at once.</param>
 internal sealed record VirtioBlockOptions(
     string Path,
     bool ReadOnly,
@@ -31,8 +31,8 @@ internal sealed record VirtioBlockOptions(
     private const int DefaultThreads = 4;
     private const int SerialLength = 20;
 
-    /// <summary>Reads them. The file is looked for, and not opened.</summary>
-    /// <exception cref="UserException">One is wrong.</exception>
+    /// <summary>Reads the settings. It checks that the file exists, but does not open it.</summary>
+    /// <exception cref="UserException">A setting is wrong.</exception>
     public static VirtioBlockOptions From(ConfigurationNode node)
     {
         var path = node.Text("path")

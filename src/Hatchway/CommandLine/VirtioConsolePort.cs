@@ -5,13 +5,13 @@ using Hatchway.Machine.Virtio.Devices;
 namespace Hatchway.CommandLine;
 
 /// <summary>One port of a <c>virtio-console</c>, with bhyve_config(5)'s names.</summary>
-/// <param name="Name">What the guest calls it.</param>
+/// <param name="Name">The port's name in the guest.</param>
 /// <param name="Path">The socket's file.</param>
 /// <param name="Origin">What the user typed.</param>
 internal sealed record VirtioConsolePort(string Name, string Path, string Origin)
 {
-    /// <summary>All ports of a device, in their order. Nothing is opened.</summary>
-    /// <exception cref="UserException">One is wrong, or there is none.</exception>
+    /// <summary>Reads all ports of a device, in order. Nothing is opened.</summary>
+    /// <exception cref="UserException">A port is wrong, or there is none.</exception>
     public static IReadOnlyList<VirtioConsolePort> From(ConfigurationNode node)
     {
         var ports = new List<VirtioConsolePort>();

@@ -6,24 +6,24 @@ using Hatchway.Machine.Virtio.Devices;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>The settings of a <c>virtio-net</c>: as bhyve_config(5) has them, and one of our own.</summary>
+/// <summary>The settings of a <c>virtio-net</c>: bhyve_config(5)'s, and one of our own.</summary>
 /// <param name="Tap">The host's interface.</param>
-/// <param name="Mac">The card's address, or null for one from slot and name.</param>
-/// <param name="Mtu">Bytes of the largest packet without headers, or null to leave that to the guest.</param>
-/// <param name="Queues">Pairs of queues.</param>
+/// <param name="Mac">The card's MAC address, or null for one derived from slot and name.</param>
+/// <param name="Mtu">The MTU that the guest is told, or null to leave it to the guest.</param>
+/// <param name="Queues">The number of queue pairs.</param>
 internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Queues)
 {
     private const int MacBytes = 6;
 
-    // RFC 791 and what is left of a tap's 65535 behind Ethernet's header.
+    // RFC 791's minimum; and a tap's 65535 bytes minus Ethernet's header.
     private const int LeastMtu = 68;
     private const int MostMtu = 65521;
 
-    // What a name begins with in bhyve says the backend's type (usr.sbin/bhyve/net_backends.c). Of these Linux has none.
+    // bhyve derives the backend's type from the beginning of its name (usr.sbin/bhyve/net_backends.c). Linux has none of these types.
     private static readonly string[] OtherTypes = ["netgraph", "ngd", "vale", "slirp"];
 
-    /// <summary>Reads them. Nothing is opened.</summary>
-    /// <exception cref="UserException">One is wrong.</exception>
+    /// <summary>Reads the settings. Nothing is opened.</summary>
+    /// <exception cref="UserException">A setting is wrong.</exception>
     public static VirtioNetOptions From(ConfigurationNode node)
     {
         var tap = Backend(node);
@@ -37,8 +37,8 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
             tap, Address(node), node.Number("mtu", LeastMtu, MostMtu), node.Number("queues", 1, VirtioNetwork.MostPairs) ?? 1);
     }
 
-    /// <summary>The host's interface. One of a kind that there is none of is refused, before its options are.</summary>
-    /// <exception cref="UserException">There is none, or it is no tap.</exception>
+    /// <summary>Reads the host's interface. A backend of another type is refused here, before its options are.</summary>
+    /// <exception cref="UserException">No interface is named, or the type is not tap.</exception>
     public static string Backend(ConfigurationNode node)
     {
         var backend = node.Text("backend")
@@ -50,7 +50,7 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
         throw new UserException($"{origin}: there is no '{type}' here: use a tap interface, as tap0");
     }
 
-    /// <summary>The address of a card without one, which is bhyve's for the same slot and name (usr.sbin/bhyve/net_utils.c).</summary>
+    /// <summary>The default MAC address, the same as bhyve's for the same slot and name (usr.sbin/bhyve/net_utils.c).</summary>
     public static byte[] DefaultMac(int slot, int function, string name)
     {
         var text = Encoding.UTF8.GetBytes($"{slot}-{function}-{name}");
@@ -73,7 +73,7 @@ internal sealed record VirtioNetOptions(string Tap, byte[]? Mac, int? Mtu, int Q
         var origin = node.Origin("mac");
         if (!isAddress)
             throw new UserException($"{origin}: '{text}' is no Ethernet address: write six hexadecimal numbers, as 02:00:00:12:34:56");
-        // IEEE 802: the first byte's lowest bit marks a group's address.
+        // IEEE 802: the first byte's lowest bit marks a group address.
         if ((mac[0] & 1) != 0 || mac.All(static part => part == 0))
             throw new UserException($"{origin}: '{text}' can't be a card's address: the first number is to be even, and not all are 0");
         return mac;

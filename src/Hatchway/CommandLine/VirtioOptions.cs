@@ -2,11 +2,11 @@ using Hatchway.Configuration;
 
 namespace Hatchway.CommandLine;
 
-/// <summary>The settings that all virtio devices have.</summary>
+/// <summary>The settings common to all virtio devices.</summary>
 internal static class VirtioOptions
 {
-    /// <summary>The packed layout of queues is offered to the guest, beside the split one.</summary>
-    /// <exception cref="UserException">The variable <c>ring</c> is neither.</exception>
+    /// <summary>True to offer the guest the packed layout of queues, beside the split one.</summary>
+    /// <exception cref="UserException">The variable <c>ring</c> is neither packed nor split.</exception>
     public static bool Packed(ConfigurationNode node) => node.Text("ring") switch
     {
         null or "split" => false,

@@ -5,7 +5,7 @@ namespace Hatchway.CommandLine;
 /// <summary>Completion for zsh (zshcompsys(1)).</summary>
 internal static class ZshCompletion
 {
-    /// <summary>What zsh is to read, as the file _hatchway in its fpath.</summary>
+    /// <summary>The script that zsh reads, as the file _hatchway in its fpath.</summary>
     public static string Script
     {
         get

@@ -1,11 +1,11 @@
 namespace Hatchway.Configuration;
 
-/// <summary>A file of variables, as bhyve(8)'s <c>-k</c> takes it.</summary>
+/// <summary>A file of variables, for bhyve(8)'s <c>-k</c>.</summary>
 internal static class ConfigurationFile
 {
-    /// <summary>Sets the variables of a file: one <c>name=value</c> a line, without blanks around the sign. Empty lines and those that
-    /// begin with # do not count.</summary>
-    /// <exception cref="UserException">The file can't be read, or a line is no variable.</exception>
+    /// <summary>Sets the variables of a file: one <c>name=value</c> a line, without blanks around the equals sign. Empty lines and lines
+    /// that begin with # are skipped.</summary>
+    /// <exception cref="UserException">The file can't be read, or a line is malformed.</exception>
     public static void Read(string path, ConfigurationTree tree)
     {
         string[] lines;
@@ -28,7 +28,7 @@ internal static class ConfigurationFile
     /// <summary>Sets one variable from <c>name=value</c>.</summary>
     /// <param name="line">The assignment.</param>
     /// <param name="origin">What the user typed, for messages.</param>
-    /// <param name="tree">Where it goes.</param>
+    /// <param name="tree">The tree that is changed.</param>
     public static void SetLine(string line, string origin, ConfigurationTree tree)
     {
         var equals = line.IndexOf('=', StringComparison.Ordinal);

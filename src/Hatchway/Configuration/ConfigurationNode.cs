@@ -9,14 +9,14 @@ internal sealed record ConfigurationNode
     private readonly ConfigurationTree _tree;
     private readonly string _prefix;
 
-    /// <param name="tree">The whole.</param>
-    /// <param name="prefix">The node's name and a dot; empty for the whole.</param>
+    /// <param name="tree">The whole tree.</param>
+    /// <param name="prefix">The node's name and a dot; empty for the root.</param>
     public ConfigurationNode(ConfigurationTree tree, string prefix) => (_tree, _prefix) = (tree, prefix);
 
-    /// <summary>Its name, without what is above it: "0" for pci.0.3.0.</summary>
+    /// <summary>The last part of its name: "0" for pci.0.3.0.</summary>
     public string Name => _prefix.Length == 0 ? "" : _prefix[(_prefix.LastIndexOf('.', _prefix.Length - 2) + 1)..^1];
 
-    /// <summary>All variables in it and below, with their whole names, sorted.</summary>
+    /// <summary>All variables in it and below, with their full names, sorted.</summary>
     public IEnumerable<Setting> All
     {
         get
@@ -26,7 +26,7 @@ internal sealed record ConfigurationNode
         }
     }
 
-    /// <summary>The nodes directly below it: those whose name is a number come in its order, and before the others.</summary>
+    /// <summary>The nodes directly below it: numbered ones first, in numeric order, then the others.</summary>
     public IReadOnlyList<ConfigurationNode> Children
     {
         get
@@ -38,7 +38,7 @@ internal sealed record ConfigurationNode
                 if (end < 0)
                     continue;
                 var name = setting.Name[_prefix.Length..end];
-                // The tree is sorted, so what is below a node stands together.
+                // The tree is sorted, so the variables of a node are consecutive.
                 if (names.Count == 0 || names[^1] != name)
                     names.Add(name);
             }
@@ -54,25 +54,25 @@ internal sealed record ConfigurationNode
     /// <summary>A node below it, which may be empty.</summary>
     public ConfigurationNode Node(string name) => _tree.Node(_prefix + name);
 
-    /// <summary>A variable's name from here on: "path" for pci.0.3.0.path.</summary>
+    /// <summary>A variable's name relative to this node: "path" for pci.0.3.0.path.</summary>
     public string Relative(Setting setting) => setting.Name[_prefix.Length..];
 
-    /// <summary>A variable as it was given, or null.</summary>
+    /// <summary>A variable, or null when it is not set.</summary>
     public Setting? Find(string name) => _tree.Find(_prefix + name);
 
-    /// <summary>What the user typed for a variable, for messages; its name when it is a default or has no value.</summary>
+    /// <summary>What the user typed for a variable, for messages; its name when it is a default or not set.</summary>
     public string Origin(string name) => Find(name)?.Origin ?? _prefix + name;
 
     /// <summary>What the user typed for this node, for messages.</summary>
     public string Origin() =>
         All.Select(static setting => setting.Origin).FirstOrDefault(static origin => origin is not null) ?? _prefix.TrimEnd('.');
 
-    /// <summary>A variable's value with the references in it replaced, or null when it has none.</summary>
+    /// <summary>A variable's value with references replaced, or null when it is not set.</summary>
     /// <exception cref="UserException">A reference names nothing.</exception>
     public string? Text(string name) => Find(name) is { } setting ? VariableReferences.Expand(setting, _tree) : null;
 
-    /// <summary>A variable that is true or false: true, on, yes and 1, or false, off, no and 0, in either case.</summary>
-    /// <exception cref="UserException">It is neither.</exception>
+    /// <summary>A variable's truth value: true, on, yes and 1, or false, off, no and 0, in either case.</summary>
+    /// <exception cref="UserException">It is none of these.</exception>
     public bool Flag(string name, bool otherwise)
     {
         var text = Text(name);
@@ -86,9 +86,9 @@ internal sealed record ConfigurationNode
         };
     }
 
-    /// <summary>A number, as strtol(3) reads it: 0x before hexadecimal digits, 0 before octal ones.
-    /// Null when the variable has no value.</summary>
-    /// <exception cref="UserException">It is none, or out of range.</exception>
+    /// <summary>A variable's number, as strtol(3) reads it: 0x before hexadecimal digits, 0 before octal ones.
+    /// Null when the variable is not set.</summary>
+    /// <exception cref="UserException">It is not a number, or out of range.</exception>
     public int? Number(string name, int least, int most)
     {
         if (Text(name) is not { } text)
@@ -98,8 +98,8 @@ internal sealed record ConfigurationNode
         throw new UserException($"{Origin(name)}: {_prefix}{name} must be a number from {least} to {most}, not '{text}'");
     }
 
-    /// <summary>A variable's value as a number from 0 on, always hexadecimal, with or without 0x; null when it is not set.</summary>
-    /// <exception cref="UserException">It is no such number, or larger than <paramref name="most"/>.</exception>
+    /// <summary>A variable's non-negative number, always hexadecimal, with or without 0x; null when it is not set.</summary>
+    /// <exception cref="UserException">It is not such a number, or larger than <paramref name="most"/>.</exception>
     public int? Hexadecimal(string name, int most)
     {
         if (Text(name) is not { } text)
@@ -116,7 +116,7 @@ internal sealed record ConfigurationNode
         return ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number);
     }
 
-    /// <summary>Reads a number as strtol(3) does with base 0; no sign.</summary>
+    /// <summary>Reads a number as strtol(3) does with base 0, without a sign.</summary>
     public static bool TryNumber(string text, out int number)
     {
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))

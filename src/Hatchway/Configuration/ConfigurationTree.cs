@@ -2,17 +2,17 @@ using System.Text;
 
 namespace Hatchway.Configuration;
 
-/// <summary>bhyve_config(5)'s tree of variables: what every option of the command line writes to,
-/// and what the guest is made from.</summary>
+/// <summary>bhyve_config(5)'s tree of variables: every option of the command line writes to it, and the guest is made from
+/// it.</summary>
 /// <remarks>
-/// A name is words with dots between them. One that has a value has no names below it. A later value replaces an earlier one. Used by one
+/// A name is words with dots between them. A name with a value has no names below it. A later value replaces an earlier one. For one
 /// thread, before the guest runs.
 /// </remarks>
 internal sealed class ConfigurationTree
 {
     private readonly SortedList<string, Setting> _settings = new(StringComparer.Ordinal);
 
-    /// <summary>A tree with the values that bhyve sets before it reads its command line.</summary>
+    /// <summary>Makes a tree with the values that bhyve sets before it reads its command line.</summary>
     public static ConfigurationTree WithDefaults()
     {
         var tree = new ConfigurationTree();
@@ -28,11 +28,11 @@ internal sealed class ConfigurationTree
     /// <summary>The whole tree as a node.</summary>
     public ConfigurationNode Root => new(this, "");
 
-    /// <summary>Gives a variable its value.</summary>
-    /// <param name="name">The whole dotted name.</param>
-    /// <param name="value">One line; not empty, since a file of variables has no way to write that.</param>
+    /// <summary>Sets a variable's value.</summary>
+    /// <param name="name">The full dotted name.</param>
+    /// <param name="value">One line; not empty, since a file of variables can't express that.</param>
     /// <param name="origin">What the user typed; null for a default.</param>
-    /// <exception cref="UserException">The name or the value is none, or the name is in the way of another.</exception>
+    /// <exception cref="UserException">The name or the value is malformed, or conflicts with another name.</exception>
     public void Set(string name, string value, string? origin = null)
     {
         var said = origin ?? name;
@@ -55,21 +55,21 @@ internal sealed class ConfigurationTree
         _settings[name] = new Setting(name, value, origin);
     }
 
-    /// <summary>A variable, or null when it has no value.</summary>
+    /// <summary>A variable, or null when it is not set.</summary>
     public Setting? Find(string name) => _settings.GetValueOrDefault(name);
 
-    /// <summary>A variable's value with the references in it replaced, or null when it has none.</summary>
+    /// <summary>A variable's value with references replaced, or null when it is not set.</summary>
     /// <exception cref="UserException">A reference names nothing.</exception>
     public string? Text(string name) => Root.Text(name);
 
-    /// <summary>True when a node of that name, or a variable, is there.</summary>
+    /// <summary>True when there is a node or a variable of that name.</summary>
     public bool Has(string name) => _settings.ContainsKey(name) || Below(name) is not null;
 
     /// <summary>The part of the tree below a name, which may be empty.</summary>
     public ConfigurationNode Node(string name) => new(this, name + ".");
 
-    /// <summary>As <c>config.dump=1</c> prints it and <c>-k</c> reads it: a line for each variable, sorted,
-    /// references as they are.</summary>
+    /// <summary>The text that <c>config.dump=1</c> prints and <c>-k</c> reads: a line for each variable, sorted, with references
+    /// unreplaced.</summary>
     public string Dump()
     {
         var text = new StringBuilder();

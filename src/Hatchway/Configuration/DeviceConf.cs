@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Configuration;
 
-/// <summary>How the devices that have a form of their own read the conf of <c>-s</c>, each as bhyve's does.</summary>
+/// <summary>Parsers of the conf of <c>-s</c> for devices with a form of their own, each like bhyve's.</summary>
 internal static class DeviceConf
 {
     public static void None(LegacyConf conf)
@@ -20,7 +20,7 @@ internal static class DeviceConf
         conf.Set("pcireg.device", "0x7432");
     }
 
-    /// <summary>The backend's name comes first, unless all is name=value, as in bhyve 15.</summary>
+    /// <summary>The backend's name comes first, unless all parts are name=value, as in bhyve 15.</summary>
     public static void Network(LegacyConf conf)
     {
         if (conf.Parts is [var first, ..] && first.Contains('=', StringComparison.Ordinal))
@@ -29,7 +29,7 @@ internal static class DeviceConf
             conf.FirstThenPairs("backend");
     }
 
-    /// <summary>Ports are counted from 0: <c>name=path</c> each, but for the ring's kind.</summary>
+    /// <summary>Each part is a port's <c>name=path</c>, counted from 0, except <c>ring=</c>.</summary>
     public static void Console(LegacyConf conf)
     {
         var port = -1;
@@ -64,7 +64,7 @@ internal static class DeviceConf
 
     public static void AhciCd(LegacyConf conf) => AhciPort(conf, "cd");
 
-    /// <summary>A port begins at <c>hd:path</c> or <c>cd:path</c>; what follows is its.</summary>
+    /// <summary>A port begins with <c>hd:path</c> or <c>cd:path</c>; the parts after it are its options.</summary>
     public static void Ahci(LegacyConf conf)
     {
         var port = -1;
@@ -97,7 +97,7 @@ internal static class DeviceConf
             conf.FirstThenPairs("path");
     }
 
-    /// <summary>The host's function in one of bhyve's notations or Linux's, then pairs. Handlers and mirrors may be several.</summary>
+    /// <summary>The host's function in bhyve's or Linux's notation, then pairs. Handlers and mirrors may be repeated.</summary>
     public static void Passthru(LegacyConf conf)
     {
         if (conf.Parts.Length == 0)

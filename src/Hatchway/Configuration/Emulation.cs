@@ -1,13 +1,13 @@
 namespace Hatchway.Configuration;
 
-/// <summary>A device that bhyve(8) has for a slot of the guest's PCI bus.</summary>
-/// <param name="Name">What <c>-s</c> calls it.</param>
-/// <param name="Model">What the variable <c>device</c> calls it: its name, or that of which it is a form.</param>
-/// <param name="Conf">How its conf is written, for the help.</param>
-/// <param name="Help">What it is.</param>
-/// <param name="Parse">Puts the conf into the tree.</param>
+/// <summary>A device that bhyve(8) offers for a slot of the guest's PCI bus.</summary>
+/// <param name="Name">Its name in <c>-s</c>.</param>
+/// <param name="Model">The value of its variable <c>device</c>: its name, or the name of the device that it is a form of.</param>
+/// <param name="Conf">The form of its conf, for the help.</param>
+/// <param name="Help">What it is, for the help.</param>
+/// <param name="Parse">Writes the conf to the tree.</param>
 /// <param name="Variables">The variables that its node may have, beside <c>device</c>; a star stands for a number.</param>
-/// <param name="Instead">Null when Hatchway has the device; else what to use.</param>
+/// <param name="Instead">Null when Hatchway has the device; else what to use instead.</param>
 internal sealed record Emulation(
     string Name, string Model, string Conf, string Help, Action<LegacyConf> Parse, IReadOnlyList<string> Variables, string? Instead)
 {
@@ -22,7 +22,7 @@ internal sealed record Emulation(
     private static readonly string[] AhciVariables =
         Array.ConvertAll([.. BlockVariables, "type", "nmrr", "ser", "rev", "model"], static name => $"port.*.{name}");
 
-    /// <summary>All that bhyve has, those first that Hatchway has, too.</summary>
+    /// <summary>All devices that bhyve has; those that Hatchway has, too, come first.</summary>
     public static IReadOnlyList<Emulation> All { get; } =
     [
         new(
@@ -71,6 +71,6 @@ internal sealed record Emulation(
         new("hda", "hda", "", "", static conf => conf.Pairs(), ["play", "rec"], "give a sound card of the host with passthru"),
     ];
 
-    /// <summary>The one with a name, or null.</summary>
+    /// <summary>Finds the device of a name, or null.</summary>
     public static Emulation? Find(string name) => All.FirstOrDefault(emulation => emulation.Name == name);
 }

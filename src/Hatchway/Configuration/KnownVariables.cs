@@ -1,16 +1,16 @@
 namespace Hatchway.Configuration;
 
-/// <summary>The variables that mean something, devices' own apart, and what is said of those that change nothing here.</summary>
+/// <summary>The known variables, except devices' own, and the reasons why some have no effect here.</summary>
 internal static class KnownVariables
 {
     private const string FixedIdentity = "the bridge stays Intel's PIIX3";
 
-    /// <summary>The kind that bhyve's own dump names; its firmware reads it from a port that OVMF does not know.</summary>
+    /// <summary>The value in bhyve's own dump; bhyve's firmware reads the configuration from a port that OVMF does not know.</summary>
     public const string BhyveFwcfg = "bhyve";
 
     private const string NoDebugger = "there is no debug server: use the guest's own, as kgdb over a second serial port";
 
-    // A star stands for a number. Null: it is done. Else why it changes nothing.
+    // A star stands for a number. NoEffect is null for a variable with an effect; else it says why there is none.
     private static readonly (string Pattern, string? NoEffect)[] Table =
     [
         ("name", null),
@@ -84,7 +84,7 @@ internal static class KnownVariables
         ("gdb.wait", NoDebugger),
     ];
 
-    // What would be believed to be there, if it were let pass.
+    // Variables that are refused, since a user whose guest starts would believe that they took effect.
     private static readonly (string Name, string Why)[] RefusedTable =
     [
         ("gdb.port", NoDebugger),
@@ -98,19 +98,19 @@ internal static class KnownVariables
     public static IEnumerable<string> Names =>
         Table.Select(static entry => entry.Pattern).Concat(RefusedTable.Select(static entry => entry.Name));
 
-    /// <summary>Refuses what a guest would be without.</summary>
-    /// <exception cref="UserException">A variable asks for it.</exception>
+    /// <summary>Refuses variables that ask for something that a guest can't have.</summary>
+    /// <exception cref="UserException">A variable does.</exception>
     public static void CheckRefused(ConfigurationTree tree)
     {
         foreach (var (name, why) in RefusedTable)
         {
-            // As in bhyve, a port of 0 is no server, and a device that is switched off is not there.
+            // As in bhyve, a port of 0 is no server, and a device may be switched off.
             if (tree.Text(name)?.ToUpperInvariant() is not (null or "0" or "FALSE" or "OFF" or "NO"))
                 throw new UserException($"{tree.Root.Origin(name)}: {why}");
         }
     }
 
-    /// <summary>What was asked for and changes nothing, a line each.</summary>
+    /// <summary>A line for each setting of the user without effect.</summary>
     public static IEnumerable<string> WithoutEffect(ConfigurationTree tree)
     {
         var hasFirmware = tree.Text("lpc.bootrom") is not null;
@@ -123,7 +123,7 @@ internal static class KnownVariables
             yield return $"{tree.Root.Origin("lpc.fwcfg")}: without effect, firmware asks for the machine's description as on QEMU";
     }
 
-    /// <summary>Names that mean nothing and that no other value refers to: slips of the pen.</summary>
+    /// <summary>Variables that are neither known nor referred to by another value: likely typing errors.</summary>
     public static IEnumerable<Setting> Unknown(ConfigurationTree tree)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
@@ -145,10 +145,10 @@ internal static class KnownVariables
         Array.Exists(Table, entry => Matches(entry.Pattern, name))
         || Array.Exists(RefusedTable, entry => Matches(entry.Name, name));
 
-    // What is below a slot is its device's, which knows its own.
+    // Variables below a slot belong to its device, which checks them itself.
     private static bool IsOfSlot(string name) => name.Split('.') is ["pci", _, _, _, _, ..];
 
-    /// <summary>True when a name is of a pattern's form: a star stands for a number.</summary>
+    /// <summary>True when a name matches a pattern, in which a star stands for a number.</summary>
     public static bool Matches(string pattern, string name)
     {
         if (!pattern.Contains('*', StringComparison.Ordinal))

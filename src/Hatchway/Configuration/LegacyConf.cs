@@ -1,6 +1,6 @@
 namespace Hatchway.Configuration;
 
-/// <summary>What follows the emulation in <c>-s slot,emulation,conf</c>, on its way into the tree. bhyve calls it a device's legacy
+/// <summary>The conf in <c>-s slot,emulation,conf</c>, and how it is written to the tree. bhyve calls it a device's legacy
 /// configuration.</summary>
 /// <param name="tree">The tree.</param>
 /// <param name="node">The device's node, as pci.0.3.0.</param>
@@ -17,7 +17,7 @@ internal sealed class LegacyConf(ConfigurationTree tree, string node, string ori
     /// <summary>Sets one variable of the device.</summary>
     public void Set(string name, string value) => tree.Set($"{node}.{name}", value, origin);
 
-    /// <summary>Adds to a list: <c>name.0</c>, <c>name.1</c>.</summary>
+    /// <summary>Appends to a list: <c>name.0</c>, <c>name.1</c>.</summary>
     public void Append(string name, string value)
     {
         for (var index = 0; ; index++)
@@ -30,7 +30,7 @@ internal sealed class LegacyConf(ConfigurationTree tree, string node, string ori
         }
     }
 
-    /// <summary>Sets one variable for each <c>name=value</c>; a bare name is true.</summary>
+    /// <summary>Sets a variable for each <c>name=value</c>; a bare name is set to true.</summary>
     public void Pairs(IEnumerable<string> parts)
     {
         foreach (var part in parts)
@@ -40,10 +40,10 @@ internal sealed class LegacyConf(ConfigurationTree tree, string node, string ori
         }
     }
 
-    /// <summary>All parts are pairs: what bhyve does for a device that has no way of its own.</summary>
+    /// <summary>Sets a variable for each part: bhyve's default for devices without a parser of their own.</summary>
     public void Pairs() => Pairs(Parts);
 
-    /// <summary>The first part is the value of a variable, and pairs follow.</summary>
+    /// <summary>Sets one variable from the first part, and others from the pairs that follow.</summary>
     public void FirstThenPairs(string name)
     {
         if (Parts.Length == 0)
@@ -52,7 +52,7 @@ internal sealed class LegacyConf(ConfigurationTree tree, string node, string ori
         Pairs(Parts.Skip(1));
     }
 
-    /// <summary>A part's name and what follows its equals sign, null without one.</summary>
+    /// <summary>Splits a part into its name and the value after the equals sign, null without one.</summary>
     public static (string Name, string? Value) Pair(string part)
     {
         var equals = part.IndexOf('=', StringComparison.Ordinal);

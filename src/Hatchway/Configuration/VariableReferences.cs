@@ -4,24 +4,24 @@ namespace Hatchway.Configuration;
 
 /// <summary>References to other variables in a value: bhyve_config(5), "VARIABLE VALUES".</summary>
 /// <remarks>
-/// <c>%(name)</c> stands for the value of <c>name</c>. The manual writes a percent sign as <c>%%</c>, bhyve itself takes <c>\%</c>; both
-/// work here. As in bhyve, a value without any percent sign is taken as it is, backslashes and all.
+/// <c>%(name)</c> stands for the value of <c>name</c>. The manual writes a percent sign as <c>%%</c>, bhyve itself accepts <c>\%</c>; both
+/// work here. As in bhyve, a value without any percent sign is literal, including its backslashes.
 /// </remarks>
 internal static class VariableReferences
 {
     // bhyve's bound (usr.sbin/bhyve/config.c).
     private const int DeepestReference = 15;
 
-    /// <summary>A variable's value with the references in it replaced.</summary>
+    /// <summary>A variable's value with references replaced.</summary>
     /// <exception cref="UserException">A reference is not closed, names nothing, or leads back to itself.</exception>
     public static string Expand(Setting setting, ConfigurationTree tree) => Expand(setting, setting.Value, tree, 0);
 
-    /// <summary>Text as a value that stands for just that text.</summary>
+    /// <summary>Quotes a text, so that the value stands for exactly that text.</summary>
     public static string Quote(string text) => text.Contains('%', StringComparison.Ordinal)
         ? text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal)
         : text;
 
-    /// <summary>The names that a value refers to.</summary>
+    /// <summary>The names that a value's references name.</summary>
     public static IEnumerable<string> In(string value)
     {
         for (var at = value.IndexOf("%(", StringComparison.Ordinal); at >= 0; at = value.IndexOf("%(", at + 2, StringComparison.Ordinal))
@@ -51,7 +51,7 @@ internal static class VariableReferences
         return text.ToString();
     }
 
-    // From the percent sign at `at`, which is left on the closing parenthesis.
+    // Resolves the reference whose percent sign is at `at`, and leaves `at` on its closing parenthesis.
     private static string Referenced(Setting root, string value, ConfigurationTree tree, ref int at)
     {
         var end = at + 1 < value.Length && value[at + 1] == '(' ? value.IndexOf(')', at) : -1;

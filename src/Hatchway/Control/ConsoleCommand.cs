@@ -5,15 +5,15 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Control;
 
-/// <summary><c>hatchway console</c>: this terminal on a running guest's com1, until Ctrl-A x, the end of input,
+/// <summary><c>hatchway console</c>: connects this terminal with a running guest's com1, until Ctrl-A x, the end of input,
 /// or the guest's end.</summary>
 internal static class ConsoleCommand
 {
     private const int Typed = 1;
     private const int Said = 2;
 
-    /// <summary>Joins standard input and output with a console.</summary>
-    /// <param name="connection">To the guest's control socket, which has said yes.</param>
+    /// <summary>Connects standard input and output with a guest's console.</summary>
+    /// <param name="connection">A connection to the guest's control socket on which the guest has granted its console.</param>
     public static void Join(Socket connection)
     {
         using var terminal = RawTerminal.TryEnter(FileDescriptor.StandardInput);
@@ -22,7 +22,7 @@ internal static class ConsoleCommand
         var keys = terminal is null ? null : new EscapeKeys();
         using var epoll = Epoll.Create();
         epoll.TryAdd(FileDescriptor.Borrow(connection.SafeHandle), Said);
-        // A regular file is always ready, and can't be waited for.
+        // A regular file is always readable, and epoll does not take it.
         var isFile = !epoll.TryAdd(FileDescriptor.StandardInput, Typed);
         Span<int> tokens = stackalloc int[2];
         Span<byte> bytes = stackalloc byte[1024];

@@ -4,15 +4,15 @@ using System.Text.Json;
 
 namespace Hatchway.Control;
 
-/// <summary>Asks running guests (<see cref="ControlServer"/>).</summary>
+/// <summary>Sends requests to running guests (<see cref="ControlServer"/>).</summary>
 internal sealed class ControlClient(ControlFolder folder)
 {
-    /// <summary>How long to wait for an answer. First more than any request takes: a pause waits seconds for a CPU.</summary>
+    /// <summary>How long to wait for an answer. The default exceeds any request's time: a pause waits seconds for a CPU.</summary>
     public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Asks a guest for something.</summary>
+    /// <summary>Sends a guest a request.</summary>
     /// <returns>Its answer, or null when no guest of that name runs.</returns>
-    /// <exception cref="UserException">It can't be asked, does not answer, or could not do it.</exception>
+    /// <exception cref="UserException">The guest can't be reached, does not answer, or could not do it.</exception>
     public JsonElement? TryAsk(string name, string request)
     {
         using var connection = Connect(name);
@@ -20,11 +20,11 @@ internal sealed class ControlClient(ControlFolder folder)
     }
 
     /// <summary>Asks a guest to end, and waits until it has.</summary>
-    /// <param name="name">Which.</param>
+    /// <param name="name">The guest's name.</param>
     /// <param name="request"><c>stop</c> or <c>kill</c>.</param>
-    /// <param name="end">How it ended (<see cref="Vm.EndReason"/>), or null where it did not come to say so.</param>
+    /// <param name="end">How it ended (<see cref="Vm.EndReason"/>), or null when the connection closed before it said so.</param>
     /// <returns>False when no guest of that name runs.</returns>
-    /// <exception cref="UserException">It can't be asked, or could not do it.</exception>
+    /// <exception cref="UserException">The guest can't be reached, or could not do it.</exception>
     public bool TryEnd(string name, string request, out string? end)
     {
         end = null;
@@ -37,19 +37,19 @@ internal sealed class ControlClient(ControlFolder folder)
         {
             if (ReadLine(connection) is { Count: > 0 } line)
                 end = Parse(line).GetProperty("end").GetString();
-            // The process ends a little later.
+            // The process ends a little later, which closes the connection.
             ReadLine(connection);
         }
         catch (SocketException)
         {
-            // A reset is the end, too.
+            // A reset connection means the end, too.
         }
         return true;
     }
 
     /// <summary>Attaches to a guest's com1.</summary>
-    /// <returns>The connection, which is the console's from now on; null when no guest of that name runs.</returns>
-    /// <exception cref="UserException">It can't be asked, or has no console to give.</exception>
+    /// <returns>The connection, which now carries the console; null when no guest of that name runs.</returns>
+    /// <exception cref="UserException">The guest can't be reached, or has no console to give.</exception>
     public Socket? TryAttach(string name)
     {
         var connection = Connect(name);
@@ -78,7 +78,7 @@ internal sealed class ControlClient(ControlFolder folder)
             socket.Connect(new UnixDomainSocketEndPoint(folder.SocketOf(name)));
             return socket;
         }
-        // Refused: the process was killed, and its socket is still there. AddressNotAvailable: there is none.
+        // ConnectionRefused: the process was killed, and its socket is left. AddressNotAvailable: there is no socket.
         catch (SocketException failure) when (failure.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable)
         {
             socket.Dispose();
@@ -116,7 +116,7 @@ internal sealed class ControlClient(ControlFolder folder)
         return JsonElement.ParseValue(ref reader);
     }
 
-    // No byte more than the line: what follows is not ours.
+    // Reads not a byte beyond the line: after that the connection may carry the console.
     private static List<byte> ReadLine(Socket connection)
     {
         var line = new List<byte>();

@@ -7,8 +7,8 @@ using Hatchway.Vm;
 
 namespace Hatchway.Control;
 
-/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c>, <c>console</c> and <c>stats</c>: running guests,
-/// asked over their control sockets.</summary>
+/// <summary><c>hatchway ps</c>, <c>stop</c>, <c>kill</c>, <c>pause</c>, <c>resume</c>, <c>console</c> and <c>stats</c>: requests to
+/// running guests over their control sockets.</summary>
 internal static class ControlCommands
 {
     private static readonly Option Json = new("json", null, "print JSON");
@@ -25,7 +25,7 @@ internal static class ControlCommands
         Of("stats", "NAME... [--json]", "print a guest's counters: exits by kind, accesses and interrupts of its devices", [Json]),
     ];
 
-    // Nobody waits longer for a list: a guest that does not answer by then is told of, and left out.
+    // A list waits no longer: a guest that has not answered by then gets a warning and is left out.
     private static readonly TimeSpan ListBound = TimeSpan.FromSeconds(10);
 
     private static Command Of(string name, string usage, string summary, Option[] options) => Command.Of(
@@ -111,7 +111,7 @@ internal static class ControlCommands
         }
     }
 
-    // A line for each number that is not zero: "vcpus.0.mmio_exits 12".
+    // One line for each number that is not zero: "vcpus.0.mmio_exits 12".
     private static string Flatten(JsonElement element)
     {
         var lines = new List<string>();

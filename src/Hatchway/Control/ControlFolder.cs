@@ -3,15 +3,15 @@ using Hatchway.Linux;
 
 namespace Hatchway.Control;
 
-/// <summary>Where running guests can be found: a socket for each, by name, in a folder of the user's.</summary>
+/// <summary>The folder with the running guests' control sockets, by their names.</summary>
 /// <param name="path">The folder.</param>
 internal sealed class ControlFolder(string path)
 {
     private const string SocketSuffix = ".sock";
     private const string LockSuffix = ".lock";
 
-    /// <summary>The folder of the user who runs this program: /run/hatchway, or hatchway in XDG_RUNTIME_DIR; null when there is
-    /// neither.</summary>
+    /// <summary>The folder of the user who runs this program: /run/hatchway for root, else hatchway in XDG_RUNTIME_DIR; null without
+    /// that.</summary>
     public static ControlFolder? OfUser()
     {
         if (Environment.IsPrivilegedProcess)
@@ -21,10 +21,10 @@ internal sealed class ControlFolder(string path)
             : null;
     }
 
-    /// <summary>The folder.</summary>
+    /// <summary>The folder's path.</summary>
     public string Path => path;
 
-    /// <summary>Makes it, if it is not there.</summary>
+    /// <summary>Makes the folder, if it does not exist.</summary>
     /// <exception cref="UserException">It can't be made.</exception>
     public void Make()
     {
@@ -38,8 +38,8 @@ internal sealed class ControlFolder(string path)
         }
     }
 
-    /// <summary>The socket of a guest.</summary>
-    /// <exception cref="UserException">The name can't be one of a file, or is too long.</exception>
+    /// <summary>The path of a guest's socket.</summary>
+    /// <exception cref="UserException">The name can't be a file's, or is too long.</exception>
     public string SocketOf(string name)
     {
         if (name.Length == 0 || name[0] == '.' || name.Contains('/', StringComparison.Ordinal) || name.Any(char.IsControl))
@@ -51,7 +51,7 @@ internal sealed class ControlFolder(string path)
                 $"the guest's name '{name}' is too long: '{socket}' must be {UnixListener.MaximumPath} bytes at most");
     }
 
-    /// <summary>Names of guests that have a socket, sorted. One whose process was killed may be among them.</summary>
+    /// <summary>The names of guests with a socket, sorted. A guest whose process was killed may be among them.</summary>
     public IReadOnlyList<string> Names()
     {
         if (!Directory.Exists(path))
@@ -63,7 +63,7 @@ internal sealed class ControlFolder(string path)
         return names;
     }
 
-    /// <summary>Takes a name: until the result is disposed no other process has it. A killed process's is free again.</summary>
+    /// <summary>Claims a name until the result is disposed or the process ends; no other process can have it meanwhile.</summary>
     /// <exception cref="UserException">A guest of that name runs, or the folder can't be made.</exception>
     public IDisposable Take(string name)
     {
@@ -71,7 +71,7 @@ internal sealed class ControlFolder(string path)
         Make();
         try
         {
-            // Which is flock(2) on Linux: the kernel lets go of it when the process ends, however it ends.
+            // .NET implements this with flock(2): the kernel releases it when the process ends, however it ends.
             return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException failure) when (failure.HResult == (int)Errno.EAGAIN)

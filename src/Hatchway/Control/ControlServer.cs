@@ -7,11 +7,11 @@ using Hatchway.Vm;
 namespace Hatchway.Control;
 
 /// <summary>
-/// A running guest's control socket. A request is one word and a line feed, the answer one line of JSON: an object, with <c>error</c> in it
-/// when the request could not be done. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended, and a second
-/// line says how; after <c>console</c> it is the guest's com1.
+/// A running guest's control socket. A request is one word and a line feed. The answer is one line of JSON: an object, with <c>error</c>
+/// when the request failed. After <c>stop</c> and <c>kill</c> the connection stays open until the guest has ended, and a second line says
+/// how it ended; after <c>console</c> the connection carries the guest's com1.
 /// </summary>
-/// <remarks>Only the user who runs the guest can connect: the folder and the socket are theirs alone.</remarks>
+/// <remarks>Only the user who runs the guest can connect: the folder and the socket give access to no other.</remarks>
 internal sealed class ControlServer : IDisposable
 {
     private const int MaximumRequest = 64;
@@ -24,12 +24,12 @@ internal sealed class ControlServer : IDisposable
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
 
-    // Clients to be told of the guest's end. Guards itself.
+    // Clients that wait for the guest's end. The list is its own lock.
     private readonly List<UnixConnection> _waiting = [];
 
-    /// <param name="folder">Where guests are found.</param>
+    /// <param name="folder">The folder of control sockets.</param>
     /// <param name="name">The guest's name.</param>
-    /// <param name="guest">Who does what is asked.</param>
+    /// <param name="guest">Executes the requests.</param>
     /// <exception cref="UserException">A guest of that name runs, or the socket can't be made.</exception>
     public ControlServer(ControlFolder folder, string name, IGuestControl guest)
     {
@@ -38,7 +38,7 @@ internal sealed class ControlServer : IDisposable
         _name = folder.Take(name);
         try
         {
-            // What a killed process of that name has left.
+            // A killed process of that name may have left its socket.
             File.Delete(_path);
             _listener = UnixListener.Listen(_path);
         }
@@ -51,7 +51,7 @@ internal sealed class ControlServer : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Tells those who have asked for the guest's end how it came. Any thread.</summary>
+    /// <summary>Tells the clients that wait for the guest's end how it ended. Any thread.</summary>
     public void Tell(EndReason end)
     {
         var line = Line(json =>
@@ -76,7 +76,7 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    /// <summary>Closes the socket and gives the name up. Requests that are being answered are left to the process's end.</summary>
+    /// <summary>Closes the socket and releases the name. Requests in progress are left to the process's end.</summary>
     public void Dispose()
     {
         LeftFile.Delete(_path);
@@ -90,13 +90,13 @@ internal sealed class ControlServer : IDisposable
 
     private void Accept()
     {
-        // A client that is slow to ask keeps nobody else waiting.
+        // Each client is served on the thread pool, so that a slow one delays no other.
         while (!_closing.WaitOne(0))
         {
             if (_listener.TryAccept() is { } client)
                 ThreadPool.UnsafeQueueUserWorkItem(Serve, client, preferLocal: false);
             else
-                // Out of descriptors, as a rule: what is waiting is taken when there are some again.
+                // Usually the process is out of descriptors: clients that wait are accepted when there are some again.
                 _closing.WaitOne(AcceptPause);
         }
     }
@@ -120,7 +120,7 @@ internal sealed class ControlServer : IDisposable
         }
         catch (LinuxException)
         {
-            // The client has gone, or does not read: nobody is there to be told.
+            // The client has gone, or does not read: there is nothing to tell it.
         }
     }
 
@@ -160,7 +160,7 @@ internal sealed class ControlServer : IDisposable
         return Encoding.UTF8.GetString(request[..length]);
     }
 
-    // Whatever goes wrong in an answer is the client's to know, and no reason for the guest to end.
+    // A failed answer is reported to the client, and must not end the guest.
     private byte[] TryAnswer(string request, out AttachedConsole? console)
     {
         console = null;

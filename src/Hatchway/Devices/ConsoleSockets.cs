@@ -5,7 +5,7 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Devices;
 
-/// <summary>The host's ends of a console's ports: a socket each.</summary>
+/// <summary>The host's ends of a console's ports, one socket each.</summary>
 internal sealed class ConsoleSockets : IDisposable
 {
     private readonly List<SocketConsole> _sockets = [];
@@ -13,7 +13,7 @@ internal sealed class ConsoleSockets : IDisposable
     private readonly List<(int Queue, FileDescriptor File)> _inputs = [];
     private readonly EventFd _told = EventFd.Create();
 
-    /// <summary>Listens for all of them.</summary>
+    /// <summary>Opens and listens on all sockets.</summary>
     /// <exception cref="UserException">A socket can't be made.</exception>
     public ConsoleSockets(IReadOnlyList<VirtioConsolePort> ports)
     {
@@ -30,13 +30,13 @@ internal sealed class ConsoleSockets : IDisposable
         }
     }
 
-    /// <summary>What the guest sees of them.</summary>
+    /// <summary>The guest's ends.</summary>
     public IReadOnlyList<ConsolePort> Ports => _ports;
 
-    /// <summary>What is readable when something has come for a queue.</summary>
+    /// <summary>Eventfds that are readable when a queue has input.</summary>
     public IReadOnlyList<(int Queue, FileDescriptor File)> Inputs => _inputs;
 
-    /// <summary>Has the queue served by which the guest hears of ports. Any thread.</summary>
+    /// <summary>Asks for the control queue to the guest to be served. Any thread.</summary>
     public void Tell() => _told.Signal();
 
     public void Dispose()
@@ -51,7 +51,7 @@ internal sealed class ConsoleSockets : IDisposable
     {
         var arrived = Input(VirtioConsole.ReceiveQueue(_ports.Count));
         var room = Input(VirtioConsole.TransmitQueue(_ports.Count));
-        // The port is there before the first client can come: the thread that accepts them starts last.
+        // The callback finds the port set: the thread that accepts clients starts last.
         ConsolePort? port = null;
         var socket = SocketConsole.AtFile(option.Path, option.Origin, isConnected => port!.SetConnected(isConnected), room.Signal);
         _sockets.Add(socket);

@@ -6,10 +6,10 @@ using Hatchway.Vm;
 
 namespace Hatchway.Devices;
 
-/// <summary>A disk's content in a file or block device of the host. Data goes straight between that and the guest's RAM.</summary>
+/// <summary>A disk's content in a file or block device of the host. Data moves directly between it and the guest's RAM.</summary>
 internal sealed class DiskStorage : IBlockStorage, IDisposable
 {
-    // What a file system works with, and what the host's page cache does in any case.
+    // The usual block size of file systems, and of the host's page cache in any case.
     private const uint FilePhysicalBlock = 4096;
 
     private readonly DiskFile _file;
@@ -22,7 +22,7 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
         IsReadOnly = options.ReadOnly;
         LogicalBlock = options.LogicalBlock ?? file.LogicalBlock;
         PhysicalBlock = Math.Max(LogicalBlock, options.PhysicalBlock ?? (file.IsBlockDevice ? file.PhysicalBlock : FilePhysicalBlock));
-        // A hole behind the end changes nothing, and tells whether the file system has holes.
+        // Punching a hole behind the file's end changes nothing, and tells whether the file system supports holes.
         CanDiscard = options is { ReadOnly: false, NoDelete: false }
             && (file.IsBlockDevice || file.TryDiscard((long)file.Length, LogicalBlock));
     }
@@ -37,11 +37,11 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
 
     public bool CanDiscard { get; }
 
-    /// <summary>Opens what the user named.</summary>
+    /// <summary>Opens the disk that the user named.</summary>
     /// <param name="origin">What the user typed, for messages.</param>
     /// <param name="options">What the user asked for.</param>
     /// <param name="ram">The guest's RAM.</param>
-    /// <exception cref="UserException">It can't be opened so, or is no disk.</exception>
+    /// <exception cref="UserException">It can't be opened with these options, or is not a disk.</exception>
     public static DiskStorage Open(string origin, VirtioBlockOptions options, GuestRam ram)
     {
         var file = OpenFile(origin, options);
@@ -78,12 +78,12 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
 
     public bool TryDiscard(ulong offset, ulong length)
     {
-        // What is read afterwards is open, so a device that can't, or not at this place, has done it as well (VIRTIO 1.2 §5.2.6).
+        // Content is undefined afterwards, so a device that can't discard this range has done its duty, too (VIRTIO 1.2 §5.2.6).
         _file.TryDiscard((long)offset, (long)length);
         return true;
     }
 
-    // A hole in a file reads as zeroes; what a block device has discarded may read as anything.
+    // A hole in a file reads as zeroes; a range that a block device has discarded may read as anything.
     public bool TryWriteZeroes(ulong offset, ulong length, bool mayDiscard) =>
         (mayDiscard && CanDiscard && !_file.IsBlockDevice && _file.TryDiscard((long)offset, (long)length))
         || _file.TryZero((long)offset, (long)length);

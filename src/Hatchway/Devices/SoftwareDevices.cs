@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Devices;
 
-/// <summary>The devices in software that the user asked for.</summary>
+/// <summary>The software devices that the user asked for.</summary>
 internal sealed class SoftwareDevices : IDisposable
 {
     private readonly List<VirtioSlotDevice> _devices = [];
@@ -22,12 +22,12 @@ internal sealed class SoftwareDevices : IDisposable
     /// <param name="vm">Its VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
     /// <param name="ram">Its RAM.</param>
-    /// <param name="end">How a mistake of ours ends the guest.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="end">Ends the guest after an internal error.</param>
+    /// <param name="log">Receives limitations.</param>
     /// <exception cref="UserException">A device can't be made.</exception>
     public SoftwareDevices(RunOptions options, Pc pc, KvmVm vm, InterruptRoutes routes, GuestRam ram, GuestEnd end, ILogger log)
     {
-        // bhyve's -W asks for MSI without X, which virtio does not have (VIRTIO 1.2 §4.1.4.5): the pin is left.
+        // bhyve's -W asks for MSI instead of MSI-X, which virtio does not have (VIRTIO 1.2 §4.1.4.5): the interrupt pin remains.
         var msix = options.Settings.Root.Flag("virtio_msix", true);
         try
         {
@@ -51,13 +51,13 @@ internal sealed class SoftwareDevices : IDisposable
         }
     }
 
-    /// <summary>What the guest sees of them.</summary>
+    /// <summary>The guest's functions.</summary>
     public IEnumerable<NamedFunction> Guests => _devices.Select(static device => new NamedFunction($"slot {device.Name}", device.Guest));
 
     /// <summary>All of them, in the order of their slots.</summary>
     public IReadOnlyList<VirtioSlotDevice> All => _devices;
 
-    /// <summary>Takes them from the guest; requests in flight end first.</summary>
+    /// <summary>Removes the devices from the guest; requests in progress end first.</summary>
     public void Dispose()
     {
         foreach (var device in _devices)

@@ -8,14 +8,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Devices;
 
-/// <summary>A tap interface of the host's at the other end of a network card. Packets go straight between the kernel and the guest's
+/// <summary>A tap interface of the host as a network card's backend. Packets move directly between the kernel and the guest's
 /// RAM.</summary>
 internal sealed class TapBackend : INetworkBackend, IDisposable
 {
-    // For the largest packet without any room of the guest's: 64 KiB and headers.
+    // Enough for the largest packet when the guest offers no room: 64 KiB and headers.
     private const int OverflowBytes = 68 << 10;
 
-    // More than an interface queues (its txqueuelen is 1000 at first), so that what comes meanwhile does not hold a driver up for ever.
+    // More than an interface queues (its txqueuelen is 1000 by default), but bounded, so that packets that keep arriving do not hold a
+    // driver's start up for ever.
     private const int MostStale = 4096;
 
     private const TapOffloads Every = TapOffloads.Checksum | TapOffloads.Tcp4 | TapOffloads.Tcp6 | TapOffloads.TcpEcn | TapOffloads.Udp;
@@ -27,7 +28,7 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
     {
         _ram = ram;
         _pairs = [.. queues.Select(static queue => new Pair(queue))];
-        // UDP has come and gone with kernels.
+        // UDP fragmentation offload exists in some kernels only.
         TapOffloads[] tries = [Every, Every & ~TapOffloads.Udp, TapOffloads.Checksum];
         Offloads = (NetworkOffloads)tries.FirstOrDefault(queues[0].TrySetOffloads);
     }
@@ -36,16 +37,16 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
 
     public NetworkOffloads Offloads { get; }
 
-    /// <summary>The tap's queues, by the receive queue of the card that each feeds.</summary>
+    /// <summary>The tap's queues, each with the receive queue of the card that it feeds.</summary>
     public IReadOnlyList<(int Queue, FileDescriptor File)> Inputs =>
         [.. _pairs.Select(static (pair, i) => (2 * i, (FileDescriptor)pair.Tap))];
 
-    /// <summary>Opens what the user named. An interface that is not there is made, brought up, and gone with the guest.</summary>
+    /// <summary>Opens the interface that the user named. A missing one is made and brought up, and goes with the guest.</summary>
     /// <param name="origin">What the user typed, for messages.</param>
     /// <param name="options">What the user asked for.</param>
     /// <param name="ram">The guest's RAM.</param>
-    /// <param name="log">Where limitations are told.</param>
-    /// <exception cref="UserException">It can't be opened so.</exception>
+    /// <param name="log">Receives limitations.</param>
+    /// <exception cref="UserException">It can't be opened with these options.</exception>
     public static TapBackend Open(string origin, VirtioNetOptions options, GuestRam ram, ILogger log)
     {
         var (name, existed) = (options.Tap, NetworkInterface.Exists(options.Tap));
@@ -122,7 +123,7 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EINVAL && queues == 1)
         {
-            // One that may have several is opened as such, or not at all.
+            // A multi-queue interface can be opened only as such.
             return TapFile.Open(name, several: true);
         }
     }
@@ -187,7 +188,7 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
 
         public ReadOnlySpan<byte> Overflow => _overflow;
 
-        // A queue is in use from when it is opened.
+        // A queue is attached from its opening on.
         public bool IsActive { get; set; } = true;
     }
 }

@@ -12,16 +12,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Devices;
 
-/// <summary>A virtio device at its place on the guest's bus, with threads of its own.</summary>
+/// <summary>A virtio device in its slot of the guest's bus, with its worker threads.</summary>
 /// <remarks>
-/// A queue's doorbell is an eventfd, which KVM signals when the guest writes there: no vCPU leaves the guest. Each worker waits for all
-/// doorbells of its queues, what comes for them, and the wish to stop; a doorbell that is several workers' wakes one of them, or few.
+/// A queue's doorbell is an eventfd, which KVM signals when the guest writes to it, without an exit to user space. Each worker waits for
+/// the doorbells and inputs of its queues, and for the request to stop. A doorbell shared by several workers wakes one of them, or a few.
 /// </remarks>
 internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 {
     private const int StopToken = -1;
 
-    // With a queue's number: its input is meant, not its doorbell.
+    // Added to a queue's number, means the queue's input instead of its doorbell.
     private const int InputToken = 1 << 16;
 
     private readonly KvmVm _vm;
@@ -35,10 +35,10 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     private readonly List<Thread> _threads = [];
     private bool _isDisposed;
 
-    /// <param name="parts">What it is made of.</param>
-    /// <param name="make">Makes what it is.</param>
-    /// <param name="inputs">Files that are readable when something has come for a queue.</param>
-    /// <param name="backend">What the device works on, from now on this one's: disposed after the last request, or if this throws.</param>
+    /// <param name="parts">The parts of the machine that it uses.</param>
+    /// <param name="make">Makes the device.</param>
+    /// <param name="inputs">Files that are readable when a queue has input.</param>
+    /// <param name="backend">The device's backend, which this object now owns: disposed after the last request, or if this throws.</param>
     public VirtioSlotDevice(
         Parts parts, Func<IVirtioDevice> make, IReadOnlyList<(int Queue, FileDescriptor File)> inputs, IDisposable? backend)
     {
@@ -61,7 +61,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
             var options = new AssignedOptions { MultiFunction = parts.MultiFunction };
             Guest = new AssignedFunction(_function, parts.Map, new BarHandlerList(), options);
             Guest.SetInterruptLine(parts.InterruptLine);
-            // Before the guest runs: it may detach a file that is an input, and such a one can't be waited for any more (tun_chr_poll).
+            // Before the guest runs: the guest may detach a tap's queue, which can't be added to an epoll after that (tun_chr_poll).
             var waits = new Epoll[device.Workers];
             for (var i = 0; i < waits.Length; i++)
                 waits[i] = MakeWait(i, inputs);
@@ -80,19 +80,19 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         }
     }
 
-    /// <summary>What a device needs of the machine.</summary>
-    /// <param name="Name">For people.</param>
-    /// <param name="Model">As the user knows it.</param>
+    /// <summary>The parts of the machine that a device uses.</summary>
+    /// <param name="Name">The device's name, for people.</param>
+    /// <param name="Model">The emulation's name.</param>
     /// <param name="Vm">The VM.</param>
     /// <param name="Routes">Its interrupt routes.</param>
     /// <param name="Ram">Its RAM.</param>
     /// <param name="Map">Its address spaces.</param>
-    /// <param name="Line">The wire of the interrupt pin.</param>
-    /// <param name="InterruptLine">What firmware writes to the interrupt line register.</param>
-    /// <param name="MultiFunction">The slot holds other functions, too.</param>
-    /// <param name="Options">What is offered to the guest.</param>
-    /// <param name="Failed">Ends the guest, for a mistake of ours.</param>
-    /// <param name="Log">Where limitations are told.</param>
+    /// <param name="Line">The wire of its interrupt pin.</param>
+    /// <param name="InterruptLine">The value that firmware would write to the interrupt line register.</param>
+    /// <param name="MultiFunction">True when the slot holds other functions, too.</param>
+    /// <param name="Options">The function's options.</param>
+    /// <param name="Failed">Ends the guest after an internal error.</param>
+    /// <param name="Log">Receives limitations.</param>
     public sealed record Parts(
         string Name,
         string Model,
@@ -107,19 +107,19 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         Action<string> Failed,
         ILogger Log);
 
-    /// <summary>For people.</summary>
+    /// <summary>The device's name, for people.</summary>
     public string Name { get; }
 
-    /// <summary>As the user knows it: virtio-blk.</summary>
+    /// <summary>The emulation's name, as virtio-blk.</summary>
     public string Model { get; }
 
-    /// <summary>What it counts, by name. Any thread.</summary>
+    /// <summary>The device's counters, by name. Any thread.</summary>
     public IReadOnlyList<(string Name, long Value)> Counters => _device.Counters;
 
-    /// <summary>Of each queue: buffers given back, and interrupts raised for them. Any thread.</summary>
+    /// <summary>For each queue: buffers given back, and interrupts raised for them. Any thread.</summary>
     public IEnumerable<(long Buffers, long Interrupts)> Queues => Enumerable.Range(0, _doorbells.Length).Select(_function.Counted);
 
-    /// <summary>What the guest sees.</summary>
+    /// <summary>The guest's function.</summary>
     public AssignedFunction Guest { get; }
 
     public IMessageInterrupts Messages => _messages;
@@ -134,24 +134,24 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
     {
         try
         {
-            // A write of any width: the value is the queue's number, which the address says already (VIRTIO 1.2 §4.1.5.2).
+            // Any width will do: the value is the queue's number, which the address already gives (VIRTIO 1.2 §4.1.5.2).
             return _vm.AssignIoEventFd(_doorbells[queue], guestPhysical, 0, isPort: false);
         }
         catch (LinuxException)
         {
-            // The write then comes by an exit.
+            // The write then exits.
             return null;
         }
     }
 
-    /// <summary>Takes it from the guest, lets requests in flight end, and closes it.</summary>
+    /// <summary>Removes the device from the guest, lets requests in progress end, and closes it.</summary>
     public void Dispose()
     {
         if (_isDisposed)
             return;
         _isDisposed = true;
         Guest.Dispose();
-        // What the guest has asked for and no worker has begun is not done any more.
+        // Requests that no worker has begun are dropped.
         _function.Stop();
         Close();
     }
@@ -163,7 +163,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
         return part;
     }
 
-    // Of a device that was made in part, too.
+    // Also closes a device that was made only in part.
     private void Close()
     {
         if (_threads.Count > 0)
@@ -196,7 +196,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
 
     private void Work(int worker, Epoll wait)
     {
-        // By the thread itself: the kernel's name of another is a file, which the sandbox keeps closed.
+        // The thread names itself: naming another one writes to a file, which the sandbox keeps closed.
         Thread.CurrentThread.Name = $"{Name} {worker}";
         try
         {
@@ -208,7 +208,7 @@ internal sealed class VirtioSlotDevice : IVirtioHost, IDisposable
                 {
                     if (token == StopToken)
                         return;
-                    // Another worker may have been quicker.
+                    // Another worker may have taken the doorbell's signal.
                     if ((token & InputToken) != 0 || _doorbells[token].Take() > 0)
                         _function.Serve(token & ~InputToken, worker);
                 }

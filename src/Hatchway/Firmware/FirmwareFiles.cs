@@ -3,7 +3,7 @@ using Hatchway.Machine.Memory;
 
 namespace Hatchway.Firmware;
 
-/// <summary>The firmware's files, read and found fit.</summary>
+/// <summary>The firmware's files, read and checked.</summary>
 internal sealed class FirmwareFiles : IDisposable
 {
     private const ulong Room = MemoryLayout.FlashEnd - MemoryLayout.FlashStart;
@@ -15,19 +15,19 @@ internal sealed class FirmwareFiles : IDisposable
         KeptVariables = kept;
     }
 
-    /// <summary>What the first CPU starts in, whole pages that end at 4 GiB.</summary>
+    /// <summary>The firmware's code, where the first CPU starts: whole blocks that end at 4 GiB.</summary>
     public byte[] Code { get; }
 
-    /// <summary>What lies below the code in flash, whole blocks; none when the firmware has no variables that last.</summary>
+    /// <summary>The variables, below the code in flash: whole blocks, or empty when none are kept.</summary>
     public byte[] Variables { get; }
 
     /// <summary>
-    /// The file that changes of <see cref="Variables"/> are written to, held against another guest; null when there are none.
+    /// The file that changes of <see cref="Variables"/> are written to, locked against other guests; null when there are none.
     /// </summary>
     public FileStream? KeptVariables { get; }
 
     /// <summary>Finds and reads the files.</summary>
-    /// <param name="options">Which.</param>
+    /// <param name="options">The user's options.</param>
     /// <param name="guest">The guest's name.</param>
     /// <exception cref="UserException">One is missing, or can't be used.</exception>
     public static FirmwareFiles Open(FirmwareOptions options, string guest)
@@ -67,8 +67,8 @@ internal sealed class FirmwareFiles : IDisposable
     /// <inheritdoc/>
     public void Dispose() => KeptVariables?.Dispose();
 
-    /// <summary>Makes the folder that the guest's own copy of the variables is kept in.</summary>
-    /// <returns>The folder, or null when it has no copy of its own.</returns>
+    /// <summary>Makes the folder for the guest's own copy of the variables.</summary>
+    /// <returns>The folder, or null when the guest has no copy of its own.</returns>
     /// <exception cref="UserException">No firmware is installed, or the folder can't be made.</exception>
     public static string? MakeOwnFolder(FirmwareOptions options, string guest)
     {

@@ -3,30 +3,30 @@ using Hatchway.Configuration;
 
 namespace Hatchway.Firmware;
 
-/// <summary>A file of fw_cfg that the user adds: bhyve's <c>-f name,string=TEXT</c> or <c>-f name,file=PATH</c>.</summary>
+/// <summary>A file that the user adds to fw_cfg: bhyve's <c>-f name,string=TEXT</c> or <c>-f name,file=PATH</c>.</summary>
 /// <param name="Origin">What the user typed.</param>
-/// <param name="Name">As the guest sees it.</param>
+/// <param name="Name">Its name in the guest.</param>
 /// <param name="Text">Its content, or null.</param>
 /// <param name="Path">A file with its content, or null.</param>
 internal sealed record ConfigurationItem(string Origin, string Name, string? Text, string? Path);
 
-/// <summary>What the user wants the guest to start from, when that is firmware.</summary>
+/// <summary>The firmware that the guest starts from.</summary>
 internal sealed record FirmwareOptions
 {
-    /// <summary>The firmware's file, or null for the one that is installed.</summary>
+    /// <summary>The firmware's file, or null for the installed one.</summary>
     public string? Code { get; init; }
 
-    /// <summary>The file with its variables, which is written to, or null for the guest's own copy of the installed one.</summary>
+    /// <summary>The file with its variables, which is written to, or null for the guest's own copy of the installed ones.</summary>
     public string? Variables { get; init; }
 
-    /// <summary>What it is told beyond the machine's description.</summary>
+    /// <summary>Files for fw_cfg beyond the machine's description.</summary>
     public IReadOnlyList<ConfigurationItem> Items { get; init; } = [];
 
     /// <summary>Reads the configuration.</summary>
-    /// <param name="tree">All of it.</param>
-    /// <param name="hasKernel">A kernel is given.</param>
-    /// <returns>Null when the guest starts by the kernel.</returns>
-    /// <exception cref="UserException">Kernel and firmware do not go together, or something is wrong.</exception>
+    /// <param name="tree">The configuration.</param>
+    /// <param name="hasKernel">True when a kernel is given.</param>
+    /// <returns>Null when the guest starts from the kernel.</returns>
+    /// <exception cref="UserException">Both kernel and firmware are given, or something is wrong.</exception>
     public static FirmwareOptions? From(ConfigurationTree tree, bool hasKernel)
     {
         var root = tree.Root;
@@ -50,7 +50,7 @@ internal sealed record FirmwareOptions
         return new FirmwareOptions { Code = code, Variables = variables, Items = items };
     }
 
-    // Starting a kernel by firmware would be a third way, which QEMU has.
+    // QEMU has a third way, to start a kernel by firmware; Hatchway does not.
     private static FirmwareOptions? CheckKernel(ConfigurationNode root, ConfigurationItem[] items)
     {
         if (root.Find("lpc.bootrom") is not null)

@@ -1,13 +1,13 @@
 namespace Hatchway.Firmware;
 
-/// <summary>Where distributions put edk2's OVMF, and where a guest's variables are kept.</summary>
+/// <summary>Finds OVMF where distributions install it, and keeps each guest's variables.</summary>
 internal static class InstalledFirmware
 {
-    /// <summary>The guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
+    /// <summary>The name of the guest's own copy of the variables, in <see cref="StateFolder"/>.</summary>
     public const string VariablesName = "VARS.fd";
 
-    // Code and variables as they are installed; not the builds that need system management mode (Debian's .secboot), which guests
-    // don't have.
+    // Code and variables as installed. Builds that need system management mode (Debian's .secboot) are left out, since guests don't have
+    // it.
     private static readonly (string Code, string Variables)[] Places =
     [
         // Debian and Ubuntu, package ovmf.
@@ -19,9 +19,9 @@ internal static class InstalledFirmware
         ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
     ];
 
-    /// <summary>The firmware that is installed: its code, and its variables as they are before the first start.</summary>
+    /// <summary>Finds the installed firmware: its code, and its fresh variables.</summary>
     /// <param name="root">A folder in place of /, for tests.</param>
-    /// <exception cref="UserException">There is none.</exception>
+    /// <exception cref="UserException">None is installed.</exception>
     public static (string Code, string Variables) Find(string root = "")
     {
         foreach (var (code, variables) in Places)
@@ -35,7 +35,7 @@ internal static class InstalledFirmware
     }
 
     /// <summary>
-    /// The fresh variables that belong to a firmware's code by its name, as OVMF_VARS_4M.fd to OVMF_CODE_4M.fd; null when there are none.
+    /// Finds the fresh variables for a firmware's code by its name, as OVMF_VARS_4M.fd for OVMF_CODE_4M.fd; null when there are none.
     /// </summary>
     public static string? FreshVariables(string code)
     {
@@ -48,8 +48,8 @@ internal static class InstalledFirmware
     }
 
     /// <summary>
-    /// Where what a guest keeps from one start to the next is: for root below /var/lib/hatchway, else where the XDG base directory
-    /// specification has a program's state.
+    /// The folder for what a guest keeps between starts: for root below /var/lib/hatchway, else in the state folder of the XDG base
+    /// directory specification.
     /// </summary>
     /// <exception cref="UserException">The guest's name can't be a folder's.</exception>
     public static string StateFolder(string guest, bool isRoot)
@@ -67,7 +67,7 @@ internal static class InstalledFirmware
         return Path.Combine(state, "hatchway", guest);
     }
 
-    /// <summary>The guest's own copy of the variables, made from fresh ones when it is not there yet.</summary>
+    /// <summary>The guest's own copy of the variables, copied from fresh ones when it does not exist yet.</summary>
     /// <exception cref="UserException">It can't be made.</exception>
     public static string OwnVariables(string fresh, string folder)
     {
@@ -77,9 +77,9 @@ internal static class InstalledFirmware
         MakeFolder(folder);
         try
         {
-            // Whole or not at all, whenever this is ended.
+            // Written under another name first, so that an interrupted start leaves no partial copy.
             var unfinished = $"{own}.{Environment.ProcessId}";
-            // Not with the permissions of the fresh ones, which nobody may write.
+            // Content only: the fresh file's permissions would make the copy read-only.
             File.WriteAllBytes(unfinished, File.ReadAllBytes(fresh));
             File.Move(unfinished, own, overwrite: true);
             return own;
@@ -90,11 +90,11 @@ internal static class InstalledFirmware
         }
     }
 
-    /// <summary>Makes the folder of <see cref="StateFolder"/>, if it is not there.</summary>
+    /// <summary>Makes the folder of <see cref="StateFolder"/>, if it does not exist.</summary>
     /// <exception cref="UserException">It can't be made.</exception>
     public static void MakeFolder(string folder)
     {
-        // A sandboxed process can make none, and needs none.
+        // It exists already when a sandboxed process gets here, which could not make it.
         if (Directory.Exists(folder))
             return;
         try

@@ -6,8 +6,8 @@ using Hatchway.Pci.Handlers;
 
 namespace Hatchway.Handlers;
 
-/// <summary>An assembly of a user's with register handlers: <c>handler=FILE</c>.</summary>
-/// <remarks>Loaded once, however often its guest starts, since it stays until the process ends. Used by one thread.</remarks>
+/// <summary>A user's assembly with register handlers: <c>handler=FILE</c>.</summary>
+/// <remarks>It is loaded once, however often the guest restarts, since it can't be unloaded. For one thread.</remarks>
 /// <param name="path">The assembly.</param>
 internal sealed class HandlerAssembly(string path)
 {
@@ -15,14 +15,14 @@ internal sealed class HandlerAssembly(string path)
     private static readonly AssemblyName ContractName = Contract.GetName();
     private Type? _handlers;
 
-    /// <summary>Makes a new one of its one <see cref="IDeviceHandlers"/>.</summary>
-    /// <exception cref="UserException">It can't be loaded, or not be made; one line says why.</exception>
+    /// <summary>Makes an instance of the one class in it that implements <see cref="IDeviceHandlers"/>.</summary>
+    /// <exception cref="UserException">The assembly can't be loaded, or the class can't be made.</exception>
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "The program is not trimmed: see Hatchway.csproj.")]
     public IDeviceHandlers Make() => RuntimeFeature.IsDynamicCodeSupported
         ? Make(_handlers ??= Find(LoadAssembly()))
         : throw Error("this hatchway is native code only and can't load handlers: use one made by 'dotnet publish src/Hatchway'");
 
-    /// <summary>An error of its as one line.</summary>
+    /// <summary>Makes an exception about this assembly from the first line of a reason.</summary>
     public UserException Error(string reason) =>
         new($"handler={path}: {reason.AsSpan()[..(reason.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? end : reason.Length)]}");
 
@@ -44,7 +44,7 @@ internal sealed class HandlerAssembly(string path)
             throw Error($"can't be loaded: {failure.Message}");
         }
         var wanted = Array.Find(assembly.GetReferencedAssemblies(), static name => name.Name == ContractName.Name);
-        // Before 1.0 a minor version may take something away (semver.org, 4).
+        // Before 1.0 a minor version may break compatibility (semver.org, 4).
         var own = ContractName.Version!;
         if (wanted is { Version: { } version } && (version.Major != own.Major || version.Minor != own.Minor))
             throw Error($"it was built for Hatchway.Pci {version.ToString(3)} and this is {own.ToString(3)}: build it again");
@@ -90,7 +90,7 @@ internal sealed class HandlerAssembly(string path)
         }
     }
 
-    /// <summary>What the assembly needs comes from beside it, but the contract: that must be the program's own.</summary>
+    /// <summary>Loads the assembly's dependencies from its own folder, except the contract, which must be the program's.</summary>
     [RequiresUnreferencedCode("Loads assemblies that the program does not know.")]
     private sealed class Context(string path) : AssemblyLoadContext(Path.GetFileName(path))
     {

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Handlers;
 
-/// <summary>The register handlers of one passed-through function: mirrors of its config space, and those of the user's
+/// <summary>The register handlers of one passed-through function: mirrors of its config space, and the handlers of the user's
 /// assemblies.</summary>
 internal sealed class RegisterHandlers : IDisposable
 {
@@ -21,10 +21,10 @@ internal sealed class RegisterHandlers : IDisposable
     private readonly List<(HandlerAssembly Assembly, IDeviceHandlers Handlers)> _libraries;
     private readonly Timer? _timer;
 
-    /// <summary>Loads the assemblies; nothing of the device is needed yet.</summary>
-    /// <param name="slot">Where the function goes.</param>
-    /// <param name="host">Which function of the host it is.</param>
-    /// <param name="log">Where handlers that fail are told of.</param>
+    /// <summary>Loads the assemblies; the device need not be open yet.</summary>
+    /// <param name="slot">The guest's slot.</param>
+    /// <param name="host">The host's function.</param>
+    /// <param name="log">Receives warnings about handlers.</param>
     /// <exception cref="UserException">An assembly can't be loaded.</exception>
     public RegisterHandlers(SlotOption slot, PciAddress host, ILogger log)
     {
@@ -37,10 +37,10 @@ internal sealed class RegisterHandlers : IDisposable
             _timer = new Timer(_ => _watch.Check(), null, CheckEvery, CheckEvery);
     }
 
-    /// <summary>Makes the list of a function's handlers, and the guest's function with it.</summary>
+    /// <summary>Makes the list of a function's handlers, and with it the guest's function.</summary>
     /// <param name="function">The host's function.</param>
     /// <param name="make">Makes the guest's function with the list.</param>
-    /// <exception cref="UserException">A handler can't have its registers.</exception>
+    /// <exception cref="UserException">A handler can't be placed at its registers.</exception>
     public AssignedFunction Attach(IHostFunction function, Func<BarHandlerList, AssignedFunction> make)
     {
         var list = new BarHandlerList();
@@ -57,14 +57,14 @@ internal sealed class RegisterHandlers : IDisposable
             mirrors.Bind(made);
             return made;
         }
-        // The MSI-X table comes last on the list: it can't be moved, so what lies on it is wrong.
+        // The MSI-X table is added to the list last. It can't be moved, so a handler that overlaps it is at fault.
         catch (HandlerException failure)
         {
             throw new UserException($"-s {_slot.Slot}:{_slot.Function},passthru: {_host}: {failure.Message}");
         }
     }
 
-    /// <summary>True while a vCPU is in a handler of a user's.</summary>
+    /// <summary>True while a vCPU is in one of the user's handlers.</summary>
     public bool HasCpu => _watch.HasCpu;
 
     public void Dispose() => _timer?.Dispose();

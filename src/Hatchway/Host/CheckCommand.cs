@@ -4,7 +4,7 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Host;
 
-/// <summary><c>hatchway host check</c>: why something can't be passed through, and what to do.</summary>
+/// <summary><c>hatchway host check</c>: says why a function can't be passed through, and what to do.</summary>
 internal static class CheckCommand
 {
     private const ulong DefaultMemory = 256ul << 20;

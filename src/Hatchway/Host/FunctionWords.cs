@@ -4,12 +4,12 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Host;
 
-/// <summary>A function's facts as people read them.</summary>
+/// <summary>A function's properties in words.</summary>
 internal static class FunctionWords
 {
     public static string Id(HostDevice device) => $"{device.Vendor:x4}:{device.Device:x4}";
 
-    /// <summary>Vendor and device by name, or by number where there is none.</summary>
+    /// <summary>Vendor and device by name, or by number without one.</summary>
     public static string Name(PciIds ids, HostDevice device) => (ids.Vendor(device.Vendor), ids.Device(device.Vendor, device.Device)) switch
     {
         (null, _) => $"Device {Id(device)}",
@@ -19,7 +19,7 @@ internal static class FunctionWords
 
     public static string Class(PciIds ids, HostDevice device) => ids.Class(device.Class) ?? $"class {device.Class >> 8:x4}";
 
-    /// <summary>All BARs in a word each, as <c>0:16K</c>.</summary>
+    /// <summary>All BARs, one word each, as <c>0:16K</c>.</summary>
     public static string Bars(InspectedFunction function) =>
         string.Join(' ', function.Bars.Select(static bar =>
             $"{Short(bar.Index.Value)}:{(bar.Kind == BarKind.Io ? "io" : "")}{Size(bar.Size)}"));
@@ -32,7 +32,7 @@ internal static class FunctionWords
         _ => prefetchable ? "32-bit memory, prefetchable" : "32-bit memory",
     };
 
-    /// <summary>The name of a kind in JSON.</summary>
+    /// <summary>A BAR kind's name in JSON.</summary>
     public static string Key(BarKind kind) => kind switch
     {
         BarKind.Io => "io",

@@ -3,13 +3,13 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Host;
 
-/// <summary>What the commands of <c>hatchway host</c> have in common.</summary>
+/// <summary>Options that the commands of <c>hatchway host</c> share.</summary>
 internal static class HostOptions
 {
     public static readonly Option Json = new("json", null, "for programs: JSON");
     public static readonly Option File = new("F", "FILE", "look at what 'lspci -xxxx' printed, instead of at this host");
 
-    /// <summary>Reads a dump; what is broken in it is told on standard error.</summary>
+    /// <summary>Reads a dump; malformed parts are reported on standard error.</summary>
     public static LspciDump ReadDump(string path)
     {
         string text;

@@ -4,7 +4,7 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Host;
 
-/// <summary>What programs read. Numbers that people write in hexadecimal are strings of it, as in sysfs without 0x;
+/// <summary>Output for programs. Numbers that are usually written in hexadecimal are strings without 0x, as in sysfs;
 /// sizes are numbers.</summary>
 internal static class JsonOutput
 {
@@ -17,7 +17,7 @@ internal static class JsonOutput
         output.Write("\n"u8);
     }
 
-    /// <summary>What list and show have in common; the caller begins and ends the object.</summary>
+    /// <summary>Writes the properties that list and show share; the caller begins and ends the object.</summary>
     public static void WriteFunction(Utf8JsonWriter json, InspectedFunction function, PciIds ids)
     {
         var device = function.Device;

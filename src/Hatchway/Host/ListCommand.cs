@@ -23,7 +23,7 @@ internal static class ListCommand
         HostOptions.Json,
     ];
 
-    /// <summary>A function, and what checks found when it is one of this host.</summary>
+    /// <summary>A function, with the checks' results when it is this host's.</summary>
     private sealed record Entry(InspectedFunction Function, CheckReport? Report);
 
     public static ExitStatus Execute(Arguments arguments)
@@ -34,7 +34,7 @@ internal static class ListCommand
         var devices = view?.Devices ?? [.. recorded.Select(static function => function.Device)];
         var ids = PciIds.Load(devices.Select(static device => (int)device.Vendor).ToHashSet());
         var wanted = Filter(arguments, ids);
-        // What is not shown is not looked at: a host that is a guest itself takes milliseconds to read a function's config space.
+        // Only functions that are shown are inspected: on a nested host, reading a function's config space takes milliseconds.
         var entries = view is null
             ? recorded.Where(function => wanted(function.Device)).Select(static function => new Entry(function, null)).ToList()
             : devices.Where(wanted).Select(device => Look(view, device)).ToList();
@@ -74,19 +74,19 @@ internal static class ListCommand
                 throw new UserException($"--id '{id}': write it as 8086 or 8086:10fb");
             tests.Add(device => device.Vendor == numbers[0] && (numbers.Length == 1 || device.Device == numbers[1]));
         }
-        // Who names a bridge's class or id wants to see it.
+        // A user who names a class or an id wants to see bridges, too.
         if (!arguments.Has("all") && !named)
             tests.Add(static device => !IsBridge(device));
         return device => tests.TrueForAll(test => test(device));
     }
 
-    // Host and ISA bridges have a header of an endpoint and the class of a bridge.
+    // Host and ISA bridges have an endpoint's header type and a bridge's class.
     private static bool IsBridge(HostDevice device) => device.IsBridge || device.Class >> 16 == 0x06;
 
     private static void WriteTable(List<Entry> entries, PciIds ids, bool ofThisHost)
     {
         string[] heads = ["ADDRESS", "ID", "NAME", "CLASS", "DRIVER", "GROUP", "BARS", "RESET", "GUEST"];
-        // What can be spared on narrow terminals: resets, class, BARs, group.
+        // Columns that a narrow terminal drops, in this order: resets, class, BARs, group.
         var table = ofThisHost ? new Table(heads, Cut: 2, 7, 3, 6, 5) : new Table([.. heads[..4], "BARS"], Cut: 2, 3);
         foreach (var (function, report) in entries)
         {

@@ -2,14 +2,14 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Host;
 
-/// <summary>The file of what is reserved at each boot.</summary>
+/// <summary>The file that lists the functions to reserve at each boot.</summary>
 internal static class PersistentFile
 {
     public const string FullName = "/etc/hatchway/pptdevs.conf";
     private const string Unit = "systemd/system/hatchway-reserve.service";
     private const string InitramfsHook = "/usr/share/initramfs-tools/hooks/hatchway";
 
-    /// <summary>What it says; nothing when it is not there.</summary>
+    /// <summary>Reads the file; empty when it does not exist.</summary>
     public static IReadOnlyList<PersistentDevice> Read()
     {
         try
@@ -22,7 +22,7 @@ internal static class PersistentFile
         }
     }
 
-    /// <summary>Changes it, whole or not at all.</summary>
+    /// <summary>Replaces the file atomically.</summary>
     public static void Write(IReadOnlyList<PersistentDevice> devices)
     {
         try
@@ -38,7 +38,7 @@ internal static class PersistentFile
         }
     }
 
-    /// <summary>What is to be done by hand for the file to be heeded.</summary>
+    /// <summary>Steps that the user still has to take for the file to have effect.</summary>
     public static IEnumerable<string> Reminders()
     {
         if (!((string[])["/etc", "/lib", "/usr/lib"]).Any(static folder => File.Exists(Path.Combine(folder, Unit))))

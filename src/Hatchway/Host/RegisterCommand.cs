@@ -5,7 +5,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Host;
 
-/// <summary><c>hatchway config</c> and <c>hatchway bar</c>: a device's registers, one access at a time.</summary>
+/// <summary><c>hatchway config</c> and <c>hatchway bar</c>: accesses to a device's registers, one at a time.</summary>
 internal static class RegisterCommand
 {
     private const string ConfigHelp =
@@ -59,7 +59,7 @@ internal static class RegisterCommand
         return Execute(direction, arguments, address, bar, offset, WidthOf(arguments), valueAt: 3);
     }
 
-    /// <summary>A register's value at its width.</summary>
+    /// <summary>Formats a register's value with all digits of its width.</summary>
     public static string Digits(ulong value, AccessWidth width) => value.ToString($"x{2 * (int)width}", CultureInfo.InvariantCulture);
 
     private static ExitStatus Execute(

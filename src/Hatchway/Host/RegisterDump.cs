@@ -41,8 +41,8 @@ internal sealed class RegisterDump
             output.WriteLine(Line(line, at => RegisterCommand.Digits(values[at], _width)));
     }
 
-    /// <summary>Reads again and again until a signal comes. A terminal shows all, with what has changed marked; else what has changed is
-    /// printed. It ends, too, when nobody reads standard output any more, of which the runtime's own writer says nothing.</summary>
+    /// <summary>Reads repeatedly until a signal comes. A terminal shows all lines, with changes marked; other outputs get only the lines
+    /// that changed. It also ends when standard output has no reader any more, which the runtime's own writer does not report.</summary>
     public void Watch(TimeSpan interval, int? times)
     {
         const string ClearAndHome = "\e[H\e[2J";

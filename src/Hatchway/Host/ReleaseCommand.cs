@@ -33,7 +33,7 @@ internal static class ReleaseCommand
             }
             catch (PassthroughException failure)
             {
-                // The others are not the worse for it, and the file forgets it all the same.
+                // The other functions are released all the same, and the file is updated, too.
                 StandardErrorLogger.Write(failure.Message);
                 status = ExitStatus.Error;
             }

@@ -45,14 +45,14 @@ internal static class ReserveCommand
         return status;
     }
 
-    // An error when a BAR could not be moved; all else throws.
+    // Returns an error when a BAR could not be moved; all other failures throw.
     private static ExitStatus Take(IReadOnlyList<PciAddress> addresses, string? user, bool ownPage, bool force)
     {
         var number = user is null
             ? (uint?)null
             : HostUser.NumberOf(user) ?? throw new UserException($"--user {user}: this host has no such user");
         var controls = new HostControls();
-        // What can't be moved is reserved where it is: the host's driver may have it until then.
+        // A function whose BARs can't be moved is reserved anyway; the host's driver may hold it until then.
         var notMoved = ownPage ? MoveToOwnPages(new OwnPages(static () => new HostView(), controls), addresses, force) : [];
         var reservation = new Reservation(static () => new HostView(), controls);
         foreach (var taken in reservation.Take(addresses, force))
@@ -83,7 +83,7 @@ internal static class ReserveCommand
             }
             catch (Exception failure) when (failure is PassthroughException or UserException or LinuxException)
             {
-                // The others are not the worse for it.
+                // The other functions are reserved all the same.
                 StandardErrorLogger.Write(failure.Message);
                 status = ExitStatus.Error;
             }
@@ -106,7 +106,7 @@ internal static class ReserveCommand
             Console.Out.WriteLine(reminder);
     }
 
-    // Says what was moved; gives what can't be, a line each.
+    // Prints what was moved; returns a line for each function whose BARs can't be.
     private static List<string> MoveToOwnPages(OwnPages pages, IReadOnlyList<PciAddress> addresses, bool force)
     {
         var failures = new List<string>();
@@ -135,7 +135,7 @@ internal static class ReserveCommand
         _ => $"{taken.Address} is reserved",
     };
 
-    // Each group with what keeps it from a guest.
+    // The members of each group that keep it from a guest.
     private static IEnumerable<(string Members, int Group)> Missing(Reservation reservation, IReadOnlyList<PciAddress> addresses) =>
         addresses.SelectMany(reservation.InTheWay)
             .DistinctBy(static member => member.Address)

@@ -114,7 +114,7 @@ internal static class ShowCommand
         return kinds.Count == 0 ? "none" : string.Join(", ", kinds);
     }
 
-    // Where its MSI-X table is, is said by its capabilities.
+    // A BAR's handled parts, such as the MSI-X table, are known only from the capabilities.
     private static void WriteBar(TextWriter output, InspectedBar bar, bool areHandlersKnown)
     {
         var size = bar.Size is { } bytes ? Sizes.Format(bytes) : "size not known";

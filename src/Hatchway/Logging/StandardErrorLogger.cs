@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Logging;
 
-/// <summary>Lines on standard error, each beginning with the program's name.</summary>
+/// <summary>Writes log lines to standard error, each with the program's name.</summary>
 internal sealed class StandardErrorLogger(LogLevel least) : ILogger
 {
     // How long a reader who has stopped is waited for, once: vCPUs write here, too, and a guest must be able to end.
@@ -26,14 +26,14 @@ internal sealed class StandardErrorLogger(LogLevel least) : ILogger
             Write(logLevel >= LogLevel.Warning ? $"warning: {formatter(state, exception)}" : formatter(state, exception));
     }
 
-    /// <summary>Writes a line. The carriage return is for a terminal in raw mode; others ignore it.</summary>
+    /// <summary>Writes a line. It ends with a carriage return on a terminal, which may be in raw mode.</summary>
     public static void Write(string line)
     {
         var bytes = Encoding.UTF8.GetBytes($"hatchway: {line}{(Console.IsErrorRedirected ? "\n" : "\r\n")}");
         lock (Gate)
         {
             _isStalled = !FileDescriptor.StandardError.HasRoom(_isStalled ? TimeSpan.Zero : Patience);
-            // A full disk behind standard error is no reason for a guest to end, and there is nowhere left to say so.
+            // Standard error may go to a full disk. That must not end a guest, and can't be reported anywhere.
             if (!_isStalled)
                 FileDescriptor.StandardError.TryWrite(bytes);
         }

@@ -3,18 +3,19 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A guest's com1 for who comes later, by <c>hatchway console</c>: one client at a time,
-/// which first sees what was said last.</summary>
+/// <summary>A guest's com1 for clients that attach later, by <c>hatchway console</c>. It has one client at a time,
+/// which first gets the latest output.</summary>
 /// <remarks>
-/// It outlasts the port, which is made anew when the guest starts again. <c>_gate</c> guards all but the waiting; it is held while a client
-/// that does not read is given what it has room for, and never longer.
+/// It outlasts the port, which is made anew when the guest restarts. <c>_gate</c> guards all fields. Output is sent to the client under
+/// it, but never waits there for a client that does not read.
 /// </remarks>
 internal sealed class AttachedConsole : ICharacterSink
 {
-    /// <summary>Bytes of what was said last that a client sees.</summary>
+    /// <summary>Bytes of the latest output that a new client gets.</summary>
     public const int HistoryBytes = 16 << 10;
 
-    // What a guest does not take by then is lost, as with any port that is not read: else a client that leaves would not be noticed.
+    // How long the guest may take to accept input, which is lost after that, as on any port that is not read. Without a bound, a client
+    // that leaves meanwhile would not be noticed.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly object _gate = new();
@@ -25,10 +26,10 @@ internal sealed class AttachedConsole : ICharacterSink
     private bool _isTaken;
     private bool _hasRoom;
 
-    // The guest took nothing for so long that it is not waited for until it does.
+    // The guest accepted nothing for so long that there is no waiting for it until it does.
     private bool _isStuck;
 
-    /// <summary>The port that typed characters go to; null while there is none, when they are dropped.</summary>
+    /// <summary>The port that receives typed characters; while it is null they are dropped.</summary>
     public ICharacterInput? Port
     {
         get
@@ -45,7 +46,7 @@ internal sealed class AttachedConsole : ICharacterSink
         }
     }
 
-    /// <summary>The port has room again. Any thread.</summary>
+    /// <summary>Notes that the port has room again. Any thread.</summary>
     public void SignalRoom()
     {
         lock (_gate)
@@ -63,12 +64,12 @@ internal sealed class AttachedConsole : ICharacterSink
         {
             foreach (var value in bytes)
                 _history[_said++ % HistoryBytes] = value;
-            // What there is no room for is dropped: the guest does not wait for a reader.
+            // Output that does not fit at once is dropped: the guest must not wait for a reader.
             _client?.SendWithoutWaiting(bytes);
         }
     }
 
-    /// <summary>Takes the console for a client.</summary>
+    /// <summary>Reserves the console for a client.</summary>
     /// <returns>False while another has it.</returns>
     public bool TryTake()
     {
@@ -80,10 +81,10 @@ internal sealed class AttachedConsole : ICharacterSink
         }
     }
 
-    /// <summary>Serves the client that the console was taken for, until it leaves.</summary>
+    /// <summary>Serves the client that the console was reserved for, until it leaves.</summary>
     /// <param name="client">The client.</param>
-    /// <param name="answer">What it is told first: that it has the console.</param>
-    /// <exception cref="LinuxException">The client has gone without leaving.</exception>
+    /// <param name="answer">Sent first: tells the client that it has the console.</param>
+    /// <exception cref="LinuxException">The connection failed.</exception>
     public void Serve(UnixConnection client, ReadOnlySpan<byte> answer)
     {
         try
@@ -106,7 +107,7 @@ internal sealed class AttachedConsole : ICharacterSink
         }
     }
 
-    // The oldest first. A client that has just come has room for it.
+    // Oldest bytes first. A new connection has room for all of it.
     private void SendHistory(UnixConnection client)
     {
         var length = (int)Math.Min(_said, HistoryBytes);
@@ -130,7 +131,7 @@ internal sealed class AttachedConsole : ICharacterSink
     {
         while (bytes.Length > 0 && Port is { } port)
         {
-            // Not under the lock: the port says something under its own.
+            // Not under the lock: the port writes output under a lock of its own.
             lock (_gate)
                 _hasRoom = false;
             bytes = bytes[port.Receive(bytes)..];

@@ -1,18 +1,18 @@
 namespace Hatchway.Terminal;
 
-/// <summary>Keys that are for a console and not for its guest: Ctrl-A x ends or leaves it, Ctrl-A Ctrl-A is one Ctrl-A, and Ctrl-A before
-/// anything else is dropped.</summary>
-/// <remarks>One thread uses it.</remarks>
+/// <summary>A console's own keys: Ctrl-A x ends or leaves it, Ctrl-A Ctrl-A sends one Ctrl-A, and Ctrl-A before any other key is
+/// dropped.</summary>
+/// <remarks>For one thread.</remarks>
 internal sealed class EscapeKeys
 {
     private const byte Escape = 0x01;
 
     private bool _isEscaped;
 
-    /// <summary>Takes the console's own keys out.</summary>
-    /// <param name="keys">What was typed; what is left for the guest is moved to its start.</param>
-    /// <param name="isEnd">True when Ctrl-A x was among them.</param>
-    /// <returns>What is left.</returns>
+    /// <summary>Removes the console's own keys from the input.</summary>
+    /// <param name="keys">The input; what is left for the guest is moved to its start.</param>
+    /// <param name="isEnd">True when Ctrl-A x was among the keys.</param>
+    /// <returns>The input for the guest.</returns>
     public Span<byte> Filter(Span<byte> keys, out bool isEnd)
     {
         isEnd = false;

@@ -5,9 +5,9 @@ namespace Hatchway.Terminal;
 /// <summary>The far end of a serial port, or of a console's port.</summary>
 internal interface ISerialPeer : ICharacterSink, IDisposable
 {
-    /// <summary>To be called when the port has room again. Any thread.</summary>
+    /// <summary>Notes that the port has room again. Any thread.</summary>
     void SignalRoom();
 
-    /// <summary>Begins to feed a port.</summary>
+    /// <summary>Starts to pass input to a port.</summary>
     void Start(ICharacterInput port);
 }

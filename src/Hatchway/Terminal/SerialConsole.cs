@@ -3,11 +3,11 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>Standard input and output, or a terminal of the host's, as the far end of a serial port. A terminal is in raw mode
+/// <summary>Standard input and output, or a terminal of the host, as a serial port's far end. A terminal is in raw mode
 /// meanwhile.</summary>
 /// <remarks>
-/// Output is written by the vCPU that sends it, which waits for the reader, but no longer than the guest lives. Input is read by a thread of its own, never more than the port has room for: what the
-/// guest does not take stays with whoever types or pipes it.
+/// The vCPU that sends output writes it, and waits for room, but no longer than the guest lives. A thread reads input, never more than the port has room for: input that the guest does not accept
+/// stays in the terminal or pipe.
 /// </remarks>
 internal sealed class SerialConsole : ISerialPeer
 {
@@ -30,16 +30,16 @@ internal sealed class SerialConsole : ISerialPeer
         _terminal = RawTerminal.TryEnter(input);
     }
 
-    /// <summary>This process's own streams. Output waits for whoever reads it: nothing of what a guest says gets lost in a pipe.</summary>
-    /// <param name="input">What is typed.</param>
-    /// <param name="output">What is shown.</param>
+    /// <summary>Makes a console of this process's own streams. Output waits for its reader, so that a pipe loses none.</summary>
+    /// <param name="input">The input stream.</param>
+    /// <param name="output">The output stream.</param>
     /// <param name="end">Called for Ctrl-A x, when the input is a terminal.</param>
     /// <param name="ended">Readable once the guest has ended, which waits for no reader then.</param>
     public static SerialConsole OnStreams(FileDescriptor input, FileDescriptor output, Action end, FileDescriptor ended) =>
         new(input, output, end, ended, owned: null);
 
-    /// <summary>A terminal that is this console's alone, and is closed with it. Output for which there is no room is dropped, so that the
-    /// guest does not wait for a reader who may never come.</summary>
+    /// <summary>Makes a console of a terminal, which it owns. Output that does not fit is dropped, so that the guest does not wait for a
+    /// reader that may never come.</summary>
     public static SerialConsole OnTerminal(FileDescriptor terminal) => new(terminal, terminal, end: null, ended: null, terminal);
 
     public void SignalRoom() => _feed.SignalRoom();
@@ -56,7 +56,7 @@ internal sealed class SerialConsole : ISerialPeer
 
     public void Dispose()
     {
-        // First: who reads the end of a guest's console wants to type again, whatever its thread waits for.
+        // First restore the terminal, whatever the thread waits for: the user wants to type again.
         _terminal?.Dispose();
         _feed.Dispose();
         _owned?.Dispose();
@@ -66,7 +66,7 @@ internal sealed class SerialConsole : ISerialPeer
     {
         using var input = Epoll.Create();
         input.TryAdd(_feed.Stopped, Stop);
-        // A regular file can't be waited for: it is always ready.
+        // A regular file is always readable, and epoll does not take it.
         var limit = input.TryAdd(_input, Input) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
         Span<int> tokens = stackalloc int[2];
         while (!tokens[..input.Wait(tokens, limit)].Contains(Stop) && Pump())
@@ -74,7 +74,7 @@ internal sealed class SerialConsole : ISerialPeer
         }
     }
 
-    // Reads once and hands all of it on. False at the end of input, or when it is time to stop.
+    // Reads once and passes everything on. False at the end of input, or when the thread must stop.
     private bool Pump()
     {
         int count;
@@ -84,7 +84,7 @@ internal sealed class SerialConsole : ISerialPeer
         }
         catch (LinuxException failure)
         {
-            // A terminal that has gone away is the end of input; one that somebody else has read empty is not.
+            // A failing terminal means the end of input; EAGAIN means that another process has read the input first.
             return failure.Errno == Errno.EAGAIN;
         }
         if (count == 0)

@@ -3,7 +3,7 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A thread that gives a serial port its input, never more than the port has room for.</summary>
+/// <summary>A thread that passes input to a serial port, never more than the port has room for.</summary>
 internal sealed class SerialFeed : IDisposable
 {
     private const int Room = 1;
@@ -21,13 +21,13 @@ internal sealed class SerialFeed : IDisposable
         _roomOrStop.TryAdd(_stop, Stop);
     }
 
-    /// <summary>Readable from when the thread is to end.</summary>
+    /// <summary>Becomes readable when the thread must end.</summary>
     public FileDescriptor Stopped => _stop;
 
-    /// <summary>Readable when the port has room again for what <see cref="Offer"/> left.</summary>
+    /// <summary>Becomes readable when the port has room again after <see cref="Offer"/> left a rest.</summary>
     public FileDescriptor HasRoom => _room;
 
-    /// <summary>The port has room again. Any thread.</summary>
+    /// <summary>Notes that the port has room again. Any thread.</summary>
     public void SignalRoom() => _room.Signal();
 
     /// <summary>Starts the thread.</summary>
@@ -38,7 +38,7 @@ internal sealed class SerialFeed : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Hands to the port what it has room for. By the thread.</summary>
+    /// <summary>Passes to the port what it has room for. On the thread.</summary>
     /// <returns>How many bytes it took.</returns>
     public int Offer(ReadOnlySpan<byte> bytes)
     {
@@ -46,8 +46,8 @@ internal sealed class SerialFeed : IDisposable
         return _port!.Receive(bytes);
     }
 
-    /// <summary>Hands all of it to the port, waiting for room. By the thread.</summary>
-    /// <returns>False when it is time to end.</returns>
+    /// <summary>Passes everything to the port, waiting for room. On the thread.</summary>
+    /// <returns>False when the thread must end.</returns>
     public bool Feed(ReadOnlySpan<byte> bytes)
     {
         Span<int> tokens = stackalloc int[2];

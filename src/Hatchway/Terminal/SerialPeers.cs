@@ -4,11 +4,11 @@ using Hatchway.Logging;
 
 namespace Hatchway.Terminal;
 
-/// <summary>Opens what the user connects serial ports with.</summary>
+/// <summary>Opens the host's ends of serial ports.</summary>
 internal static class SerialPeers
 {
-    /// <summary>Opens one; null for a port that is the control socket's alone.</summary>
-    /// <param name="port">Which port, and with what.</param>
+    /// <summary>Opens a port's host end; null for a port with the control socket only.</summary>
+    /// <param name="port">The port's option.</param>
     /// <param name="end">Called for Ctrl-A x on this process's terminal.</param>
     /// <param name="ended">Readable once the guest has ended.</param>
     /// <exception cref="UserException">It can't be opened.</exception>
@@ -24,7 +24,7 @@ internal static class SerialPeers
                 return SerialConsole.OnTerminal(OpenTerminal(path, port.Origin));
             case PseudoTerminalBackend:
                 var pair = PseudoTerminal.Create();
-                // Nobody could know it otherwise.
+                // The user has no other way to learn the name.
                 StandardErrorLogger.Write($"com{port.Number} is {pair.Name}");
                 return SerialConsole.OnTerminal(pair);
             default:

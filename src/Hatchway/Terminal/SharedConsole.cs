@@ -2,9 +2,9 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A serial port with two far ends: what it is connected with, if anything, and whoever attaches to it.</summary>
-/// <param name="attached">Not this one's: it outlasts the port.</param>
-/// <param name="peer">What the user connected it with, or null.</param>
+/// <summary>A serial port's two far ends: the host end that the user configured, if any, and clients that attach later.</summary>
+/// <param name="attached">For clients that attach; not owned, since it outlasts the port.</param>
+/// <param name="peer">The configured host end, or null.</param>
 internal sealed class SharedConsole(AttachedConsole attached, ISerialPeer? peer) : ISerialPeer
 {
     public void SignalRoom()

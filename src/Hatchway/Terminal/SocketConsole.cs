@@ -6,12 +6,12 @@ using Hatchway.Machine.Virtio.Devices;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A server, on TCP or a file's socket, as the far end of a port, for one client at a time; a second one is sent away, as
+/// <summary>A server, on TCP or a Unix socket, as a port's far end. It has one client at a time and turns away a second one, as
 /// bhyve(8) does.</summary>
 /// <remarks>
-/// The guest runs with or without a client. Output is sent by who makes it, and dropped when nobody is there. When a client does not read,
-/// a serial port's output is dropped, too, since that would keep a vCPU; a console device's waits. Connections and input are a thread's of
-/// their own.
+/// The guest runs with or without a client. The thread that produces output sends it, and drops it when there is no client. When a client
+/// does not read, a serial port's output is dropped, too, since waiting would block a vCPU; a console device's output waits. A thread of
+/// its own accepts connections and reads input.
 /// </remarks>
 internal sealed class SocketConsole : ISerialPeer, IPortClient
 {
@@ -25,35 +25,35 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
     private readonly string? _file;
     private readonly byte[] _read = new byte[4096];
 
-    // What was read and not yet handed on.
+    // Input that was read and not passed on yet.
     private int _start;
     private int _end;
 
-    // Written by the thread, read by vCPUs; a vCPU may meet it just when it is disposed.
+    // Written by the thread, read by vCPUs; a vCPU may use it just as it is disposed.
     private volatile Socket? _client;
 
-    // Set by who sends, before it tries: whether the thread is to tell of room.
+    // Set by a sender before it retries: tells the thread to report room.
     private volatile bool _isFull;
 
     private SocketConsole(Socket listener, string? file) => (_listener, _file) = (listener, file);
 
-    /// <summary>Told when a client has come, and when it has gone; by the thread.</summary>
+    /// <summary>Called by the thread when a client has come, and when it has gone.</summary>
     public Action<bool>? Connected { get; init; }
 
-    /// <summary>Told when a client takes more again, or is gone; by the thread.</summary>
+    /// <summary>Called by the thread when a client has room again, or has gone.</summary>
     public Action? Drained { get; init; }
 
     /// <summary>Listens at an address.</summary>
-    /// <exception cref="UserException">It is none of this host's, or is in use.</exception>
+    /// <exception cref="UserException">The address is not this host's, or is in use.</exception>
     public static SocketConsole AtAddress(IPEndPoint address, string origin) =>
         new(Listen(new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp), address, origin), null);
 
-    /// <summary>Listens at a file, which is gone at the end. One that a killed process has left is replaced.</summary>
+    /// <summary>Listens on a socket file, which is removed at the end. A file that a killed process left is replaced.</summary>
     /// <param name="path">The file.</param>
     /// <param name="origin">What the user typed, for messages.</param>
-    /// <param name="connected">Told when a client has come, and when it has gone; by the thread.</param>
-    /// <param name="drained">Told when a client takes more again, or is gone; by the thread.</param>
-    /// <exception cref="UserException">The file can't be made, or is another's.</exception>
+    /// <param name="connected">Called by the thread when a client has come, and when it has gone.</param>
+    /// <param name="drained">Called by the thread when a client has room again, or has gone.</param>
+    /// <exception cref="UserException">The file can't be made, or belongs to something else.</exception>
     public static SocketConsole AtFile(string path, string origin, Action<bool> connected, Action drained)
     {
         try
@@ -81,7 +81,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         var sent = Send(bytes);
         if (sent == bytes.Length)
             return sent;
-        // The client may have made room before the flag was set, of which nobody would tell: so try once more.
+        // The client may have made room before the flag was set, which the thread would not report: so try once more.
         _isFull = true;
         return sent + Send(bytes[sent..]);
     }
@@ -121,7 +121,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         {
             probe.Connect(address);
         }
-        // Any file that is no socket refuses, too; to open one gives ENXIO (open(2)).
+        // A file that is not a socket refuses the connection, too; opening a socket gives ENXIO (open(2)).
         catch (SocketException failure) when (failure.SocketErrorCode == SocketError.ConnectionRefused
             && !DeviceFile.CanOpen(path, out var errno) && errno == Errno.ENXIO)
         {
@@ -130,13 +130,13 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         }
         catch (SocketException)
         {
-            // The same answer as to one that listens.
+            // Refused in the same way as a socket that something listens on.
         }
         throw new UserException(
             $"{origin}: {path} is there already, and is no socket that a guest has left: give another path, or remove it");
     }
 
-    // How many bytes a client took; all when there is none, or none any more.
+    // Returns how many bytes the client took; all of them when there is no client, or it has just gone.
     private int Send(ReadOnlySpan<byte> bytes)
     {
         try
@@ -153,7 +153,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         }
         catch (ObjectDisposedException)
         {
-            // The client left in this moment.
+            // The client has just left.
             return bytes.Length;
         }
     }
@@ -163,7 +163,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         using var epoll = Epoll.Create();
         epoll.TryAdd(_feed.Stopped, Stop);
         epoll.TryAdd(_feed.HasRoom, Room, edge: true);
-        // Told once, so that a host without descriptors for one more client does not keep the thread busy.
+        // Edge-triggered, so that a host without descriptors for another client does not keep the thread busy.
         epoll.TryAdd(FileDescriptor.Borrow(_listener.SafeHandle), Connection, edge: true);
         Span<int> tokens = stackalloc int[4];
         while (true)
@@ -175,7 +175,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
                 TellOfRoom();
             if (_client is { } client && !Pump(client))
                 Leave(epoll, client);
-            // After it: a client that comes as another goes is not sent away.
+            // After the pump, so that a client that comes just as another goes is not turned away.
             if (ready.Contains(Connection))
             {
                 while (TryAccept(epoll))
@@ -197,14 +197,14 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
                     socket.Dispose();
                     return true;
                 }
-                // It has gone, but its end of stream is behind input that the guest does not take.
+                // The client has gone, but its end of stream is behind input that the guest does not accept.
                 Leave(epoll, present);
             }
             socket.Blocking = false;
             if (socket.ProtocolType == ProtocolType.Tcp)
             {
                 socket.NoDelay = true;
-                // A client's host that is gone without a word does not keep the port for ever.
+                // So that a client whose host vanished without a word does not keep the port for ever.
                 socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             }
             epoll.TryAdd(FileDescriptor.Borrow(socket.SafeHandle), Client, edge: true, both: true);
@@ -215,7 +215,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         }
         catch (SocketException e)
         {
-            // One that was gone before it was accepted; or there is none.
+            // Aborted: the client left before it was accepted. Otherwise there is none.
             return e.SocketErrorCode == SocketError.ConnectionAborted;
         }
     }
@@ -228,7 +228,7 @@ internal sealed class SocketConsole : ISerialPeer, IPortClient
         Drained?.Invoke();
     }
 
-    // Hands on what comes until there is no more, or no room for it. False when the client is gone.
+    // Passes input on until there is none, or no room. False when the client has gone.
     private bool Pump(Socket client)
     {
         while (true)

@@ -2,7 +2,7 @@ using Hatchway.Linux;
 
 namespace Hatchway.Terminal;
 
-/// <summary>How a cell is shown where there are colours.</summary>
+/// <summary>A cell's emphasis where there are colours.</summary>
 internal enum Tone
 {
     Plain,
@@ -17,11 +17,11 @@ internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
     public static implicit operator Cell(string text) => new(text);
 }
 
-/// <summary>A table for people: drawn on a terminal, and plain columns, uncut, for everything else.</summary>
-/// <param name="Heads">One for each column.</param>
-/// <param name="Cut">The column, not the last one, whose text is cut where a terminal is narrow, or null for none; the last one wraps, the
-/// others stay whole.</param>
-/// <param name="Spare">Columns that a terminal which is narrower still goes without, the first of these first.</param>
+/// <summary>A table for people: drawn on a terminal, in plain uncut columns elsewhere.</summary>
+/// <param name="Heads">The columns' titles.</param>
+/// <param name="Cut">The column, not the last one, whose text is cut on a narrow terminal, or null for none; the last one wraps, the
+/// others keep their width.</param>
+/// <param name="Spare">Columns that a still narrower terminal leaves out, in this order.</param>
 internal sealed record Table(IReadOnlyList<string> Heads, int? Cut, params IReadOnlyList<int> Spare)
 {
     private const int Gap = 2;
@@ -39,7 +39,7 @@ internal sealed record Table(IReadOnlyList<string> Heads, int? Cut, params IRead
             WritePlain(Console.Out);
     }
 
-    /// <summary>A cell with several lines goes on below, in its column.</summary>
+    /// <summary>Writes plain columns. Further lines of a cell continue below, in its column.</summary>
     internal void WritePlain(TextWriter output)
     {
         var lines = new List<string[]> { Heads.ToArray() };

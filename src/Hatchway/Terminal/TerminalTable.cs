@@ -2,13 +2,13 @@ using Spectre.Console;
 
 namespace Hatchway.Terminal;
 
-/// <summary>A table on a terminal. Apart from <see cref="Table"/>, so that nothing else loads the library that draws it.</summary>
+/// <summary>Draws a table on a terminal. Apart from <see cref="Table"/>, so that nothing else loads the drawing library.</summary>
 internal static class TerminalTable
 {
-    // What the library puts beside each column.
+    // The width that the library adds to each column.
     private const int Beside = 3;
 
-    // A column that is cut, or wraps, has this much at least.
+    // The least widths of a cut column and of the last one.
     private const int LeastCut = 12;
     private const int LeastLast = 20;
 
@@ -42,7 +42,7 @@ internal static class TerminalTable
         }
         console.Write(drawn);
 
-        // What the columns that stay whole leave to the one that is cut and the last one.
+        // The width that the other columns leave for the cut one and the last one.
         int Room() => console.Profile.Width - 1 - (Beside * columns.Count)
             - columns.Where(column => column != table.Cut && column != last).Sum(column => widths[column]);
     }

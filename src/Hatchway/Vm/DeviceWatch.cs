@@ -3,10 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>What the host says of a guest's devices while the guest runs: that it wants one back, or that one has failed.</summary>
+/// <summary>Watches a running guest's devices for two events: the host wants one back, or one reports an error.</summary>
 /// <remarks>
-/// One thread waits for all devices. A device that is wanted back is taken from the guest there and then: whoever unbinds or removes it
-/// on the host waits for that. The guest and its other devices go on.
+/// One thread waits for all devices. A device that the host wants back is removed from the guest at once: unbinding or removing it on the
+/// host waits for that. The guest and its other devices run on.
 /// </remarks>
 internal sealed class DeviceWatch : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed class DeviceWatch : IDisposable
     private readonly Thread _thread;
 
     /// <param name="devices">The guest's devices.</param>
-    /// <param name="log">Where it is told what happened.</param>
+    /// <param name="log">Receives what happened.</param>
     public DeviceWatch(IReadOnlyList<PassthruDevice> devices, ILogger log)
     {
         _devices = devices;
@@ -32,12 +32,12 @@ internal sealed class DeviceWatch : IDisposable
             if (devices[i].ErrorReported is { } error)
                 _epoll.TryAdd(error, Token(i, isError: true));
         }
-        // In the background: a guest that ends while a handler has one of its CPUs ends the process without disposing of this.
+        // A background thread: while a handler holds a vCPU, the process may end without disposing this.
         _thread = new Thread(Watch) { Name = "device watch", IsBackground = true };
         _thread.Start();
     }
 
-    /// <summary>Ends the watch; a device that is being taken away is so when this returns.</summary>
+    /// <summary>Ends the watch. A removal in progress is complete when this returns.</summary>
     public void Dispose()
     {
         _stop.Signal();
@@ -50,7 +50,7 @@ internal sealed class DeviceWatch : IDisposable
 
     private void Watch()
     {
-        // One at a time: with a device that is taken away its other token goes, too.
+        // One event at a time: removing a device removes its other token, too.
         Span<int> token = stackalloc int[1];
         while (true)
         {
@@ -75,7 +75,7 @@ internal sealed class DeviceWatch : IDisposable
     {
         try
         {
-            // A closed file is watched no more, but which close is the last is for the kernel to say.
+            // Closing would remove the files from the epoll, but only with their last descriptor, and the kernel may hold others.
             _epoll.Remove(device.ReturnRequested!);
             if (device.ErrorReported is { } error)
                 _epoll.Remove(error);

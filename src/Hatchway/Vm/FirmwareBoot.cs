@@ -13,24 +13,24 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>Starting a guest by firmware, as a PC starts: flash below 4 GiB, and what firmware looks for on a PC of QEMU's.</summary>
+/// <summary>Starts a guest from firmware, as on a PC: flash below 4 GiB, and the devices by which firmware knows QEMU's PC.</summary>
 /// <remarks>
-/// The machine shows itself as an i440FX and not as a Q35, because bhyve's LPC bridge is an i440FX's PIIX3 already, at the slot where
+/// The machine presents itself as an i440FX, not as a Q35, because bhyve's LPC bridge is already an i440FX's PIIX3, in the slot where
 /// firmware expects it. A Q35 would need another bridge in slot 31, an ECAM that firmware moves, and RAM that ends below 2.75 GiB.
 /// </remarks>
 internal sealed class FirmwareBoot : IDisposable
 {
     private readonly List<FlashMemory> _flash = [];
 
-    /// <summary>Puts the firmware and all it needs into a machine.</summary>
-    /// <param name="files">The firmware; the caller closes it, after this.</param>
-    /// <param name="items">What the user tells it beyond that.</param>
-    /// <param name="description">The machine, as its ACPI tables tell it.</param>
-    /// <param name="identity">What it is called, for its SMBIOS tables.</param>
+    /// <summary>Adds the firmware and what it needs to a machine.</summary>
+    /// <param name="files">The firmware's files; the caller closes them after this object.</param>
+    /// <param name="items">The user's additional files for fw_cfg.</param>
+    /// <param name="description">The machine, for its ACPI tables.</param>
+    /// <param name="identity">The machine's identity, for its SMBIOS tables.</param>
     /// <param name="vm">The VM.</param>
-    /// <param name="pc">The machine; what has a place on the bus by the user's will is there.</param>
+    /// <param name="pc">The machine, with all functions that the user configured.</param>
     /// <param name="ram">Its RAM.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="log">Receives limitations.</param>
     /// <exception cref="UserException">The firmware can't be used.</exception>
     public FirmwareBoot(
         FirmwareFiles files, IReadOnlyList<ConfigurationItem> items, AcpiDescription description, SmbiosDescription identity,
@@ -70,8 +70,8 @@ internal sealed class FirmwareBoot : IDisposable
         }
     }
 
-    /// <summary>Demands of the slots what firmware does.</summary>
-    /// <exception cref="UserException">A slot holds something else.</exception>
+    /// <summary>Checks that the slots suit firmware.</summary>
+    /// <exception cref="UserException">A slot that firmware needs is empty, or holds something else.</exception>
     public static void CheckSlots(IReadOnlyList<SlotOption> slots)
     {
         if (!slots.Any(static slot => slot is { Slot: 0, Function: 0, Emulation: HostBridgeSlot }))
@@ -82,7 +82,8 @@ internal sealed class FirmwareBoot : IDisposable
         {
             if (slot.Slot != Piix.PowerManagementSlot)
                 continue;
-            // Firmware writes interrupt routing to function 0 without looking what that is, and reads the timer's address from function 3.
+            // Firmware writes interrupt routing to function 0 without checking its identity, and reads the PM timer's address from function
+            // 3.
             if (slot.Function == Piix.PowerManagementFunction || (slot.Function == 0 && slot.Emulation is not LpcSlot))
             {
                 throw new UserException(
@@ -92,7 +93,7 @@ internal sealed class FirmwareBoot : IDisposable
         }
     }
 
-    /// <summary>Takes the flash away. No CPU may run.</summary>
+    /// <summary>Removes the flash. No vCPU may run.</summary>
     public void Dispose()
     {
         foreach (var flash in _flash)

@@ -6,7 +6,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hatchway.Vm;
 
-/// <summary>A flash chip's content, in the guest by a read-only memory slot: what the guest writes there comes to the chip.</summary>
+/// <summary>A flash chip's content, mapped into the guest with a read-only memory slot, so that the guest's writes exit to the
+/// chip.</summary>
 internal sealed class FlashMemory : IFlashMemory, IDisposable
 {
     private readonly KvmVm _vm;
@@ -18,12 +19,12 @@ internal sealed class FlashMemory : IFlashMemory, IDisposable
     private IDisposable? _slot;
     private bool _failed;
 
-    /// <summary>Takes a content, which the guest does not see yet.</summary>
+    /// <summary>Copies the content; it is not mapped into the guest yet.</summary>
     /// <param name="vm">The VM.</param>
     /// <param name="start">Guest-physical address of the first byte, page-aligned.</param>
     /// <param name="content">The bytes, whole pages; copied.</param>
     /// <param name="kept">The file that changes are written to, or null.</param>
-    /// <param name="log">Where it is told when that fails.</param>
+    /// <param name="log">Receives a warning when that fails.</param>
     public FlashMemory(KvmVm vm, ulong start, ReadOnlySpan<byte> content, SafeFileHandle? kept, ILogger log)
     {
         (_vm, _start, _kept, _log) = (vm, start, kept, log);
@@ -57,7 +58,7 @@ internal sealed class FlashMemory : IFlashMemory, IDisposable
         }
         catch (IOException failure)
         {
-            // Once: a full disk would have something to say at every byte.
+            // Warn only once: on a full disk every byte would fail.
             if (!_failed)
                 _log.VariablesNotKept(failure.Message);
             _failed = true;

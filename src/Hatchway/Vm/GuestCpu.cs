@@ -5,7 +5,8 @@ using Hatchway.Machine.Boot;
 
 namespace Hatchway.Vm;
 
-/// <summary>What a guest's CPUs are and how they start (Intel SDM volume 3 chapters 4, 11 and 12; AMD APM volume 3 appendix E).</summary>
+/// <summary>The guest's CPUs: their CPUID and initial state (Intel SDM volume 3 chapters 4, 11 and 12; AMD APM volume 3 appendix
+/// E).</summary>
 internal static class GuestCpu
 {
     private const uint ExtendedTopology = 0xB;
@@ -39,7 +40,7 @@ internal static class GuestCpu
     private const byte DataType = 0x3;
     private const byte BusyTaskType = 0xB;
 
-    // Set after a reset; without it Linux takes REP MOVSB and STOSB for slow.
+    // Set by a reset; without it Linux assumes that REP MOVSB and STOSB are slow.
     private const uint MiscellaneousEnable = 0x1A0;
     private const ulong FastStrings = 1 << 0;
 
@@ -73,13 +74,13 @@ internal static class GuestCpu
         return DefaultPhysicalBits;
     }
 
-    /// <summary>CPUID of one CPU: what KVM offers, with this CPU's place among the others.</summary>
-    /// <param name="supported">What KVM offers.</param>
+    /// <summary>Makes one CPU's CPUID leaves: those that KVM supports, with this CPU's place in the topology.</summary>
+    /// <param name="supported">The leaves that KVM supports.</param>
     /// <param name="cpu">The CPU's index.</param>
-    /// <param name="topology">All CPUs.</param>
-    /// <param name="tscDeadline">The local APIC's timer can follow the TSC.</param>
-    /// <param name="x2Apic">The guest may use x2APIC mode, if KVM offers it.</param>
-    /// <param name="addressBits">Physical address bits; no more than KVM offers.</param>
+    /// <param name="topology">The topology of all CPUs.</param>
+    /// <param name="tscDeadline">True when KVM's local APIC timer supports TSC deadlines.</param>
+    /// <param name="x2Apic">True when the guest may use x2APIC mode, if KVM supports it.</param>
+    /// <param name="addressBits">Physical address bits; no more than KVM supports.</param>
     public static IReadOnlyList<CpuidEntry> Cpuid(
         IReadOnlyList<CpuidEntry> supported, int cpu, CpuTopology topology, bool tscDeadline, bool x2Apic, int addressBits)
     {
@@ -97,19 +98,19 @@ internal static class GuestCpu
         return entries;
     }
 
-    /// <summary>Brings a CPU into the state in which firmware would hand it to a kernel; the first also gets the kernel's own.</summary>
-    /// <param name="vcpu">The CPU, as KVM makes it: after a reset, at F000:FFF0.</param>
-    /// <param name="isFirst">It is the one that boots.</param>
-    /// <param name="boot">How it starts; null when there is firmware to bring it there, which wants it as it is.</param>
-    /// <param name="physicalAddressBits">Of all CPUs.</param>
-    /// <param name="x2Apic">Its local APIC starts in x2APIC mode.</param>
+    /// <summary>Sets a CPU's state as firmware would leave it for a kernel; the first CPU also gets the kernel's boot state.</summary>
+    /// <param name="vcpu">The CPU as KVM makes it: after a reset, at F000:FFF0.</param>
+    /// <param name="isFirst">True for the boot CPU.</param>
+    /// <param name="boot">The first CPU's boot state; null with firmware, which expects the state after a reset.</param>
+    /// <param name="physicalAddressBits">Physical address bits of all CPUs.</param>
+    /// <param name="x2Apic">True when its local APIC starts in x2APIC mode.</param>
     public static void Start(KvmVcpu vcpu, bool isFirst, BootState? boot, int physicalAddressBits, bool x2Apic)
     {
         // Beside it KVM says what the CPU lacks, as branch trace storage.
         vcpu.SetMsrs([new(MiscellaneousEnable, vcpu.GetMsr(MiscellaneousEnable) | FastStrings)]);
         if (isFirst && boot is not null)
             vcpu.SetLocalApic([(LocalInterrupt0, ExternalInterrupt), (LocalInterrupt1, NonMaskable)]);
-        // After the registers, whose form it changes.
+        // After the local APIC's registers, whose layout x2APIC mode changes.
         if (x2Apic)
             vcpu.SetMsrs([new(ApicBase, MemoryLayout.LocalApicAddress | ApicEnable | ApicX2Mode | (isFirst ? ApicBootCpu : 0))]);
         if (boot is null)
@@ -140,23 +141,23 @@ internal static class GuestCpu
 
     private static CpuidEntry Place(CpuidEntry entry, uint id, CpuTopology topology, bool tscDeadline, bool x2Apic) => entry.Function switch
     {
-        // EBX[23:16]: how many ids a package has room for.
+        // EBX[23:16]: the number of ids that a package has room for.
         1 => entry with
         {
             Ebx = (entry.Ebx & 0xFFFF) | (Math.Min(1u << topology.SocketBits, 255) << 16) | (id << 24),
             Ecx = (entry.Ecx & ~(TscDeadline | (x2Apic ? 0 : X2Apic))) | Hypervisor | (tscDeadline ? TscDeadline : 0),
             Edx = topology.SocketBits > 0 ? entry.Edx | HyperThreading : entry.Edx & ~HyperThreading,
         },
-        // Intel's caches; room for cores in a package in EAX[31:26], less one.
+        // Intel's caches. EAX[31:26]: the number of core ids in a package, less one.
         4 when (entry.Eax & 0x1F) != 0 => entry with
         {
             Eax = (entry.Eax & 0x3FFF)
                 | SharedBy(entry.Eax, topology)
                 | (Math.Min((1u << (topology.SocketBits - topology.ThreadBits)) - 1, 63) << 26),
         },
-        // AMD's caches, in Intel's form.
+        // AMD's caches, in the format of Intel's leaf.
         AmdCaches when (entry.Eax & 0x1F) != 0 => entry with { Eax = (entry.Eax & 0x3FFF) | SharedBy(entry.Eax, topology) },
-        // EBX: the core and, from bit 8, its threads less one. ECX: the node, of which each package is one.
+        // EBX: the core's id, and from bit 8 its number of threads less one. ECX: the node's id; each package is one node.
         AmdTopology => entry with
         {
             Eax = id,
@@ -166,15 +167,15 @@ internal static class GuestCpu
         _ => entry,
     };
 
-    // And AMD's: the package's CPUs less one, and the bits of the APIC id that count them.
+    // Address sizes; and AMD's number of CPUs in a package, less one, with the number of APIC id bits for them.
     private static CpuidEntry Sizes(CpuidEntry entry, CpuTopology topology, int addressBits) => entry with
     {
-        // Bits 23:16 zero: what the guest's page tables reach is no other (AMD64 volume 3, Fn8000_0008).
+        // Bits 23:16 zero: the guest's page tables have the same width (AMD64 volume 3, Fn8000_0008).
         Eax = (entry.Eax & ~0xFF_00FFu) | (uint)addressBits,
         Ecx = (uint)((topology.Cores * topology.Threads) - 1) | ((uint)topology.SocketBits << 12),
     };
 
-    // KVM offers sub-leaf 0 only, and empty. Sub-leaf 0: a core's threads; 1: the package's CPUs; then no more. The same for both leaves.
+    // KVM supports only an empty sub-leaf 0. Sub-leaf 0: a core's threads; 1: the package's CPUs; 2: the end. Both leaves are alike.
     private static CpuidEntry[] Topology(uint function, uint id, CpuTopology topology) =>
     [
         new(function, 0, SignificantIndex, Eax: (uint)topology.ThreadBits, Ebx: (uint)topology.Threads, Ecx: 0x100, Edx: id),
@@ -184,11 +185,11 @@ internal static class GuestCpu
         new(function, 2, SignificantIndex, Eax: 0, Ebx: 0, Ecx: 2, Edx: id),
     ];
 
-    // EAX[25:14]: how many ids share the cache, less one. Caches of level 3 and up are the package's, the others a core's.
+    // EAX[25:14]: the number of ids that share the cache, less one. A package shares caches from level 3 on, a core the others.
     private static uint SharedBy(uint eax, CpuTopology topology) =>
         ((1u << (((eax >> 5) & 7) >= 3 ? topology.SocketBits : topology.ThreadBits)) - 1) << 14;
 
-    // RAM is cached and the last GiB below 4 GiB, with the 32-bit window and the APICs, is not; as firmware leaves it.
+    // As firmware leaves it: RAM is write-back; the last GiB below 4 GiB, with the 32-bit window and the APICs, is uncacheable.
     private static void SetMemoryTypes(KvmVcpu vcpu, int physicalAddressBits)
     {
         const ulong HoleBytes = (1ul << 32) - MemoryLayout.LowRamEnd;

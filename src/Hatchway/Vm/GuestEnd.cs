@@ -3,7 +3,7 @@ using Hatchway.Machine.Devices;
 
 namespace Hatchway.Vm;
 
-/// <summary>Why a guest ended.</summary>
+/// <summary>The reasons why a guest ends.</summary>
 internal enum EndReason
 {
     None = 0,
@@ -14,14 +14,14 @@ internal enum EndReason
     Failed,
 }
 
-/// <summary>The one place where a guest's end is decided: the first reason counts. Any thread may ask.</summary>
+/// <summary>Decides how a guest ends: the first request wins. Any thread may call.</summary>
 internal sealed class GuestEnd : IPowerControl, IDisposable
 {
     private readonly EventFd _ended = EventFd.Create();
     private int _reason;
     private string? _failure;
 
-    /// <summary>True when the guest is to stop. Read by every vCPU after every exit.</summary>
+    /// <summary>True when the guest must stop. Every vCPU reads it after each exit.</summary>
     public bool IsRequested => Volatile.Read(ref _reason) != (int)EndReason.None;
 
     public EndReason Reason => (EndReason)Volatile.Read(ref _reason);
@@ -29,7 +29,7 @@ internal sealed class GuestEnd : IPowerControl, IDisposable
     /// <summary>Readable once the end is requested, and from then on.</summary>
     public FileDescriptor Ended => _ended;
 
-    /// <summary>What went wrong, when the reason is <see cref="EndReason.Failed"/>.</summary>
+    /// <summary>The failure, when the reason is <see cref="EndReason.Failed"/>.</summary>
     public string? Failure => Volatile.Read(ref _failure);
 
     public void Request(PowerEvent powerEvent) => Request(powerEvent == PowerEvent.Reset ? EndReason.Reboot : EndReason.PowerOff);

@@ -9,14 +9,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>A guest across its reboots: each makes a new machine, so all parts have their first state and devices a
+/// <summary>A guest across its reboots: each makes a new machine, so that everything has its initial state and the devices are
 /// reset.</summary>
-/// <remarks>One thread runs it; any thread may ask it for something.</remarks>
+/// <remarks>One thread runs it; any thread may make requests.</remarks>
 internal sealed class GuestLife : IGuestControl, IDisposable
 {
     private static readonly TimeSpan PowerOffBound = TimeSpan.FromSeconds(30);
 
-    // Lines a minute of all devices and starts together.
+    // The most lines a minute that all devices and restarts may log together.
     private const int MostLines = 100;
 
     private readonly RunOptions _options;
@@ -24,8 +24,8 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     private readonly ILogger _log;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
-    // Guards what follows: between two machines there is none, and a request to end must not get lost there.
-    // Taken before any lock of the machine's.
+    // Guards the fields below. Between two machines there is none, and a request to end must not get lost then.
+    // Taken before any of the machine's locks.
     private readonly Lock _gate = new();
     private VirtualMachine? _machine;
     private bool _isPressed;
@@ -33,19 +33,19 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     private bool _isStopped;
 
     /// <param name="options">What the user asked for.</param>
-    /// <param name="hosts">The host's functions that it gets, found fit.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="hosts">The host's functions for the guest, already checked.</param>
+    /// <param name="log">Receives limitations.</param>
     public GuestLife(RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, ILogger log)
     {
         (_options, _hosts) = (options, hosts);
-        // Over all starts: a guest that starts again and again says the same each time.
+        // One limit for all restarts: a guest that restarts repeatedly logs the same lines each time.
         _log = new LimitedLogger(log, "the guest", MostLines, TimeProvider.System);
         Console = options.SerialPorts.Any(static port => port.Number == 1) ? new AttachedConsole() : null;
     }
 
-    /// <summary>Runs the guest to its last end.</summary>
-    /// <param name="statistics">Where the last machine's counters go, or null.</param>
-    /// <exception cref="UserException">It could not be made, or not be run on.</exception>
+    /// <summary>Runs the guest, with its reboots, to its end.</summary>
+    /// <param name="statistics">Receives the last machine's counters, or null.</param>
+    /// <exception cref="UserException">The guest could not be made, or could not run on.</exception>
     public EndReason Run(Stream? statistics)
     {
         for (var starts = 0; ; starts++)
@@ -87,7 +87,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         }
     }
 
-    /// <summary>Presses the guest's power button, and when it was pressed already switches the guest off.</summary>
+    /// <summary>Presses the guest's power button; at the second call, switches the guest off.</summary>
     public void Terminate()
     {
         lock (_gate)
@@ -112,7 +112,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             if (_isPressed || _machine is null)
                 return;
             _isPressed = true;
-            // A guest that stands still can't hear it.
+            // A paused guest could not react.
             _machine.Resume();
             _machine.PressPowerButton();
             _powerOffLimit = new Timer(_ => SwitchOff(), null, PowerOffBound, Timeout.InfiniteTimeSpan);
@@ -192,7 +192,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             _powerOffLimit?.Dispose();
     }
 
-    // Who pressed the button wants an end, and no boot.
+    // After a press of the button the guest is to end, even if it reboots instead.
     private bool IsEnding
     {
         get
@@ -215,7 +215,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
             }
             catch (PassthroughException)
             {
-                // One may have been taken back just now: by then it has no driver any more.
+                // The host may just have taken a device back, which by now has no driver.
                 var found = FindAgain();
                 if (found.Count == hosts.Count)
                     throw;
@@ -224,7 +224,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
         }
     }
 
-    // A device that the host has taken back is not there at the next start, as a card that was pulled out; put back, it is again.
+    // A device that the host has taken back is missing at the next start, like a card that was pulled; once returned, it is there again.
     private List<(SlotOption Slot, HostDevice Host)> FindAgain()
     {
         var preconditions = new Preconditions(new HostView());
@@ -247,7 +247,7 @@ internal sealed class GuestLife : IGuestControl, IDisposable
     {
         lock (_gate)
         {
-            // A press may have come when the machine before this one could not hear it any more.
+            // The button may have been pressed when the previous machine could no longer react.
             if (_isStopped || _isPressed)
                 return false;
             _machine = machine;

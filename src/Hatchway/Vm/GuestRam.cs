@@ -6,7 +6,7 @@ using Hatchway.Passthrough.Vfio;
 
 namespace Hatchway.Vm;
 
-/// <summary>The guest's RAM: one block of memory, in the guest by memory slots.</summary>
+/// <summary>The guest's RAM: one block of the host's memory, mapped into the guest with memory slots.</summary>
 internal sealed class GuestRam : IGuestMemory, IDisposable
 {
     private readonly MemoryMapping _mapping;
@@ -15,9 +15,9 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
 
     /// <param name="vm">The VM.</param>
     /// <param name="ranges">Where RAM is.</param>
-    /// <param name="options">What it is made of.</param>
-    /// <param name="hasDevices">VFIO will pin all of it for a device.</param>
-    /// <exception cref="UserException">The host has not so much to give.</exception>
+    /// <param name="options">How the host provides it.</param>
+    /// <param name="hasDevices">True when VFIO will pin all of it for a device.</param>
+    /// <exception cref="UserException">The host does not have that much.</exception>
     public GuestRam(KvmVm vm, IReadOnlyList<RamRange> ranges, MemoryOptions options, bool hasDevices)
     {
         Ranges = ranges;
@@ -27,10 +27,10 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
         {
             if (!options.InCore)
                 _mapping.LeaveOutOfCore();
-            // What pins pages takes them one after the other where they are not there yet.
+            // Pinning and locking would allocate missing pages one after the other, on one CPU.
             if (options.Prefault || options.Locked || (hasDevices && RamPrefault.IsQuicker(_mapping)))
                 RamPrefault.Run(_mapping);
-            // Huge pages are never swapped out, and what VFIO pins need not be locked: it would count twice against the limit.
+            // Huge pages are never swapped out; and memory that VFIO pins need not be locked, which would count twice against the limit.
             if (options.Locked && options.HugePageBytes == 0 && !hasDevices)
                 _mapping.LockInMemory();
             foreach (var range in ranges)
@@ -45,13 +45,13 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
 
     public IReadOnlyList<RamRange> Ranges { get; }
 
-    /// <summary>The same ranges, as an IOMMU is told of them.</summary>
+    /// <summary>The same ranges, for the IOMMU.</summary>
     public IReadOnlyList<GuestRamRange> ForDma =>
         [.. Ranges.Select(range => new GuestRamRange(range.GuestPhysical, HostAddress(range), range.Length))];
 
     public Span<byte> Slice(ulong guestPhysical, int length) => _mapping.Slice(Offset(guestPhysical, (ulong)length), length);
 
-    /// <summary>Where bytes of the guest are in this process, for system calls that go there straight.</summary>
+    /// <summary>The guest's bytes as a range of this process's memory, for system calls that access them directly.</summary>
     /// <exception cref="ArgumentOutOfRangeException">They do not lie wholly inside one range of RAM.</exception>
     public HostRange Locate(ulong guestPhysical, uint length) => new(_mapping.Address + (nint)Offset(guestPhysical, length), length);
 
@@ -62,7 +62,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
         _mapping.Dispose();
     }
 
-    // Huge pages of the host's pool come by a file, which the mapping keeps open.
+    // Huge pages of the host's pool are mapped from a memfd, which the mapping keeps alive.
     private static MemoryMapping Take(ulong bytes, ulong hugePageBytes)
     {
         if (hugePageBytes == 0)
@@ -71,7 +71,7 @@ internal sealed class GuestRam : IGuestMemory, IDisposable
         return file.Map();
     }
 
-    // Devices' threads come here for each access: nothing is allocated.
+    // Devices' threads call this for each access, so it allocates nothing.
     private ulong Offset(ulong guestPhysical, ulong length)
     {
         foreach (ref readonly var range in _ranges.AsSpan())

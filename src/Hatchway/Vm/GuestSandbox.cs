@@ -9,14 +9,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>Leaves a guest that breaks out of KVM into this process next to nothing that it could do there.</summary>
+/// <summary>Restricts the process, so that a guest that breaks out of KVM into it can do next to nothing.</summary>
 /// <remarks>
-/// Files are restricted first, before any thread of ours and before anything is opened, because Landlock holds the calling thread and
-/// what it begins, and a guest that restarts opens its files again. System calls are restricted when all is open, in all threads.
+/// Files are restricted first, before the program starts a thread or opens anything, because Landlock applies to the calling thread and
+/// to threads that it starts, and a guest that restarts opens its files again. System calls are restricted once everything is open, in all
+/// threads.
 /// </remarks>
 internal static class GuestSandbox
 {
-    // What every guest's process uses, and .NET's runtime with it.
+    // Files that every guest's process uses, including those of .NET's runtime.
     private static readonly FileRule[] Always =
     [
         new("/proc", FileRights.Read),
@@ -33,14 +34,14 @@ internal static class GuestSandbox
         new("/dev/kvm", FileRights.Read | FileRights.Write),
     ];
 
-    // Variables that name files, and the last words of devices' that do.
+    // Variables that name files, and last words of devices' variables that do.
     private static readonly string[] ReadOnly = ["hatchway.kernel", "hatchway.initrd", "lpc.bootrom", "rom", "file"];
     private static readonly string[] Written = ["lpc.bootvars", "path"];
 
-    /// <summary>From now on the process sees only the files that its guest needs.</summary>
-    /// <param name="options">The guest.</param>
-    /// <param name="control">Where its control socket is, or null.</param>
-    /// <param name="log">Where it is told that the kernel can't.</param>
+    /// <summary>Restricts the process to the files that its guest needs.</summary>
+    /// <param name="options">The guest's options.</param>
+    /// <param name="control">The folder of its control socket, or null.</param>
+    /// <param name="log">Receives a warning when the kernel has no Landlock.</param>
     public static void RestrictFiles(RunOptions options, ControlFolder? control, ILogger log)
     {
         if (!options.Sandboxed)
@@ -60,14 +61,15 @@ internal static class GuestSandbox
         Landlock.Restrict(rules.Select(rule => Named(rule, mounts)));
     }
 
-    /// <summary>From now on the process makes only the system calls that its guest needs.</summary>
+    /// <summary>Restricts the process to the system calls that its guest needs.</summary>
     public static void RestrictSystemCalls(RunOptions options)
     {
         if (options.Sandboxed)
             SystemCallFilter.Restrict(GuestSystemCalls.For(options.RestartOnReboot));
     }
 
-    // Landlock knows a file by its inode, and 9p makes a new one at each look, but for the mount's root: there all of the mount is allowed.
+    // Landlock identifies a file by its inode. 9p makes a new inode at each lookup, except for the mount's root: so all of such a mount is
+    // allowed.
     private static FileRule Named(FileRule rule, IReadOnlyList<HostMount> mounts)
     {
         var path = Path.GetFullPath(rule.Path);
@@ -76,8 +78,8 @@ internal static class GuestSandbox
         return rule with { Path = mount is { Kind: "9p" } ? mount.Place : path };
     }
 
-    // Sockets by which a debugger of .NET's asks in: the runtime opens them at its start, and names them by the process and its own start
-    // (proc(5), stat, the 20th field after the command's name).
+    // Removes the sockets by which .NET's debuggers connect. The runtime opens them at its start, and names them after the process and its
+    // start time (proc(5), stat, the 20th field after the command's name).
     private static void RemoveDiagnostics()
     {
         var folder = Path.GetTempPath();
@@ -91,7 +93,7 @@ internal static class GuestSandbox
             File.Delete(Path.Combine(folder, name));
     }
 
-    // Where the program is not one file, its parts are loaded when they are needed.
+    // Unless the program is a single file, its parts are loaded when they are needed.
     private static IEnumerable<FileRule> OfProgram()
     {
         if (!File.Exists(Path.Combine(AppContext.BaseDirectory, "hatchway.dll")))
@@ -103,7 +105,7 @@ internal static class GuestSandbox
         yield return new(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), FileRights.Read);
     }
 
-    // The folder of groups, not a group's file: a device that is unbound and bound again gets a new one.
+    // The folder of groups, not the group's file: a device that is unbound and bound again gets a new file.
     private static IEnumerable<FileRule> OfDevices(RunOptions options)
     {
         if (options.Slots.Any(static slot => slot.Emulation is PassthruSlot))
@@ -149,8 +151,8 @@ internal static class GuestSandbox
         }
     }
 
-    // A guest that restarts opens its kernel again, which may be a new file by then: an upgrade puts it beside the old one or in its place.
-    // Null for what is no file, as rom=off, and for what lies in the root, where there is all.
+    // A guest that restarts opens its kernel again. An upgrade may have put a new file beside the old one or in its place, so the folder is
+    // allowed. Null when the value is no file, as rom=off, or lies in the root folder, which would allow everything.
     private static string? FolderOfSuccessor(string file)
     {
         if (!File.Exists(file))

@@ -2,29 +2,29 @@ using Hatchway.Linux.Sandbox;
 
 namespace Hatchway.Vm;
 
-/// <summary>The system calls that a running guest's process needs: ours, and those of .NET's runtime.</summary>
+/// <summary>The system calls that a running guest's process needs: the program's own, and those of .NET's runtime.</summary>
 internal static class GuestSystemCalls
 {
     private const uint All = uint.MaxValue;
 
-    // asm-generic/ioctl.h: bits 8 to 15 are the type, which a driver has for itself.
+    // asm-generic/ioctl.h: bits 8 to 15 are the type, which identifies a driver.
     private const uint IoctlType = 0xFF00;
 
-    // By how often they are made. Numbers of asm/unistd_64.h.
+    // In descending order of frequency. The numbers are those of asm/unistd_64.h.
     private static readonly SystemCallRule[] Always =
     [
-        // ioctl, by driver. Of a terminal's, those that do not put words into its input, as TIOCSTI and TIOCLINUX do.
+        // ioctl, by driver. Of the terminals' requests, none that put characters into the input, as TIOCSTI and TIOCLINUX do.
         new(16, 1,
         [
-            // KVM's, VFIO's, block devices'; a tap's, which begin at 200 of the terminals' type.
+            // KVM, VFIO and block devices; taps, whose requests have the terminals' type with numbers from 192 (taps use those from 200).
             (IoctlType, 0xAE00), (IoctlType, 0x3B00), (IoctlType, 0x1200), (0xFFC0, 0x54C0),
             // TCGETS2, TCSETS2, TCSETSW2, TCSETSF2: the GNU C library's from 2.42 on.
             (All, 0x802C_542A), (All, 0x402C_542B), (All, 0x402C_542C), (All, 0x402C_542D),
             // TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONREAD, FIONBIO; TIOCGPTN and TIOCSPTLCK for a new pseudo terminal.
             (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421),
             (All, 0x8004_5430), (All, 0x4004_5431),
-            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: a tap that is made anew when the guest starts again,
-            // for which there is a socket then.
+            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: for a tap that is made anew when the guest restarts, when sockets are allowed,
+            // too.
             (All, 0x8913), (All, 0x8914), (All, 0x8922),
         ]),
         17,  // pread64
@@ -58,7 +58,7 @@ internal static class GuestSystemCalls
         239, // get_mempolicy
         319, // memfd_create
         324, // membarrier
-        // Threads: of this process only, by CLONE_THREAD, and with the limits of the caller.
+        // Threads of this process only (CLONE_THREAD), and scheduling of the caller.
         new(56, 0, [(0x1_0000, 0x1_0000)]), // clone
         60,  // exit
         231, // exit_group
@@ -82,7 +82,7 @@ internal static class GuestSystemCalls
         14,  // rt_sigprocmask
         15,  // rt_sigreturn
         131, // sigaltstack
-        // Files: which of them, Landlock says.
+        // Files; Landlock decides which.
         257, // openat
         3,   // close
         4,   // stat
@@ -99,8 +99,8 @@ internal static class GuestSystemCalls
         267, // readlinkat
         217, // getdents64
         79,  // getcwd
-        // fcntl, but for who is sent a signal, and which: F_DUPFD to F_SETFL, locks of files and of descriptions, F_DUPFD_CLOEXEC,
-        // F_SETPIPE_SZ, F_ADD_SEALS.
+        // fcntl, except requests that set who gets a signal, and which: F_DUPFD to F_SETLKW, open file description locks,
+        // F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_ADD_SEALS.
         new(72, 1,
         [
             (All, 0), (All, 1), (All, 2), (All, 3), (All, 4), (All, 5), (All, 6), (All, 7), (All, 36), (All, 37), (All, 38),
@@ -117,9 +117,9 @@ internal static class GuestSystemCalls
         233, // epoll_ctl
         87,  // unlink
         263, // unlinkat
-        // Connections that others make to the guest's sockets.
+        // Connections that clients make to the guest's sockets.
         288, // accept4
-        new(44, 5, [(All, 0)]), // sendto, to who is connected
+        new(44, 5, [(All, 0)]), // sendto without an address: to the connected peer
         45,  // recvfrom
         47,  // recvmsg
         48,  // shutdown
@@ -127,7 +127,7 @@ internal static class GuestSystemCalls
         52,  // getpeername
         54,  // setsockopt
         55,  // getsockopt
-        // What the host is.
+        // Queries about the host and the process.
         228, // clock_gettime
         229, // clock_getres
         318, // getrandom
@@ -141,7 +141,7 @@ internal static class GuestSystemCalls
         108, // getegid
     ];
 
-    // What the sockets of serial ports and of network devices are made anew with, when the guest starts again.
+    // Calls that make serial ports' and network devices' sockets anew when the guest restarts.
     private static readonly SystemCallRule[] WhenRestarting =
     [
         new(41, 0, [(All, 1), (All, 2), (All, 10)]), // socket: AF_UNIX, AF_INET, AF_INET6
@@ -149,8 +149,8 @@ internal static class GuestSystemCalls
         50,  // listen
     ];
 
-    /// <summary>All of them, the most frequent first.</summary>
-    /// <param name="restarts">The guest starts again in this process.</param>
+    /// <summary>All rules, the most frequent first.</summary>
+    /// <param name="restarts">True when the guest may restart in this process.</param>
     public static ReadOnlySpan<SystemCallRule> For(bool restarts) =>
         restarts ? (SystemCallRule[])[.. Always, .. WhenRestarting] : Always;
 }

@@ -13,21 +13,21 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>One <c>-s ...,passthru</c>: a function of the host at its place on the guest's bus.</summary>
+/// <summary>One <c>-s ...,passthru</c>: a host function in its slot of the guest's bus.</summary>
 internal sealed class PassthruDevice : IDisposable
 {
     private readonly VfioFunction _host;
     private readonly RegisterHandlers _handlers;
     private int _disposed;
 
-    /// <param name="slot">Where it goes.</param>
-    /// <param name="host">A function that was found fit.</param>
+    /// <param name="slot">The guest's slot.</param>
+    /// <param name="host">The host's function, already checked.</param>
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
     /// <param name="map">The guest's address spaces.</param>
-    /// <param name="multiFunction">The slot holds other functions, too.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="multiFunction">True when the slot holds other functions, too.</param>
+    /// <param name="log">Receives limitations.</param>
     public PassthruDevice(
         SlotOption slot,
         HostDevice host,
@@ -85,25 +85,26 @@ internal sealed class PassthruDevice : IDisposable
         }
     }
 
-    /// <summary>Where it is on the guest's bus.</summary>
+    /// <summary>The guest's slot.</summary>
     public SlotOption Slot { get; }
 
-    /// <summary>Which function of the host it is.</summary>
+    /// <summary>The host's function.</summary>
     public HostDevice Host => _host.Host;
 
-    /// <summary>What the guest sees.</summary>
+    /// <summary>The guest's function.</summary>
     public AssignedFunction Guest { get; }
 
-    /// <summary>True while a CPU of the guest is in a register handler of a user's.</summary>
+    /// <summary>True while a vCPU is in one of the user's register handlers.</summary>
     public bool HasCpuInHandler => _handlers.HasCpu;
 
-    /// <summary>Signalled when the host wants it back; null when the host's kernel does not tell.</summary>
+    /// <summary>Signalled when the host wants the device back; null when the host's kernel does not report that.</summary>
     public EventFd? ReturnRequested => _host.ReturnRequested;
 
-    /// <summary>Signalled when it has reported an uncorrectable error; null when it can't.</summary>
+    /// <summary>Signalled when the device has reported an uncorrectable error; null when it can't.</summary>
     public EventFd? ErrorReported => _host.ErrorReported;
 
-    /// <summary>Takes it from the guest, which may run on and finds an empty slot, resets it and gives it back.</summary>
+    /// <summary>Removes the device from the guest, which may run on and finds an empty slot; resets it and returns it to the
+    /// host.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -1,26 +1,26 @@
 namespace Hatchway.Vm;
 
-/// <summary>Where vCPUs stand still while the guest is paused. Any thread closes and opens it; the vCPUs' own threads wait at it.</summary>
-/// <param name="vcpus">How many vCPUs there are.</param>
+/// <summary>The gate at which vCPUs wait while the guest is paused. Any thread closes and opens it; vCPUs' threads wait at it.</summary>
+/// <param name="vcpus">The number of vCPUs.</param>
 internal sealed class PauseGate(int vcpus)
 {
-    // Guards the three fields below, and is what the waiting wait on. A leaf.
+    // Guards the three fields below, and signals their changes. A leaf.
     private readonly object _changed = new();
     private bool _isClosed;
     private bool _hasEnded;
     private int _waiting;
 
-    /// <summary>True while the guest is to stand still. Read by every vCPU before it enters the guest.</summary>
+    /// <summary>True while the guest is paused. Every vCPU reads it before it enters the guest.</summary>
     public bool IsClosed => Volatile.Read(ref _isClosed);
 
-    /// <summary>Closes the gate. Whoever does it then kicks the vCPUs, since those in the guest do not look.</summary>
+    /// <summary>Closes the gate. The caller must then kick the vCPUs, since those in the guest do not check.</summary>
     public void Close()
     {
         lock (_changed)
             Volatile.Write(ref _isClosed, !_hasEnded);
     }
 
-    /// <summary>Opens it for good: the guest has ended.</summary>
+    /// <summary>Opens the gate for good, because the guest has ended.</summary>
     public void End()
     {
         lock (_changed)
@@ -28,7 +28,7 @@ internal sealed class PauseGate(int vcpus)
         Open();
     }
 
-    /// <summary>Opens it; the vCPUs go on.</summary>
+    /// <summary>Opens the gate; the vCPUs run on.</summary>
     public void Open()
     {
         lock (_changed)
@@ -38,7 +38,7 @@ internal sealed class PauseGate(int vcpus)
         }
     }
 
-    /// <summary>A vCPU's thread waits here until the gate is open.</summary>
+    /// <summary>Waits on a vCPU's thread until the gate is open.</summary>
     public void Wait()
     {
         lock (_changed)
@@ -51,8 +51,8 @@ internal sealed class PauseGate(int vcpus)
         }
     }
 
-    /// <summary>Waits until all vCPUs stand still.</summary>
-    /// <returns>False when the time was up before, or the gate was opened.</returns>
+    /// <summary>Waits until all vCPUs are at the gate.</summary>
+    /// <returns>False when the time ran out, or the gate was opened.</returns>
     public bool WaitForAll(TimeSpan bound)
     {
         var end = Environment.TickCount64 + (long)bound.TotalMilliseconds;

@@ -4,17 +4,18 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Vm;
 
-/// <summary>Takes RAM from the host before the guest starts: on all of this process's CPUs, since the kernel clears each page.</summary>
+/// <summary>Allocates RAM before the guest starts, on all of this process's CPUs, since the kernel clears each page.</summary>
 internal static class RamPrefault
 {
     private const ulong Chunk = 256 << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>Whether it is worth it where something else takes the pages anyway: when there is a part for more than one CPU.</summary>
+    /// <summary>True when this is faster than letting VFIO or mlock allocate the pages: when there is a part for more than one
+    /// CPU.</summary>
     public static bool IsQuicker(MemoryMapping memory) => memory.Length > Chunk;
 
-    /// <summary>Takes all of it. When that lasts longer than a second, a bar on the terminal tells how far it is.</summary>
-    /// <exception cref="UserException">The host has no more.</exception>
+    /// <summary>Allocates all of it. After a second, a progress bar appears on the terminal.</summary>
+    /// <exception cref="UserException">The host has no more memory.</exception>
     public static void Run(MemoryMapping memory)
     {
         var (done, chunks) = (0, (int)((memory.Length + Chunk - 1) / Chunk));

@@ -5,16 +5,16 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Vm;
 
-/// <summary>What is counted of a guest, as JSON: KVM's own counters, by KVM's names, accesses that nobody
-/// answered, and the devices, the host's first.</summary>
+/// <summary>A guest's counters as JSON: KVM's own, by KVM's names, unclaimed accesses, and the devices', the host's
+/// devices first.</summary>
 internal static class Statistics
 {
-    /// <summary>Writes them as one object. Any thread, while the machine is not disposed.</summary>
-    /// <param name="json">Where.</param>
-    /// <param name="name">The guest's.</param>
-    /// <param name="machine">The guest.</param>
+    /// <summary>Writes the counters as one object. Any thread, while the machine is not disposed.</summary>
+    /// <param name="json">The writer.</param>
+    /// <param name="name">The guest's name.</param>
+    /// <param name="machine">The guest's machine.</param>
     /// <param name="end">Why it ended; <see cref="EndReason.None"/> while it runs.</param>
-    /// <param name="ran">How long it has run.</param>
+    /// <param name="ran">How long the guest has run.</param>
     public static void Write(Utf8JsonWriter json, string name, VirtualMachine machine, EndReason end, TimeSpan ran)
     {
         json.WriteStartObject();
@@ -40,7 +40,7 @@ internal static class Statistics
         json.WriteEndObject();
     }
 
-    // What is allocated makes a collection in the end, which stops every vCPU: in steady state this stands still, but for these requests.
+    // Allocations lead to garbage collections, which stop every vCPU. In steady state only these requests allocate.
     private static void WriteProcess(Utf8JsonWriter json)
     {
         json.WriteStartObject("process");
@@ -49,7 +49,7 @@ internal static class Statistics
         json.WriteEndObject();
     }
 
-    // A driver that misses its device shows here.
+    // Shows a driver that accesses a device that is not there.
     private static void WriteUnclaimed(Utf8JsonWriter json, VirtualMachine machine)
     {
         var (memory, ports) = machine.Unclaimed;

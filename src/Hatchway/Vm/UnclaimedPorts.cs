@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Vm;
 
-/// <summary>Behind all ports, for bhyve(8)'s <c>-e</c>: an access that nothing answers ends the guest.</summary>
+/// <summary>The target behind all others for bhyve(8)'s <c>-e</c>: an access to a port that nothing answers ends the guest.</summary>
 internal sealed class UnclaimedPorts(GuestEnd end) : IAddressTarget
 {
     public ulong Read(ulong offset, AccessWidth width)

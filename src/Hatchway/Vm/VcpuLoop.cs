@@ -7,13 +7,13 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Vm;
 
-/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, stands still while the guest is paused, and ends
+/// <summary>Runs one vCPU: enters the guest, answers its accesses to ports and memory, waits while the guest is paused, and ends
 /// when the guest's end is requested.</summary>
-/// <remarks>In steady state nothing is allocated, no lock is taken here and nothing is thrown: a collection would stop every
+/// <remarks>In steady state it allocates nothing, takes no lock itself and throws nothing: a garbage collection would stop every
 /// vCPU.</remarks>
 internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace ports, GuestEnd end, PauseGate pause)
 {
-    /// <summary>Runs on the calling thread until the end. A failure is the end, too.</summary>
+    /// <summary>Runs on the calling thread until the guest's end, which a failure brings about, too.</summary>
     public void Run()
     {
         try
@@ -26,7 +26,8 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
                 else
                     RunOn();
             }
-            // What the guest was answered last reaches its registers, and the device that it ended by sees a finished access.
+            // Completes the last access, so that its answer reaches the guest's registers, and the device that ended the guest sees it
+            // finished.
             vcpu.CompleteAccess();
         }
         catch (LinuxException failure)
@@ -43,7 +44,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
         }
     }
 
-    // Some exits a call: the runtime compiles a method again, with its callees inlined, only when it has been called many times.
+    // Several exits a call: the runtime recompiles a method, with its callees inlined, only after it has been called many times.
     private void RunOn()
     {
         const int Exits = 16;
@@ -53,7 +54,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
 
     private void StandStill()
     {
-        // An instruction that makes several accesses is finished first: its registers are whole then.
+        // First completes an instruction that makes several accesses, so that the registers are consistent.
         for (var exit = vcpu.CompleteAccess(); exit != KvmExit.Interrupted; exit = vcpu.CompleteAccess())
             Answer(exit);
         pause.Wait();
@@ -101,7 +102,7 @@ internal sealed class VcpuLoop(KvmVcpu vcpu, AddressSpace memory, AddressSpace p
             vcpu.MmioData = memory.Read(access.Address, width);
     }
 
-    // KVM cuts an access at a page's border, which leaves widths that no bus has.
+    // KVM splits an access at a page boundary, which gives widths that no bus has.
     private void AnswerPieces(MmioAccess access)
     {
         var value = access.IsWrite ? vcpu.MmioData : 0;

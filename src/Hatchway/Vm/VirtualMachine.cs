@@ -19,12 +19,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>A guest from its making to its end. Made, run once, and disposed by one thread.</summary>
-/// <remarks>What is made last is let go first: devices before the RAM that they reach, and that before the VM.</remarks>
+/// <summary>A guest's machine. One thread makes it, runs it once, and disposes it.</summary>
+/// <remarks>Parts are disposed in reverse order: devices before the RAM that they access, and the RAM before the VM.</remarks>
 internal sealed class VirtualMachine : IDisposable
 {
-    // A vCPU's thread ends at once, unless it is in a user's handler that does not return, or in a long kernel call, as a reset or the
-    // mapping of a large BAR.
+    // How long to wait for a vCPU's thread. It reacts at once, unless it is in a user's handler that does not return, or in a long kernel
+    // call, such as a device's reset or the mapping of a large BAR.
     private static readonly TimeSpan HandlerBound = TimeSpan.FromSeconds(5);
 
     private readonly Stack<IDisposable> _owned = [];
@@ -37,12 +37,12 @@ internal sealed class VirtualMachine : IDisposable
     private readonly List<KvmStatistics> _vcpuStatistics = [];
     private readonly List<PassthruDevice> _devices = [];
 
-    /// <summary>Makes a guest that is ready to run.</summary>
+    /// <summary>Makes a machine that is ready to run.</summary>
     /// <param name="options">What the user asked for.</param>
-    /// <param name="hosts">The host's functions that it gets, found fit, in the order of their slots.</param>
-    /// <param name="console">Its com1, for who attaches to it; null when it has none.</param>
-    /// <param name="stop">Ends the guest for good, for who types so at its console.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="hosts">The host's functions for the guest, already checked, in the order of their slots.</param>
+    /// <param name="console">Its com1, for clients that attach later; null when it has none.</param>
+    /// <param name="stop">Ends the guest for good, when the user types the escape key at its console.</param>
+    /// <param name="log">Receives limitations.</param>
     public VirtualMachine(
         RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, AttachedConsole? console, Action stop, ILogger log)
     {
@@ -73,7 +73,7 @@ internal sealed class VirtualMachine : IDisposable
                 layout = layout.Within(space.LastAddress);
             if (space is not null && firmware is not null)
             {
-                // Firmware puts the window where the CPU's addresses end: so these end where the IOMMU's do.
+                // Firmware puts the 64-bit window at the end of the CPU's addresses: so the CPU gets no more address bits than the IOMMU.
                 addressBits = Math.Min(addressBits, BitOperations.Log2(space.LastAddress) + 1);
                 layout = Layout(options.Memory.Bytes, addressBits, hasFirmware: true);
             }
@@ -81,11 +81,11 @@ internal sealed class VirtualMachine : IDisposable
             {
                 ClockOffset = options.ClockInLocalTime ? HostClock.LocalOffset : TimeSpan.Zero,
             });
-            // Behind everything that may come.
+            // Behind all other targets.
             if (options.StrictPorts)
                 _pc.Ports.Map(0, _pc.Ports.Length, new UnclaimedPorts(_end), int.MinValue);
             AddEmulated(options);
-            // With or without devices: KVM's own table leads the timer to another pin than the MADT says.
+            // Needed even without devices: KVM's default table routes the timer to another pin than the MADT says.
             var routes = new InterruptRoutes(Vm);
             if (space is not null)
                 AddPassthru(options, hosts, space, routes, log);
@@ -93,7 +93,7 @@ internal sealed class VirtualMachine : IDisposable
             Software = software.All;
             if (firmware is null)
                 PlaceBars(layout, software, log);
-            // After the devices, so that it ends before they go.
+            // After the devices, so that the watch ends before they do.
             if (_devices.Count > 0)
                 Own(new DeviceWatch(_devices, log));
             var description = Describe(options, layout);
@@ -102,7 +102,7 @@ internal sealed class VirtualMachine : IDisposable
                 Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, identity, Vm, _pc, ram, log));
             var boot = firmware is null ? Load(options, description, identity, ram) : null;
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
-            // Last, and of these this process's terminal, so that an error before leaves it alone.
+            // Last, and this process's terminal last of all, so that an earlier error leaves the terminal alone.
             foreach (var isTerminal in (ReadOnlySpan<bool>)[false, true])
             {
                 foreach (var port in options.SerialPorts.Where(port => port.Backend is StandardStreams == isTerminal))
@@ -119,23 +119,23 @@ internal sealed class VirtualMachine : IDisposable
     /// <summary>KVM's VM.</summary>
     public KvmVm Vm { get; }
 
-    /// <summary>The counters of its vCPUs, in order.</summary>
+    /// <summary>The vCPUs' counters, in order.</summary>
     public IReadOnlyList<KvmStatistics> VcpuStatistics => _vcpuStatistics;
 
-    /// <summary>Its accesses to memory and to ports with a byte that nobody answered. Any thread.</summary>
+    /// <summary>Accesses to memory and to ports with a byte that no target answered. Any thread.</summary>
     public (long Memory, long Ports) Unclaimed => (_pc.Memory.Unclaimed, _pc.Ports.Unclaimed);
 
-    /// <summary>The host's functions in it.</summary>
+    /// <summary>The host's functions in the guest.</summary>
     public IReadOnlyList<PassthruDevice> Devices => _devices;
 
-    /// <summary>The devices in software that have a slot.</summary>
+    /// <summary>The software devices in slots.</summary>
     public IReadOnlyList<VirtioSlotDevice> Software { get; }
 
     /// <summary>Presses the power button. Any thread.</summary>
     public void PressPowerButton() => _pc.PowerManagement.PressPowerButton();
 
-    /// <summary>Lets the CPUs stand still; devices go on with what they were told. Any thread.</summary>
-    /// <returns>False when a CPU does not come to a stop within seconds, since a handler or the kernel has it; it will when that
+    /// <summary>Pauses the vCPUs; devices complete the requests that they have. Any thread.</summary>
+    /// <returns>False when a vCPU does not stop within seconds, because a handler or the kernel holds it; it stops when that
     /// returns.</returns>
     public bool Pause()
     {
@@ -145,13 +145,14 @@ internal sealed class VirtualMachine : IDisposable
         return _pause.WaitForAll(HandlerBound);
     }
 
-    /// <summary>Lets the CPUs go on. Any thread.</summary>
+    /// <summary>Resumes the vCPUs. Any thread.</summary>
     public void Resume() => _pause.Open();
 
-    /// <summary>True while one of its CPUs is in a register handler of a user's.</summary>
+    /// <summary>True while a vCPU is in one of the user's register handlers.</summary>
     public bool HasCpuInHandler => _devices.Exists(static device => device.HasCpuInHandler);
 
-    /// <summary>True when it has ended while a handler still had one of its CPUs: it can't be let go before the process ends.</summary>
+    /// <summary>True when the guest has ended while a handler still held a vCPU: the machine can't be disposed before the process
+    /// ends.</summary>
     public bool IsStuck { get; private set; }
 
     /// <summary>True from <see cref="Pause"/> to <see cref="Resume"/>.</summary>
@@ -161,7 +162,7 @@ internal sealed class VirtualMachine : IDisposable
     public void Stop() => _end.Request(EndReason.Stopped);
 
     /// <summary>Runs the guest to its end.</summary>
-    /// <exception cref="UserException">It could not be run on.</exception>
+    /// <exception cref="UserException">The guest could not run on.</exception>
     public EndReason Run()
     {
         LateLibraries.Load();
@@ -188,7 +189,7 @@ internal sealed class VirtualMachine : IDisposable
         }
         finally
         {
-            // Whatever happened: nothing is let go while a vCPU may run.
+            // In any case, nothing may be disposed while a vCPU may run.
             Stop();
             _pause.End();
             StopVcpus(threads);
@@ -198,7 +199,7 @@ internal sealed class VirtualMachine : IDisposable
 
     private void RunOn(int number, VcpuLoop loop)
     {
-        // By the thread itself: the kernel's name of another is a file, which the sandbox keeps closed.
+        // The thread names itself: naming another one writes to a file, which the sandbox keeps closed.
         Thread.CurrentThread.Name = $"vcpu {number}";
         try
         {
@@ -233,7 +234,7 @@ internal sealed class VirtualMachine : IDisposable
     }
 
     /// <summary>
-    /// Lets go of all that was made. While a handler still has a vCPU, that is the terminal only: the rest, which it may be using, is left
+    /// Disposes all parts. While a handler holds a vCPU, it disposes only the terminal: the handler may be using the rest, which is left
     /// to the process's end.
     /// </summary>
     public void Dispose()
@@ -275,12 +276,12 @@ internal sealed class VirtualMachine : IDisposable
         }
     }
 
-    // Firmware knows a chipset by it, and does not know bhyve's.
+    // Firmware recognises the chipset by its host bridge, and does not know bhyve's.
     private static IPciFunction HostBridge(RunOptions options, HostBridgeSlot bridge, bool multiFunction) => options.Firmware is null
         ? Bridges.HostBridge(bridge.Vendor, bridge.Device, multiFunction)
         : Bridges.I440FxHostBridge(multiFunction);
 
-    // As firmware does where there is one.
+    // Places the BARs, as firmware does where there is firmware.
     private void PlaceBars(MemoryLayout layout, SoftwareDevices software, ILogger log)
     {
         var allocator = new BarAllocator(layout.Windows);
@@ -351,7 +352,7 @@ internal sealed class VirtualMachine : IDisposable
             vcpu.SetCpuid(GuestCpu.Cpuid(supported, cpu, options.Topology, tscDeadline, options.X2Apic is not false, addressBits));
             GuestCpu.Start(vcpu, cpu == 0, boot, addressBits, options.X2Apic is true);
             _vcpus.Add(vcpu);
-            // Now: once it runs, a request to KVM waits until it leaves the guest; the counters themselves can be read at any time.
+            // Opened now: once the vCPU runs, a request to KVM waits until it leaves the guest. The counters can then be read at any time.
             _vcpuStatistics.Add(Own(vcpu.OpenStatistics()));
         }
     }

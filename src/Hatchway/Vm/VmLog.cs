@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Vm;
 
-/// <summary>What is told while a guest is made and runs.</summary>
+/// <summary>The messages that are logged while a guest is made and runs.</summary>
 internal static partial class VmLog
 {
     [LoggerMessage(LogLevel.Warning, "{Warning}")]
