@@ -1,6 +1,6 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Consoles: the serial one on a terminal, from another one, and a device's ports on sockets.</summary>
+/// <summary>Consoles: the serial console on its own terminal and from another one, and a console device's ports on sockets.</summary>
 public sealed class ConsoleTests
 {
     private const string Prompt = "/ # ";
@@ -19,7 +19,7 @@ public sealed class ConsoleTests
         echo "said at last: $line"
         """;
 
-    // Leaves what comes unread until the socket has much of it; then reads all, and sends it back.
+    // Lets input pile up until the socket is well filled; then reads all of it, and sends it back.
     private const string Client =
         """
         import array, fcntl, hashlib, socket, sys, termios, time
@@ -42,7 +42,7 @@ public sealed class ConsoleTests
     public void What_is_typed_reaches_the_guest_ctrl_a_x_ends_it_and_the_terminal_is_as_before()
     {
         var guest = Guests.Linux(Repository.Kernel, Repository.Initrd, "-c 1 -m 256M");
-        // script(1) gives the command a terminal; its settings are compared before and after.
+        // script(1) gives the command a terminal, whose settings are compared before and after.
         var commands = $"stty -a > /tmp/before; {guest}; echo STATUS=$?; stty -a | cmp - /tmp/before && echo TERMINAL=same";
         using var terminal = new Conversation(Path.Combine(Repository.Root, "lab/run"), "--", "script", "-qec", commands, "/dev/null");
 
@@ -85,7 +85,7 @@ public sealed class ConsoleTests
             host.Send("\u0001x");
             host.Expect("LEFT=0", Guests.Bound);
 
-            // Who comes later sees what was said before.
+            // A client that attaches later gets the output before that.
             host.Expect("said: a word", Guests.Bound);
             host.Send("another\n");
             host.Expect("said at last: another", Guests.Bound);
@@ -105,7 +105,7 @@ public sealed class ConsoleTests
         using var pipe = new Conversation(Path.Combine(Repository.Root, "lab/run"), "--", "sh", "-c", commands);
 
         pipe.Expect(Prompt, Guests.Bound);
-        // One input event is 24 bytes: the press.
+        // One input event is 24 bytes: the key press.
         pipe.Send("modprobe -a button evdev; echo cpus: $(grep -c ^processor /proc/cpuinfo); "
             + "head -c 24 /dev/input/event0 | wc -c && poweroff -f\n");
         pipe.Expect("cpus: 2", Guests.Bound);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A program that is talked to: it is waited for until it says something, and then answered.</summary>
+/// <summary>A conversation with a program: waits until the program prints a text, then answers.</summary>
 internal sealed class Conversation : IDisposable
 {
     private readonly Process _process;
@@ -17,7 +17,7 @@ internal sealed class Conversation : IDisposable
             RedirectStandardOutput = true,
         })!;
 
-    /// <summary>Reads on until a text has come; gives what came up to its end.</summary>
+    /// <summary>Reads until a text has come; returns all output up to its end.</summary>
     public string Expect(string text, TimeSpan bound)
     {
         using var limit = new CancellationTokenSource(bound);
@@ -51,7 +51,7 @@ internal sealed class Conversation : IDisposable
         _process.StandardInput.Flush();
     }
 
-    /// <summary>Ends what the program reads.</summary>
+    /// <summary>Closes the program's input.</summary>
     public void CloseInput() => _process.StandardInput.Close();
 
     public void Dispose()

@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Many CPUs, on a host that has one.</summary>
+/// <summary>Guests with many CPUs, on a host that has one.</summary>
 public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWithoutDevices>
 {
-    // Sixteen that take turns on one emulated processor: two minutes where nothing else runs.
+    // Sixteen vCPUs take turns on one emulated processor: two minutes on an idle machine.
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(15);
 
     private const string Script =
@@ -30,7 +30,7 @@ public sealed class CpuTests(HostWithoutDevices plain) : IClassFixture<HostWitho
 
         Assert.True(run.Status == 1, run.Output);
         Assert.Equal("16", run.Result("cpus"));
-        // No threads: a Linux on an AMD processor reads those from what this lab's does not have (TOPOEXT).
+        // No threads: on an AMD processor Linux needs TOPOEXT for them, which the lab's processor lacks.
         Assert.Equal(("2", "8", "8"), (run.Result("sockets"), run.Result("cores"), run.Result("siblings")));
         Assert.Equal("x2apic: enabled by BIOS", run.Result("x2apic"));
     }

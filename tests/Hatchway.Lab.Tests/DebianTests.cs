@@ -5,17 +5,17 @@ using System.Security.Cryptography;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A whole Debian from its own disk: as a guest, with the command line that bhyve's users know, and as a host.</summary>
+/// <summary>A whole Debian on a disk of its own: as a guest, with the command line that bhyve's users know, and as a host.</summary>
 public sealed class DebianTests : IDisposable
 {
     private const string Before = "-AI -H -P -s 0:0,hostbridge -s 1:0,lpc -s 2:0,virtio-net,tap0 -s 3:0,virtio-blk,";
     private const string After = " -s 4:0,passthru,0/6/0 -l com1,stdio -c 2 -m 2048M linuxguest";
     private const string Prompt = ":~# ";
 
-    // Firmware, GRUB and systemd, all of it twice emulated: minutes where nothing else runs, more where much does.
+    // Firmware, GRUB and systemd are all emulated twice: minutes on an idle machine, more on a busy one.
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(12);
 
-    // Random writes that are verified: by default as long as all other tests can wait, and longer when asked for.
+    // Seconds of verified random writes: short by default, for the other tests' sake, and longer when asked for.
     private static readonly int s_writing =
         int.Parse(Environment.GetEnvironmentVariable("HATCHWAY_FIO_SECONDS") ?? "30", CultureInfo.InvariantCulture);
 
@@ -29,7 +29,7 @@ public sealed class DebianTests : IDisposable
         var disk = MakeDisk();
         var word = Guid.NewGuid().ToString();
         var guest = $"{Repository.Program} run {Before}{disk}{After}";
-        // When the test closes its end, the VM is killed.
+        // When the test closes its end, the guest is killed.
         var commands = "ip tuntap add dev tap0 mode tap; ip addr add 10.0.100.1/24 dev tap0; ip link set tap0 up; "
             + $"mkfifo /tmp/keys; {guest} < /tmp/keys & cat > /tmp/keys; kill -KILL $!; wait $!; echo STATUS=$?";
         using (var host = new Conversation(
@@ -54,7 +54,7 @@ public sealed class DebianTests : IDisposable
             host.CloseInput();
             host.Expect("STATUS=137", s_bound);
         }
-        // What its next boot would do, without the boot: the journal is played back, and then the file is read.
+        // Does what the next boot would do, without booting: e2fsck replays the journal, and then the file is read.
         var root = TakeSecondPartition(disk);
         Ask("e2fsck", "-p", root);
         Assert.Equal(word, Ask("debugfs", "-R", "cat /root/kept", root).Trim());
@@ -69,22 +69,22 @@ public sealed class DebianTests : IDisposable
         Run(host, "mount -t 9p -o trans=virtio,ro folder /mnt && dpkg -i /mnt/*.deb && umount /mnt", "Setting up hatchway");
         Run(host, "hatchway host reserve --persist 0/6/0", "0000:00:06.0 is reserved, taken from nvme");
 
-        // Its driver is on the disk: the unit comes before udev loads it.
+        // The disk's driver is loaded from the file system: the unit runs before udev loads it.
         Boot(host);
         Run(host, "systemctl is-system-running --wait", "running");
         Run(host, "basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)", "vfio-pci");
         Run(host, "journalctl --no-pager -b -o cat -u hatchway-reserve", "0000:00:06.0 is reserved\n");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0')", "seen: 0");
 
-        // Found again while its driver is there, it is taken from that.
+        // A device that is found again while its driver is loaded is taken from that driver.
         const string Taken = "[ $(basename $(readlink /sys/bus/pci/devices/0000:00:06.0/driver)) = vfio-pci ]";
         Run(host, "hatchway host release 0/6/0", "0000:00:06.0 is released");
         Run(host, "modprobe nvme; echo 1 > /sys/bus/pci/devices/0000:00:06.0/remove; echo 1 > /sys/bus/pci/rescan; "
             + $"timeout 120 sh -c 'until {Taken} 2> /dev/null; do :; done' && echo taken", "taken");
         Run(host, "echo seen: $(dmesg | grep -c 'nvme nvme0: pci function')", "seen: 2");
 
-        // Its driver is in the initramfs, which loads it before there is any unit. What is to be in it is said first,
-        // so that it is made once.
+        // The initramfs loads the disk's driver before any unit runs. Its contents are configured first, so that it is
+        // made once.
         Run(host, "mkdir -p /etc/initramfs-tools/conf.d /usr/share/initramfs-tools/modules.d; "
             + "echo MODULES=list > /etc/initramfs-tools/conf.d/list; "
             + "printf '%s\\n' nvme virtio_pci virtio_blk ext4 > /usr/share/initramfs-tools/modules.d/test; "
@@ -119,7 +119,7 @@ public sealed class DebianTests : IDisposable
         LogIn(system);
     }
 
-    // A command that ends well and says something on the way.
+    // Runs a command that succeeds and prints the expected text.
     private static void Run(Conversation system, string command, string expected)
     {
         system.Send($"{command}; echo STATUS''=$?\n");
@@ -128,7 +128,7 @@ public sealed class DebianTests : IDisposable
         Assert.StartsWith("0", system.Expect(Prompt, s_bound), StringComparison.Ordinal);
     }
 
-    // By the master boot record's second entry, in sectors (UEFI 2.10 §5.2.1). It goes to a file of its own, the image's neighbour.
+    // Copies the partition of the master boot record's second entry (UEFI 2.10 §5.2.1) to a file beside the image.
     private static string TakeSecondPartition(string disk)
     {
         Span<byte> start = stackalloc byte[sizeof(uint)];
@@ -144,7 +144,7 @@ public sealed class DebianTests : IDisposable
 
     private static string Ask(string program, params string[] arguments)
     {
-        // They live where a user's PATH may not look.
+        // These programs are in folders that a user's PATH may lack.
         var path = $"PATH={Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin";
         using var process = Process.Start(new ProcessStartInfo("/usr/bin/env", [path, program, .. arguments])
         {
@@ -152,7 +152,7 @@ public sealed class DebianTests : IDisposable
         })!;
         var answer = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        // e2fsck(8): 1 is what it says when it mended something, as a journal that was not played back.
+        // e2fsck(8): status 1 means that it corrected something, such as a journal that was not replayed.
         Assert.True(process.ExitCode <= 1, $"{program}: status {process.ExitCode}\n{answer}");
         return answer;
     }

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A host that gives away a device of every kind that QEMU has, and what one Linux guest did with all of them at once.</summary>
+/// <summary>A host that gives away a device of every kind that QEMU has, and the output of one Linux guest that used them all.</summary>
 public sealed class DeviceMatrix : IDisposable
 {
     private static readonly TimeSpan BootBound = TimeSpan.FromMinutes(12);
 
-    // Every -d of lab/run with what follows from it: the host's function and its place in the guest.
+    // Each -d of lab/run, as the host's function and its slot in the guest.
     private static readonly (string Host, string Guest)[] Functions =
     [
         ("0/6/0", "2:0"), ("0/7/0", "3:0"), ("0/8/0", "4:0"), ("0/9/0", "5:0"), ("0/10/0", "6:0"), ("0/11/0", "7:0"), ("0/12/0", "8:0"),
@@ -15,7 +15,7 @@ public sealed class DeviceMatrix : IDisposable
         ("0/17/0", "12:0"), ("0/18/0", "13:0"), ("1/0/0", "14:0"), ("3/1/0", "15:0"), ("4/0/1", "16:0"),
     ];
 
-    /// <summary>Boots both.</summary>
+    /// <summary>Boots host and guest.</summary>
     public DeviceMatrix()
     {
         Sound = Path.GetTempFileName();
@@ -29,7 +29,7 @@ public sealed class DeviceMatrix : IDisposable
             "-d", "ich9-usb-uhci2,masterbus=ehci.0,firstport=2,addr=0e.1,multifunction=on",
             "-d", "ich9-usb-uhci3,masterbus=ehci.0,firstport=4,addr=0e.2,multifunction=on",
             "-d", "usb-storage,bus=ehci.0,port=1,size=4M,seed=4",
-            // At full speed: the high-speed controller hands it over to a companion, the one with ports 3 and 4.
+            // At full speed: the high-speed controller hands the device to its companion, which has ports 3 and 4.
             "-d", "usb-tablet,bus=ehci.0,port=3,usb_version=1",
             "-d", $"AC97,addr=10,wav={Sound}",
             "-d", "sdhci-pci,addr=11", "-d", "sd-card,size=4M,seed=5",
@@ -58,10 +58,11 @@ public sealed class DeviceMatrix : IDisposable
     /// <summary>The emulated host.</summary>
     public LabHost Host { get; }
 
-    /// <summary>What the guest printed.</summary>
+    /// <summary>The guest's output.</summary>
     public CommandResult Run { get; }
 
-    /// <summary>What AC97 played, as a WAV file: its header is complete when the emulated host has ended, its samples before.</summary>
+    /// <summary>AC97's output as a WAV file: its samples are there now, and its header is complete once the emulated host has
+    /// ended.</summary>
     public string Sound { get; }
 
     /// <inheritdoc/>
@@ -71,7 +72,7 @@ public sealed class DeviceMatrix : IDisposable
         File.Delete(Sound);
     }
 
-    /// <summary>How often an interrupt with a name came to a CPU, by a controller.</summary>
+    /// <summary>How many interrupts of a name, through a controller, a CPU received.</summary>
     public static int Interrupts(CommandResult run, string controller, string name, int cpu) => run.Section("interrupts")
         .Where(line => line.Contains(controller, StringComparison.Ordinal) && line.Contains(name, StringComparison.Ordinal))
         .Sum(line => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1 + cpu], CultureInfo.InvariantCulture));

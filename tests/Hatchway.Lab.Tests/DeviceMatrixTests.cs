@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Each device of the matrix does what it is there for, with the guest's own driver. One boot serves all of these.</summary>
+/// <summary>Each device of the matrix works with the guest's own driver. One boot serves all these tests.</summary>
 public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<DeviceMatrix>
 {
     private readonly DeviceMatrix _matrix = matrix;
@@ -92,7 +92,7 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
     {
         Assert.Equal("0x0123456789abcdef", Run.Result("ivshmem.08.0"));
         Assert.Equal("0x0123", Run.Result("ivshmem.08.0.word"));
-        // A driver, and be it vfio-pci, must let a device go before its registers can be used from outside.
+        // A driver, vfio-pci included, must release a device before a program can use its registers.
         const string Host = "0000:00:0c.0";
         _matrix.Host.Check($"cd /sys/bus/pci/devices/{Host} && echo {Host} > driver/unbind && echo 1 > enable");
         var read = _matrix.Host.Check($"{Repository.RegisterProgram} {Host} 2 0xffff8 8");
@@ -128,8 +128,8 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
                 edges++;
             last = Math.Sign(sample);
         }
-        // A busy emulator plays late and leaves gaps, and a device whose driver is late plays its ring again; but what was played is the
-        // tone: an edge every 48 frames.
+        // A busy emulator plays late and leaves gaps, and a device whose driver is late repeats its ring. But what was played is the tone:
+        // an edge every 48 frames.
         Assert.InRange(heard, 12_000, 48_000);
         Assert.InRange(heard / (double)edges, 40, 56);
     }
@@ -147,7 +147,7 @@ public sealed class DeviceMatrixTests(DeviceMatrix matrix) : IClassFixture<Devic
         var initrd = _matrix.Host.PathOf("affinity.cpio");
         Repository.MakeInitrd(File.ReadAllText(Path.Combine(Repository.Root, "lab/scripts/affinity.sh")), initrd);
 
-        // MSI-X of the xHCI and the NIC, and the pin of the SCSI controller.
+        // MSI-X of the xHCI and the NIC, and INTx of the SCSI controller.
         var run = _matrix.Host.Run(
             Guests.Linux(
                 Repository.Kernel,

@@ -1,9 +1,9 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A guest that finds its system by itself: OVMF, a boot loader and Linux, from a disk that is passed through.</summary>
+/// <summary>A guest that finds its system itself: OVMF, a boot loader and Linux, from a disk that is passed through.</summary>
 public sealed class FirmwareTests : IDisposable
 {
-    // Firmware and GRUB poll, all of it twice emulated: a minute where nothing else runs, five where much does.
+    // Firmware and GRUB poll, and are emulated twice: a minute on an idle machine, five on a busy one.
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(10);
 
     private const string Uuid = "00112233-4455-6677-8899-aabbccddeeff";
@@ -19,14 +19,14 @@ public sealed class FirmwareTests : IDisposable
         using var host = new LabHost(
             "-d", $"nvme,file={MakeDisk("grub", initrd)}", "-d", $"nvme,file={MakeDisk("systemd-boot", initrd)}", "--bind", "all");
 
-        // Nothing says what to start from: the installed firmware is taken, and its variables are the guest's own.
+        // Neither kernel nor firmware is named, so the installed firmware is used, with the guest's own variables.
         var command = $"{Repository.Program} run {Guests.Bridges} -m 512M -f opt/org.example/word,string=hello";
         var first = host.Run($"{command} -c 1 -U {Uuid} -o system.serial_number=LAB-1 -s 4:0,passthru,0/6/0 efiguest", s_bound);
 
         Assert.True(first.Status == 1, first.Output);
         Assert.Equal("yes", first.Result("efi"));
         Assert.Equal("none", first.Result("variable"));
-        // Extended config space, which an i440FX's firmware knows nothing of.
+        // Extended config space, which i440FX firmware does not know of.
         Assert.Equal("4096", first.Result("config"));
         Assert.Equal("hello", first.Result("fw_cfg"));
         Assert.Equal($"{Uuid} LAB-1 Hatchway", first.Result("smbios"));
@@ -40,7 +40,7 @@ public sealed class FirmwareTests : IDisposable
         Assert.Equal("2", second.Result("cpus"));
         Assert.Equal("kept", second.Result("variable"));
 
-        // With variables of its own: those of the first guest know the other disk, and the shell before this one.
+        // A second guest with its own variables: the first guest's know only the other disk, and put the shell before this one.
         var other = host.Run($"{command} -c 1 -s 4:0,passthru,0/7/0 otherguest", s_bound);
 
         Assert.True(other.Status == 1, other.Output);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host that gives QEMU's edu device away.</summary>
+/// <summary>An emulated host that gives away QEMU's edu device.</summary>
 public sealed class EduDevice : IDisposable
 {
     public LabHost Host { get; } = new("-d", "edu", "--bind", "all");
@@ -61,7 +61,7 @@ public sealed class HandlerTests(EduDevice edu) : IClassFixture<EduDevice>
         Assert.Equal("yes", run.Result("thrower.written"));
         Assert.True(int.Parse(run.Result("turns")!, CultureInfo.InvariantCulture) > 1000, run.Output);
         var thrown = run.Output.Split('\n').Where(static line => line.Contains("'thrower' (BAR0 2000h) threw", StringComparison.Ordinal));
-        // A thousand failures are one warning, or a few when the thousand take long.
+        // A thousand failures give one warning, or a few when they take long.
         Assert.InRange(thrown.Count(), 1, 10);
         Assert.Contains(
             "warning: 0000:00:06.0: the handler 'thrower' (BAR0 2000h) threw InvalidOperationException: out of order; "
@@ -101,7 +101,7 @@ public sealed class HandlerTests(EduDevice edu) : IClassFixture<EduDevice>
 
         var run = Run("mirror.elf", ",mirror=0:0x1000:0x100");
 
-        // The guest resets, which is status 0, when one byte differs.
+        // When a byte differs the guest resets, which gives status 0.
         Assert.True(run.Status == 1, run.Output);
     }
 

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A host with an NVMe disk, a network card and two SD controllers of which the first has a card.</summary>
+/// <summary>A host with an NVMe disk, a network card and two SD controllers, the first with a card.</summary>
 public sealed class HardCaseHost : IDisposable
 {
     public LabHost Host { get; } = new(
@@ -38,7 +38,7 @@ public sealed class HardCaseTests(HardCaseHost hard) : IClassFixture<HardCaseHos
             Guests.Bound);
 
         Assert.True(beyond.Status == 1, beyond.Output);
-        // JSON's way to write 0+100.
+        // JSON's encoding of 0+100.
         Assert.Contains(@"0\u002B100 Trapped", File.ReadAllText(_host.PathOf("beyond.json")), StringComparison.Ordinal);
         Assert.Equal(before, Neighbours());
         var run = RunMatrixScript($"-s 4:0,passthru,{Sharing}", "disks=1");
@@ -79,14 +79,14 @@ public sealed class HardCaseTests(HardCaseHost hard) : IClassFixture<HardCaseHos
         foreach (var name in new[] { "decoding", "power" })
         {
             Assert.Equal(run.Result("before"), run.Result($"{name}.after"));
-            // Where much else runs one takes seconds.
+            // On a busy machine one round takes seconds.
             Assert.True(int.Parse(run.Result($"{name}.switched")!, CultureInfo.InvariantCulture) > 2, run.Output);
             Assert.True(int.Parse(run.Result($"{name}.rounds")!, CultureInfo.InvariantCulture) > 0, run.Output);
         }
         Assert.Equal(Digest(Repository.Disk), run.Result("nvme.sha256"));
     }
 
-    // Firmware gives every BAR a page of its own. A kernel that finds BARs without an address packs them.
+    // The lab's firmware gives every BAR a page of its own; the kernel packs BARs that it finds without an address.
     private void PutIntoOnePage()
     {
         _host.Check(

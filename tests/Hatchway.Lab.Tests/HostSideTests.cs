@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host with devices that VFIO has, that a driver has, that nobody has, and that share a group.</summary>
+/// <summary>An emulated host with devices bound to VFIO, to other drivers, and to none, and with devices that share a group.</summary>
 public sealed class HostWithDevices : IDisposable
 {
     public LabHost Host { get; } = new(
@@ -19,7 +19,7 @@ public sealed class HostWithDevices : IDisposable
     public void Dispose() => Host.Dispose();
 }
 
-/// <summary>What is said of a host's devices, and their registers, on a real kernel.</summary>
+/// <summary>The host commands that describe devices and access their registers, on a real kernel.</summary>
 public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostWithDevices>
 {
     private const string Nvme = "0000:00:06.0";
@@ -30,7 +30,7 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     private const string First = "0000:02:01.0";
     private const string Second = "0000:02:02.0";
 
-    // A program of .NET's starts in seconds here, and in many of them beside other work.
+    // A .NET program takes seconds to start here, and many seconds beside other work.
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
     private readonly LabHost _host = devices.Host;
 
@@ -65,7 +65,7 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     {
         var group = _host.Check($"basename $(readlink /sys/bus/pci/devices/{Nvme}/iommu_group)");
 
-        // The shell holds the group while the program looks.
+        // The shell holds the group open while the program checks.
         var held = _host.Run($"exec 9<>/dev/vfio/{group}; {Repository.Program} host check {Nvme} 9>&-; exit $?", Bound);
         var shown = Ask($"host show {Nvme}", 0);
 
@@ -124,19 +124,19 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     {
         Assert.Equal("0x11e81234", Ask($"config read {Edu} 0.l", 0));
         Assert.Equal("0x010000ed", Ask($"bar read {Edu} 0 0", 0));
-        // No reset: what was written stays.
+        // The device has no reset, so its registers keep what was written.
         Ask($"bar write {Edu} 0 4 12345678", 0);
         Assert.Equal("0xedcba987", Ask($"bar read {Edu} 0 4 --width 4", 0));
         Assert.StartsWith("00000000: 010000ed edcba987", Ask($"bar dump {Edu} 0 0 8", 0), StringComparison.Ordinal);
-        // NVMe's capabilities register is read whole (NVM Express Base 2.0, 3.1.3.1).
+        // NVMe's capabilities register must be read in one access (NVM Express Base 2.0, 3.1.3.1).
         Assert.Equal("0x004018200f0107ff", Ask($"bar read {Nvme} 0 0 --width 8", 0));
     }
 
     [Fact]
     public void The_table_of_msix_is_the_devices_by_vfio_too()
     {
-        // After a reset each vector is masked (PCIe 6.0, 7.7.2.5). VFIO resets it each time, so what is written can't be read by another
-        // command.
+        // After a reset each vector is masked (PCIe 6.0, 7.7.2.5). VFIO resets the device at each opening, so a second command can't read
+        // what the first one wrote.
         Assert.Equal("0x00000001", Ask($"bar read {Nvme} 0 200c", 0));
         Assert.Equal("0x00", Ask($"bar read {Nvme} 0 2000 --width 1", 0));
         Assert.Equal("0x0000000100000000", Ask($"bar read {Nvme} 0 2008 --width 8", 0));
@@ -160,7 +160,7 @@ public sealed class HostSideTests(HostWithDevices devices) : IClassFixture<HostW
     {
         _host.Check($"echo 1 > /sys/bus/pci/devices/{Realtek}/enable");
 
-        // Both BARs show the same registers; the interrupt mask is at 3Ch (RTL8139D data sheet, 6.9).
+        // Both BARs give access to the same registers; the interrupt mask is at 3Ch (RTL8139D data sheet, 6.9).
         Ask($"bar write {Realtek} 0 3c 5 --width 2", 0);
 
         Assert.Equal("0x0005", Ask($"bar read {Realtek} 0 3c --width 2", 0));

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A host with devices that a few instructions can make interrupt, by every kind of interrupt that there is.</summary>
+/// <summary>A host with devices that a few instructions can make interrupt, by every kind of interrupt.</summary>
 public sealed class InterruptHost : IDisposable
 {
     public LabHost Host { get; } = new(
@@ -17,7 +17,7 @@ public sealed class InterruptHost : IDisposable
 
     public void Dispose() => Host.Dispose();
 
-    /// <summary>Runs a guest that powers off when all was as it should be, and resets otherwise.</summary>
+    /// <summary>Runs a guest that powers off on success and resets otherwise.</summary>
     internal CommandResult Run(byte[] guest, string options)
     {
         File.WriteAllBytes(Host.PathOf("tiny.elf"), guest);
@@ -28,7 +28,7 @@ public sealed class InterruptHost : IDisposable
     }
 }
 
-/// <summary>Interrupts while what they depend on changes.</summary>
+/// <summary>Interrupts that arrive while their routing, masking or kind changes.</summary>
 public sealed class InterruptTests(InterruptHost interrupting) : IClassFixture<InterruptHost>
 {
     // Slot 7, pin A: input 16 + 7 of the I/O APIC.
@@ -80,7 +80,7 @@ public sealed class InterruptTests(InterruptHost interrupting) : IClassFixture<I
             var line = Assert.Single(all.Output.Split('\n'), line => line.Contains(device, StringComparison.Ordinal));
             Assert.Contains("the host's CPUs have no interrupt vector left", line, StringComparison.Ordinal);
         }
-        // The host has them back.
+        // The host has its vectors back.
         var few = interrupting.Run(TinyGuest.UnmaskingVectors((7, 8), Later + 1, Later), Devices);
         Assert.True(few.Status == 1, few.Output);
         Assert.DoesNotContain("vector", few.Output, StringComparison.Ordinal);

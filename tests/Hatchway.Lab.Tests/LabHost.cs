@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>What a command in the lab gave: its exit status and all that it printed.</summary>
+/// <summary>The result of a command in the lab: its exit status and all its output.</summary>
 public sealed record CommandResult(int Status, string Output)
 {
     /// <summary>The value of a line <c>RESULT name=value</c>, or null.</summary>
@@ -21,7 +21,7 @@ public sealed record CommandResult(int Status, string Output)
         .TakeWhile(line => line != $"END {name}")];
 }
 
-/// <summary>An emulated host (lab/run) with a shell in it, for the time of a test class. One command at a time.</summary>
+/// <summary>An emulated host (lab/run) with a shell in it, for one test class. It runs one command at a time.</summary>
 public sealed class LabHost : IDisposable
 {
     private static readonly TimeSpan StartBound = TimeSpan.FromMinutes(3);
@@ -46,14 +46,15 @@ public sealed class LabHost : IDisposable
         Run("true", StartBound);
     }
 
-    /// <summary>A folder that the host of the test and the emulated one share.</summary>
+    /// <summary>A folder that the test's host and the emulated host share.</summary>
     public DirectoryInfo Shared { get; }
 
-    /// <summary>Where a file of the shared folder is, in both.</summary>
+    /// <summary>The path of a file in the shared folder, the same on both hosts.</summary>
     public string PathOf(string name) => Path.Combine(Shared.FullName, name);
 
     /// <summary>Runs a shell command, its standard error joined to its output.</summary>
-    /// <exception cref="TimeoutException">It does not end; the message has its output, and what the monitors were doing.</exception>
+    /// <exception cref="TimeoutException">It does not end in time; the message has its output, and what the monitors were
+    /// doing.</exception>
     public CommandResult Run(string command, TimeSpan? bound = null)
     {
         var limit = bound ?? TimeSpan.FromMinutes(2);

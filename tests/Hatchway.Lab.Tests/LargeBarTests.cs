@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>BARs as large as GPUs have them, with memory behind;
-/// one is larger than all that the host's IOMMU can address, 39 bits.</summary>
+/// <summary>BARs as large as GPUs', backed by memory;
+/// one exceeds the 39 bits that the host's IOMMU can address.</summary>
 public sealed class LargeBarTests
 {
     [Fact]
@@ -33,7 +33,7 @@ public sealed class LargeBarTests
             """,
             initrd);
 
-        // Peers would cost this kernel half a minute for each 64 GiB, page by page.
+        // DMA between peers would cost this kernel half a minute for each 64 GiB, since it maps page by page.
         var slots = string.Join(' ', Enumerable.Range(0, 4).Select(static i => $"-s {4 + i}:0,passthru,0/{6 + i}/0,peers=off"));
         var run = host.Run(
             Guests.Linux(

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-// A running guest is listed, counted, paused, ended and restarted.
+// Tests that list, count, pause, end and restart a running guest.
 public sealed partial class LifeTests
 {
     private const string Sockets = "/run/hatchway";
@@ -55,7 +55,7 @@ public sealed partial class LifeTests
         StartGuest(
             $"{Program} run -m 64M -s 1:0,lpc -l com1,console -l com2,tcp=127.0.0.1:4002 -s 4:0,passthru,0/9/0 --stats {Told} "
             + $"--kernel {kernel} runner");
-        // Its libraries are there before its CPU.
+        // Its libraries are loaded before its vCPU starts.
         _host.Check("timeout 60 sh -c 'until grep -qs vcpu /proc/$(pidof hatchway)/task/*/comm; do :; done; "
             + $"echo > {Program}.new; mv {Program}.new {Program}'");
 
@@ -65,7 +65,7 @@ public sealed partial class LifeTests
         Hatchway("resume runner");
         var console = _host.Run($"(sleep 1; printf '\\001x') | script -qec '{Repository.Program} console runner' /dev/null", Guests.Bound);
         Assert.Equal(0, console.Status);
-        // The second is sent away, and the first leaves.
+        // The second client is turned away, and the first leaves.
         _host.Check("ip link set lo up; timeout 60 bash -c 'exec 3<> /dev/tcp/127.0.0.1/4002; cat < /dev/tcp/127.0.0.1/4002; exec 3>&-'");
         Hatchway("kill runner");
 
@@ -117,8 +117,8 @@ public sealed partial class LifeTests
     [Fact]
     public void A_guest_that_reboots_is_restarted_in_the_same_process_with_its_devices_reset()
     {
-        // A disk is not ready after a reset. Edu has no reset, and keeps what was written to its liveness register. The NIC has none but
-        // the way to D3hot and back, of which QEMU's knows nothing: that the kernel sends it there is what can be seen.
+        // A disk is not ready after a reset. Edu has no reset, and keeps the value of its liveness register. The NIC can only be reset
+        // through D3hot, which QEMU's model ignores; so the test checks that the kernel sends it there.
         const int Liveness = 4;
         const string Kernel = "/tmp/boot/kernel";
         const string Tracing = "/sys/kernel/tracing";
@@ -138,7 +138,7 @@ public sealed partial class LifeTests
             + $"-s 4:0,passthru,0/6/0 -s 5:0,passthru,0/9/0 -s 6:0,passthru,0/7/0 --kernel {Kernel} runner");
         for (var turn = 0; turn < 10; turn++)
             AwaitLine("0", "+1");
-        // As an upgrade does: another file comes, and the link leads there.
+        // As an upgrade does: a new file is put beside the old one, and the link is moved to it.
         _host.Check($"cp {kernel} /tmp/versions/2 && ln -sfn ../versions/2 {Kernel} && rm /tmp/versions/1");
         AwaitMore("01");
 
@@ -170,7 +170,7 @@ public sealed partial class LifeTests
             Await("00");
             WithinTenSeconds($"echo {Edu} > /sys/bus/pci/drivers/vfio-pci/unbind");
             Await("the guest starts again with an empty slot 5:0: ");
-            // All ones is not what edu says of itself.
+            // All ones is not edu's identification.
             AwaitMore("01");
         }
         finally
@@ -190,7 +190,7 @@ public sealed partial class LifeTests
 
     private long Entries() => Json("stats runner --json").GetProperty("vcpus")[0].GetProperty("exits").GetInt64();
 
-    // Each look takes the lab a good part of a second.
+    // Each iteration takes the lab a good part of a second.
     private bool WaitForEntriesAfter(long before)
     {
         for (var look = 0; look < 100; look++)

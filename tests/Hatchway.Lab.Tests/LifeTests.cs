@@ -1,6 +1,6 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host whose devices come and go: a disk, NICs, edu, one device that can be pulled,
+/// <summary>An emulated host whose devices come and go: a disk, NICs, edu, one device that can be unplugged,
 /// and two that share a group.</summary>
 public sealed class RestlessHost : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed class RestlessHost : IDisposable
         "-d", "rtl8139",
         "-d", "edu,dma_mask=0xffffffff",
         "-d", "pcie-root-port,id=rp0,chassis=1",
-        // The one endpoint of QEMU's whose error reporting can be switched on.
+        // The only endpoint of QEMU's whose error reporting can be switched on.
         "-d", $"virtio-rng-pci,bus=rp0,aer=on,id={Pluggable}",
         "-d", "pcie-root-port,id=rp1,chassis=2",
         "-d", "pcie-pci-bridge,id=br0,bus=rp1",
@@ -36,7 +36,7 @@ public sealed class RestlessHost : IDisposable
     }
 }
 
-/// <summary>Devices that are taken back, fail, or are wanted twice: the guest and the host live.</summary>
+/// <summary>Devices that are taken back, fail, or are wanted twice: guest and host survive.</summary>
 public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<RestlessHost>, IDisposable
 {
     private const string Nvme = "0000:00:06.0";
@@ -49,14 +49,14 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     private const string Second = "0000:03:02.0";
     private const uint EduIdentification = 0x0100_00ED;
 
-    // On a file system of the emulated host's own, which tells tail(1) of what is written.
+    // On the emulated host's own file system, where tail(1) is notified of writes.
     private const string GuestOutput = "/run/guest.out";
     private const string GuestProcess = "/run/guest.pid";
     private const string GuestStatus = "/run/guest.status";
 
     private readonly LabHost _host = restless.Host;
 
-    // A guest of a test that failed would keep the next one's devices.
+    // Kills the guest of a test that failed, which would keep the next test's devices.
     public void Dispose() => _host.Run("pid=$(pidof hatchway) && kill -9 $pid && timeout 60 tail --pid=$pid -f /dev/null");
 
     [Fact]
@@ -111,13 +111,13 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     public void An_uncorrectable_error_is_reported_and_a_device_that_is_pulled_is_let_go()
     {
         using var qmp = restless.OpenQmp();
-        // The host's virtio driver is there before.
+        // The host's virtio driver is bound first.
         _host.Bind(PluggedIn, "vfio-pci");
         var kernel = Save("loop.elf", TinyGuest.ReadingBar0(4, 0, EduIdentification));
         StartGuest($"{Repository.Program} run --verbose -s 4:0,passthru,0/9/0 -s 5:0,passthru,1/0/0 --kernel {kernel} tiny");
         Await($"{PluggedIn} has ");
 
-        // Device control: report uncorrectable errors. A driver in the guest does that (PCIe 6.0 §7.5.3.4).
+        // Device control: report uncorrectable errors, as a driver in the guest would set it (PCIe 6.0 §7.5.3.4).
         _host.Check($"setpci -s {PluggedIn} CAP_EXP+8.w=0006:0006");
         qmp.Monitor($"pcie_aer_inject_error {RestlessHost.Pluggable} COMP_TIME");
         Await($"{PluggedIn} reports an uncorrectable error");
@@ -203,7 +203,7 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
     [Fact]
     public void A_device_that_does_not_answer_is_refused()
     {
-        // Slot control: power off. What is behind the port reads as all ones (PCIe 6.0 §7.5.3.10).
+        // Slot control: power off. A device behind the port then reads as all ones (PCIe 6.0 §7.5.3.10).
         const string Power = $"setpci -s {Port} CAP_EXP+18.w";
         var off = Save("off.elf", TinyGuest.PoweringOff());
         _host.Check($"{Power}=0400:0400");
@@ -227,7 +227,7 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
         return _host.PathOf(name);
     }
 
-    // Reads the disk and pings by the NIC without end.
+    // Starts a guest that reads the disk and pings through the NIC for ever.
     private void StartReadLoop()
     {
         var initrd = _host.PathOf("loop.cpio");
@@ -256,7 +256,7 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
 
     private void Await(string text) => AwaitLine(text, "+1");
 
-    // Twice: the first may have been under way.
+    // Waits twice: the first line may already have been under way.
     private void AwaitMore(string text)
     {
         AwaitLine(text, "0");
@@ -265,7 +265,7 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
 
     private void AwaitLine(string text, string from)
     {
-        // The process whose output it is ends the wait, too.
+        // The end of the process that writes the output ends the wait, too.
         var found = _host.Run(
             $"timeout 240 bash -c \"grep -m 1 -F '{text}' < <(tail -n {from} --pid=$(cat {GuestProcess}) -f {GuestOutput})\"",
             Guests.Bound);
@@ -282,7 +282,7 @@ public sealed partial class LifeTests(RestlessHost restless) : IClassFixture<Res
         Assert.Equal("1", _host.Check($"cat {GuestStatus}"));
     }
 
-    // A device's group in the process that has the guest.
+    // Asserts whether the guest's process has the device's group open.
     private void AssertNoHandle(string address, bool isOpen = false)
     {
         var group = $"$(basename $(readlink /sys/bus/pci/devices/{address}/iommu_group))";

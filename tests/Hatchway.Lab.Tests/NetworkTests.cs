@@ -2,12 +2,13 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Linux's own driver on network cards whose other ends are taps of the emulated host.</summary>
+/// <summary>Linux's own driver on network cards whose backends are taps of the emulated host.</summary>
 public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostWithoutDevices>
 {
     private const int CopyBytes = 1 << 20;
 
-    // Reads all, tells the digest, and sends all of it back: one way after the other. busybox's nc does not say that its input has ended.
+    // Reads all input, prints its digest, and then sends all of it back. One direction at a time, because busybox's nc does not close its
+    // sending side.
     private const string Server =
         """
         import hashlib, socketserver
@@ -22,7 +23,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         Server(("0.0.0.0", 7000), Copy).serve_forever()
         """;
 
-    // made: the interface that Hatchway makes, with two pairs of queues. ready: the one that is there, with packed rings.
+    // made: an interface that Hatchway makes, with two pairs of queues. ready: an existing one, with packed rings.
     private const string Script =
         """
         card() {
@@ -82,7 +83,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         File.WriteAllText(_host.PathOf("server.py"), Server);
         _host.Check("ip tuntap add dev ready0 mode tap && ip addr add 10.9.1.1/24 dev ready0 && ip link set ready0 up");
         _host.Check($"python3 {_host.PathOf("server.py")} > /tmp/server.log 2>&1 & echo $! > /tmp/server.pid");
-        // The interface that is made gets its address as soon as it is there.
+        // The interface that Hatchway makes gets its address as soon as it exists.
         _host.Check("(until ip addr add 10.9.0.1/24 dev made0; do usleep 100000; done) > /dev/null 2>&1 &");
         var devices = "-s 3:0,virtio-net,made0,mac=02:00:00:12:34:56,mtu=1400,queues=2 -s 4:0,virtio-net,ready0,ring=packed "
             + $"--stats {_host.PathOf("stats.json")}";
@@ -102,7 +103,7 @@ public sealed class NetworkTests(HostWithoutDevices plain) : IClassFixture<HostW
         Assert.Equal(("1 packets received", digest), (run.Result("made.again"), run.Result("again.copied")));
         Assert.Contains(run.Section("interrupts"), static line => line.EndsWith("-output.1", StringComparison.Ordinal));
         Assert.DoesNotContain("WARNING", run.Output, StringComparison.Ordinal);
-        // What Hatchway has made is gone with the guest, and only that.
+        // The interface that Hatchway made has gone with the guest, and only that one.
         Assert.Equal("ready0", _host.Check("ls /sys/class/net | grep -E 'made0|ready0'"));
 
         using var statistics = JsonDocument.Parse(File.ReadAllText(_host.PathOf("stats.json")));

@@ -11,7 +11,7 @@ public sealed class PackageTests
         using var host = new LabHost("--drivers", "-d", "nvme");
         Repository.MakePackage(host.Shared.FullName);
 
-        // No triggers: the index of all manual pages takes a while under emulation.
+        // Without triggers: indexing all manual pages takes a while under emulation.
         host.Check($"dpkg -i --no-triggers {host.Shared}/*.deb", Bound);
 
         Assert.Equal("/usr/bin/hatchway", host.Check("command -v hatchway"));
@@ -30,7 +30,7 @@ public sealed class PackageTests
             host.Check("ls /usr/lib/udev/rules.d/60-hatchway.rules "
                 + "/usr/lib/systemd/system/sysinit.target.wants/../hatchway-reserve.service "
                 + "/usr/lib/hatchway/override | sed 's#sysinit.target.wants/../##' | sort | xargs echo"));
-        // Every name that a manual page says it has.
+        // Every name under which a manual page is installed.
         host.Check("for name in run host config bar ps stop kill pause resume stats; "
             + "do zcat /usr/share/man/man1/hatchway-$name.1.gz > /dev/null || exit 1; done");
         host.Check("dpkg -r --no-triggers hatchway; ! command -v hatchway", Bound);

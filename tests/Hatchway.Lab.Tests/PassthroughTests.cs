@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host that gives an NVMe disk, two NICs and QEMU's edu device away.</summary>
+/// <summary>An emulated host that gives away an NVMe disk, two NICs and QEMU's edu device.</summary>
 public sealed class FourDevices : IDisposable
 {
     public LabHost Host { get; } = new("-d", "nvme", "-d", "e1000e", "-d", "rtl8139", "-d", "edu", "--bind", "all");
@@ -82,7 +82,7 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
         var command = Guests.Linux(Repository.Kernel, initrd, "-c 1 -m 256M -s 4:0,passthru,0/6/0");
         for (var i = 0; i < 10; i++)
         {
-            // The guest says when a whole read of the disk is done; the next is under way when it is killed.
+            // The guest reports each complete read of the disk; the next read is in progress when it is killed.
             var killed = _host.Run(
                 $$"""
                 rm -f pipe && mkfifo pipe
@@ -109,12 +109,12 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
 
         var many = Counters(ReadRegister(Reads));
 
-        // What differs between the two runs is a million reads and no exit for any of them.
+        // The two runs differ by a million reads, none of which may exit.
         Assert.InRange(many.GetProperty("mmio_exits").GetUInt64(), 0ul, few.GetProperty("mmio_exits").GetUInt64() + 10);
         Assert.InRange(many.GetProperty("io_exits").GetUInt64(), 0ul, few.GetProperty("io_exits").GetUInt64() + 10);
     }
 
-    // HATCHWAY_LAB_INTERRUPTS=1000000 is a million of each: about 5 minutes of messages and 15 of the pin.
+    // HATCHWAY_LAB_INTERRUPTS=1000000 tests a million of each: about 5 minutes of messages and 15 of INTx.
     [Fact]
     public void No_message_of_four_hundred_thousand_is_lost()
     {
@@ -143,7 +143,7 @@ public sealed class PassthroughTests(FourDevices devices) : IClassFixture<FourDe
     {
         if (Environment.GetEnvironmentVariable("HATCHWAY_LAB_INTERRUPTS") is { Length: > 0 } asked)
             count = uint.Parse(asked, CultureInfo.InvariantCulture);
-        // Ten times what the slower kind takes on a machine that does nothing else.
+        // Ten times what the slower kind takes on an idle machine.
         return RunTiny(interrupted(count), "-s 7:0,passthru,0/9/0", Guests.Bound + TimeSpan.FromMilliseconds(8.0 * count));
     }
 

@@ -15,7 +15,7 @@ public sealed class MixedHost : IDisposable
     public void Dispose() => Host.Dispose();
 }
 
-/// <summary>What is missing is told in one line with exit status 4, and nothing is left behind.</summary>
+/// <summary>A missing precondition is reported in one line with exit status 4, and nothing is left behind.</summary>
 public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost>
 {
     private const string Nvme = "0000:00:06.0";
@@ -61,7 +61,7 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
                 "-s 4:0,passthru,0/6/0",
                 $"{Nvme} is bound to the driver 'nvme', not to vfio-pci", $"'hatchway host reserve {Nvme}'");
 
-            // The command in the message does what it says.
+            // The command in the message works.
             var command = message[(message.IndexOf("vfio-pci: '", StringComparison.Ordinal) + 11)..].TrimEnd('\'');
             _host.Check($"PATH={Path.GetDirectoryName(Repository.Program)}:$PATH; {command}");
             Assert.Equal("vfio-pci", _host.Check($"basename $(readlink /sys/bus/pci/devices/{Nvme}/driver)"));
@@ -104,7 +104,7 @@ public sealed class PreconditionTests(MixedHost mixed) : IClassFixture<MixedHost
     {
         const string Pool = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
         File.WriteAllBytes(_host.PathOf("off.elf"), TinyGuest.PoweringOff());
-        // With the sum of both, one of the two would have to fail.
+        // If both were counted together, one of the two runs would have to fail.
         var run = $"ulimit -l 100000; setpriv --bounding-set=-ipc_lock {Repository.Program} run -S -s 4:0,passthru,0/6/0 "
             + $"--kernel {_host.PathOf("off.elf")}";
         _host.Check($"echo 40 > {Pool}");

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>The control socket of the lab's QEMU (QEMU docs/interop/qmp-spec): how hardware is taken away and made to fail.</summary>
+/// <summary>The control socket of the lab's QEMU (QEMU docs/interop/qmp-spec), which removes hardware and makes it fail.</summary>
 internal sealed class Qmp : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -18,10 +18,10 @@ internal sealed class Qmp : IDisposable
         Send("{\"execute\":\"qmp_capabilities\"}");
     }
 
-    /// <summary>Takes a device away.</summary>
+    /// <summary>Removes a device.</summary>
     public void Remove(string id) => Send($$$"""{"execute":"device_del","arguments":{"id":"{{{id}}}"}}""");
 
-    /// <summary>Has a command of the human monitor done; gives what it says.</summary>
+    /// <summary>Executes a command of the human monitor and returns its output.</summary>
     public string Monitor(string command) => Send(
         $$$"""{"execute":"human-monitor-command","arguments":{"command-line":"{{{command}}}"}}""");
 
@@ -31,7 +31,7 @@ internal sealed class Qmp : IDisposable
         _socket.Dispose();
     }
 
-    // Events come between a command and its answer.
+    // Events may come between a command and its answer.
     private string Send(string command)
     {
         _socket.Send(Encoding.UTF8.GetBytes(command + "\n"));

@@ -4,19 +4,19 @@ using System.Reflection;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>The working tree under test: its program, and what its lab gives to guests.</summary>
+/// <summary>The working tree under test: its program, and the files that its lab provides for guests.</summary>
 internal static class Repository
 {
     /// <summary>The folder with the solution.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The published program; ./test makes it.</summary>
+    /// <summary>The published program, which ./test builds.</summary>
     public static string Program { get; } = Path.Combine(Root, "out/hatchway");
 
     /// <summary>A bzImage.</summary>
     public static string Kernel { get; } = Ask("lab/guest", "kernel");
 
-    /// <summary>The lab's own busybox: a machine need not have one.</summary>
+    /// <summary>The lab's own busybox, since the machine may have none.</summary>
     public static string BusyBox { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Kernel)!, "../bin/busybox"));
 
     /// <summary>The same kernel as an ELF file with a PVH entry.</summary>
@@ -25,10 +25,10 @@ internal static class Repository
     /// <summary>An initial file system that gives a shell.</summary>
     public static string Initrd { get; } = Ask("lab/guest", "initrd");
 
-    /// <summary>What the lab's disk holds.</summary>
+    /// <summary>The content of the lab's disk.</summary>
     public static string Disk { get; } = Ask("lab/guest", "disk");
 
-    /// <summary>A class library of the working tree, built in the tests' own configuration.</summary>
+    /// <summary>The path of a class library of the working tree, built in the tests' own configuration.</summary>
     /// <param name="folder">Its project's folder, named as the library.</param>
     public static string Library(string folder)
     {
@@ -39,7 +39,7 @@ internal static class Repository
     /// <summary>The program that accesses a device's registers, for the emulated host.</summary>
     public static string RegisterProgram { get; } = Ask("lab/guest", "regread");
 
-    /// <summary>What a disk of the lab holds that was asked for with a size, as 4M, and a seed.</summary>
+    /// <summary>The content of a lab disk with a size, as 4M, and a seed.</summary>
     public static string DiskOf(string size, int seed) => Ask("lab/guest", "disk", size, seed.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Makes an initial file system that runs a script.</summary>
@@ -50,7 +50,7 @@ internal static class Repository
         Ask("lab/guest", "initrd", "--script", file, path);
     }
 
-    /// <summary>Makes a disk image that firmware starts Linux from by a boot loader, grub or systemd-boot.</summary>
+    /// <summary>Makes a disk image from which firmware starts Linux with a boot loader, grub or systemd-boot.</summary>
     public static void MakeEfiDisk(string loader, string initrd, string path) => Ask("lab/guest", "efi-disk", loader, initrd, path);
 
     /// <summary>Makes a disk image on which firmware's shell runs a script.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host that uses all of its devices itself.</summary>
+/// <summary>An emulated host whose drivers use all its devices.</summary>
 public sealed class HostWithDrivers : IDisposable
 {
     public LabHost Host { get; } = new("--drivers", "-d", "nvme", "-d", "e1000e", "-d", "rtl8139", "-d", "rtl8139");
@@ -10,7 +10,7 @@ public sealed class HostWithDrivers : IDisposable
     public void Dispose() => Host.Dispose();
 }
 
-/// <summary>Devices are taken from the host's drivers and given back, on a real kernel.</summary>
+/// <summary>Taking devices from the host's drivers and giving them back, on a real kernel.</summary>
 public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostWithDrivers>
 {
     private const string Nvme = "0000:00:06.0";
@@ -18,7 +18,7 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
     private const string Realtek = "0000:00:08.0";
     private const string SecondRealtek = "0000:00:09.0";
 
-    // A program of .NET's starts in seconds here, and in many of them beside other work.
+    // A .NET program takes seconds to start here, and many seconds beside other work.
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(5);
     private readonly LabHost _host = host.Host;
 
@@ -72,7 +72,7 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
     [Fact]
     public void A_bar_that_shares_a_page_gets_one_of_its_own_and_is_mapped()
     {
-        // The lab's firmware gives each BAR a page; the kernel puts those that it finds without an address side by side.
+        // The lab's firmware gives each BAR a page; the kernel packs those that it finds without an address.
         _host.Check(
             $"""
             for a in {Realtek} {SecondRealtek}; do
@@ -101,7 +101,7 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
         const string File = "/etc/hatchway/pptdevs.conf";
         Assert.Contains($"{File} has {Realtek}", Ask($"host reserve --persist --user nobody {Realtek}", 0), StringComparison.Ordinal);
         Ask($"host reserve --persist {Nvme}", 0);
-        // The buses are numbered anew: where the disk was there is another device.
+        // As if the buses had been renumbered: another device is where the disk was.
         _host.Check($"sed 's/1b36:0010/1b36:0011/' {File} > {_host.PathOf("pptdevs.conf")}; grep '^pptdevs=\"0/8/0 0/6/0\"$' {File}");
         var command = System.IO.File.ReadLines(Path.Combine(Repository.Root, "packaging/hatchway-reserve.service"))
             .Single(static line => line.StartsWith("ExecStart=", StringComparison.Ordinal))["ExecStart=/usr/bin/hatchway".Length..];
@@ -134,7 +134,7 @@ public sealed class ReservationTests(HostWithDrivers host) : IClassFixture<HostW
         Assert.Contains($"{File} has 0000:00:1e.0 no more", Ask("host release --persist 00:1e.0", 0), StringComparison.Ordinal);
 
         Ask("host reserve --from-config", 0);
-        // Now it is nobody's.
+        // Now no driver has it.
         Ask("host release --persist 00:1e.0", 4);
     }
 

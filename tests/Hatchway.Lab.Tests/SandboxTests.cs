@@ -1,6 +1,6 @@
 namespace Hatchway.Lab.Tests;
 
-/// <summary>What an intruder in the guest's process could do, which a handler plays.</summary>
+/// <summary>What an intruder in the guest's process could do; a handler plays the intruder.</summary>
 public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
 {
     private const string User = "nobody";
@@ -15,7 +15,7 @@ public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
         Assert.All(sandboxed, static attempt => Assert.StartsWith("could not ", attempt, StringComparison.Ordinal));
         Assert.Equal(13, sandboxed.Count);
 
-        // So that it is the sandbox that stops them.
+        // Without the sandbox the attempts succeed, so it is the sandbox that stops them.
         var open = Attempts(_host.Run($"{Run(kernel)} --no-sandbox tiny", Guests.Bound));
         ReadOnlySpan<string> attempts =
         [
@@ -30,7 +30,7 @@ public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
     [Fact]
     public void A_user_without_capabilities_runs_a_guest_with_the_device_that_is_theirs()
     {
-        // Where the working tree is, not everybody may look.
+        // The working tree may be in a folder that this user can't read.
         _host.Check(
             $"""
             chown {User} /dev/vfio/$(basename $(readlink /sys/bus/pci/devices/0000:00:06.0/iommu_group))
@@ -61,7 +61,7 @@ public sealed class SandboxTests(EduDevice edu) : IClassFixture<EduDevice>
         return path;
     }
 
-    // The handler's own lines, when it came to the end of them and the guest powered off.
+    // The handler's log lines, of a guest that ran to its end and powered off.
     private static List<string> Attempts(CommandResult run)
     {
         Assert.True(run.Status == 1, run.Output);

@@ -3,15 +3,15 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>What guests have in common that count interrupts by their vectors.</summary>
+/// <summary>The common part of guests that count interrupts by their vectors.</summary>
 internal static partial class TinyGuest
 {
-    // The vectors that are counted: those of one in-service register of the local APIC.
+    // The counted vectors: those of one in-service register of the local APIC.
     private const byte FirstVector = 0x40;
     private const int VectorCount = 32;
     private const int StackAt = 0x1F_0000;
 
-    // How often each vector came, and how often it should have.
+    // Tables of how many interrupts of each vector came, and how many were expected.
     private const int ByVectorAt = 0x20_3000;
     private const int ExpectedAt = 0x20_4000;
 
@@ -20,17 +20,17 @@ internal static partial class TinyGuest
     private const uint ApicAddress = 0xFEE0_0000;
     private const int SerialPort = 0x3F8;
 
-    // Turns of a waiting loop: seconds, where an interrupt takes far less than a millisecond.
+    // Iterations of a waiting loop: seconds, where an interrupt takes far less than a millisecond.
     private const uint Patience = 1u << 30;
 
-    // BAR0's place, where 32-bit code reaches it: in PCI's window, which begins at 3 GiB.
+    // BAR0's address, in 32-bit code's reach: in PCI's window, which begins at 3 GiB.
     private const uint Bar0At = 0xD000_0000;
     private const uint BarStride = 0x0100_0000;
 
-    /// <summary>A guest that counts interrupts. It is done when <paramref name="main"/> powers off;
-    /// at <c>wrong</c> it says what it has counted, and resets.</summary>
-    /// <param name="main">What it does, with interrupts off at first.</param>
-    /// <param name="quiet">What its handler does to the device; ebx is the guest's own.</param>
+    /// <summary>A guest that counts interrupts. It succeeds when <paramref name="main"/> powers off;
+    /// at <c>wrong</c> it prints its counts, and resets.</summary>
+    /// <param name="main">The guest's code; interrupts are off at first.</param>
+    /// <param name="quiet">The handler's code to quiet the device; ebx is the guest's own.</param>
     private static byte[] Counting(Action<Assembler, Label> main, Action<Assembler> quiet) => BuildWithHandler((a, handlerAt) =>
     {
         var handler = a.CreateLabel();
@@ -81,14 +81,14 @@ internal static partial class TinyGuest
         a.lidt(__[IdtPointerAt]);
     }
 
-    // One more of a vector is to come.
+    // Expects one more interrupt of a vector.
     private static void Expect(Assembler a, int vector)
     {
         a.inc(__dword_ptr[ExpectedAt + ((vector - FirstVector) * 4)]);
         a.inc(esi);
     }
 
-    // Until as many have come as esi says, and of the vectors that were expected.
+    // Waits until as many interrupts have come as esi says, and checks that they have the expected vectors.
     private static void AwaitExpected(Assembler a, Label wrong)
     {
         var wait = a.CreateLabel();
@@ -116,7 +116,7 @@ internal static partial class TinyGuest
         a.jns(next);
     }
 
-    // Places a function's BAR0, of 32 or 64 bits, and switches memory and bus mastering on; its address in ebx.
+    // Places a function's BAR0, of 32 or 64 bits, and enables memory decoding and bus mastering; leaves its address in ebx.
     private static void PlaceBar0(Assembler a, int slot, bool is64Bit, uint address = Bar0At)
     {
         WriteConfig(a, slot, 4, 0);
@@ -134,7 +134,7 @@ internal static partial class TinyGuest
         WriteIoApic(a, 0x10 + (2 * input), LevelTriggered | (uint)vector);
     }
 
-    // A dword of config space must have some bits set and others not.
+    // Checks that a dword of config space, masked, has a value.
     private static void CheckConfig(Assembler a, int slot, byte register, uint mask, uint value, Label wrong)
     {
         ReadConfig(a, slot, register);
@@ -143,7 +143,7 @@ internal static partial class TinyGuest
         a.jne(wrong);
     }
 
-    // Each vector's count and what was expected, in hexadecimal, on the serial port.
+    // Prints each vector's count and the expected one, in hexadecimal, on the serial port.
     private static void PrintCounts(Assembler a)
     {
         var next = a.CreateLabel();

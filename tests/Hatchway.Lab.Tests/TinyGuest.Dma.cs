@@ -10,9 +10,9 @@ internal static partial class TinyGuest
     private const int EduStartFromMemory = 0b01;
     private const int EduStartToMemory = 0b11;
 
-    /// <summary>Has edu write four bytes to an address by DMA, waits until it is done, and powers off.</summary>
+    /// <summary>Makes edu write four bytes to an address by DMA, waits until it is done, and powers off.</summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="address">Where to, as the device sees it.</param>
+    /// <param name="address">The address that the device uses.</param>
     public static byte[] WritingByDma(int slot, uint address) => Build(a =>
     {
         StartEdu(a, slot);
@@ -22,11 +22,11 @@ internal static partial class TinyGuest
     });
 
     /// <summary>
-    /// Has edu copy from RAM into the memory of another device's BAR2, and from there to RAM, and powers off; when what arrives is wrong it
+    /// Makes edu copy from RAM into the memory of another device's BAR2, and from there to RAM, and powers off; when the copy differs, it
     /// resets instead.
     /// </summary>
     /// <param name="slot">Edu's device number on bus 0.</param>
-    /// <param name="peer">The other's.</param>
+    /// <param name="peer">The other device's number.</param>
     public static byte[] CopyingIntoPeer(int slot, int peer) => Build(a =>
     {
         const uint Ram = 0x0100_0000;
@@ -55,7 +55,7 @@ internal static partial class TinyGuest
         Reset(a);
     });
 
-    // Leaves where its registers are in ebx.
+    // Leaves the address of edu's registers in ebx.
     private static void StartEdu(Assembler a, int slot)
     {
         WriteConfig(a, slot, 4, 6);
@@ -64,7 +64,7 @@ internal static partial class TinyGuest
         a.mov(ebx, eax);
     }
 
-    // Four bytes between the buffer in edu and the address in edi.
+    // Copies four bytes between edu's buffer and the address in edi.
     private static void CopyByEdu(Assembler a, int command)
     {
         const int Source = 0x80;

@@ -38,11 +38,11 @@ internal static partial class TinyGuest
     });
 
     /// <summary>
-    /// Writes pseudo-random values of 1, 2 and 4 bytes all over a function's config space, by turns through the ports and the ECAM, and
+    /// Writes pseudo-random values of 1, 2 and 4 bytes all over a function's config space, alternately through the ports and the ECAM, and
     /// resets.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="writes">How many.</param>
+    /// <param name="writes">The number of writes.</param>
     /// <param name="seed">Not 0. The same seed gives the same writes.</param>
     public static byte[] WritingConfigAtRandom(int slot, uint writes, uint seed) => Build(a =>
     {
@@ -52,7 +52,7 @@ internal static partial class TinyGuest
         a.mov(esi, seed);
         a.mov(ecx, writes);
         a.Label(ref again);
-        // What is written, in ebx; what decides where and how, in esi.
+        // ebx has the value; the bits of esi decide where and how it is written.
         NextRandom(a);
         a.mov(ebx, esi);
         NextRandom(a);
@@ -98,7 +98,7 @@ internal static partial class TinyGuest
         write();
     }
 
-    // One of three accesses, by bits of esi; the address in edi is aligned to the width first.
+    // Makes one of three accesses, chosen by bits of esi, after aligning the address in edi to its width.
     private static void ByWidth(Assembler a, Label then, Action one, Action two, Action four)
     {
         var notByte = a.CreateLabel();

@@ -26,22 +26,22 @@ internal static partial class TinyGuest
     private const byte EduMsi = 0x40;
 
     /// <summary>
-    /// Lets edu interrupt by MSI as often as asked, each time after the one before was taken, and powers off. An interrupt that is lost
-    /// leaves it waiting for ever.
+    /// Makes edu interrupt by MSI a number of times, each after the previous interrupt was taken, and powers off. A lost interrupt leaves
+    /// the guest waiting for ever.
     /// </summary>
     public static byte[] InterruptedByMsi(int slot, uint count) => Interrupted(slot, count, a =>
     {
         WriteConfig(a, slot, EduMsi + 4, 0xFEE0_0000);
         WriteConfig(a, slot, EduMsi + 8, 0);
         WriteConfig(a, slot, EduMsi + 12, Vector);
-        // The enable bit is the lowest of the control word, the upper half of the capability's first dword.
+        // The enable bit is the lowest of the control word, which is the upper half of the capability's first dword.
         WriteConfig(a, slot, EduMsi, 1 << 16);
     });
 
-    /// <summary>The same by the interrupt pin, level-triggered: the handler quiets the device before it ends the interrupt.</summary>
+    /// <summary>The same with the interrupt pin, level-triggered: the handler quiets the device before it ends the interrupt.</summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="input">The I/O APIC's input that the pin leads to.</param>
-    /// <param name="count">How often.</param>
+    /// <param name="input">The I/O APIC input of the pin.</param>
+    /// <param name="count">The number of interrupts.</param>
     public static byte[] InterruptedByIntx(int slot, int input, uint count) => Interrupted(slot, count, a =>
     {
         const uint LevelTriggered = 1 << 15;
@@ -52,7 +52,7 @@ internal static partial class TinyGuest
     private static byte[] Interrupted(int slot, uint count, Action<Assembler> route) =>
         BuildWithHandler((a, handlerAt) => Write(a, slot, count, route, handlerAt));
 
-    // In 32-bit code a label is no operand: the first pass finds out where the handler is, and the second writes that into the table.
+    // In 32-bit code a label is not an operand: the first pass finds the handler's address, and the second writes it into the table.
     private static byte[] BuildWithHandler(Func<Assembler, uint, Label> write)
     {
         var first = new Assembler(32);
@@ -70,7 +70,7 @@ internal static partial class TinyGuest
         MaskLegacyControllers(a);
         LoadIdt(a, handlerAt);
         Store(a, ApicSpuriousVector, 0x1FF);
-        // Memory decoding and bus mastering, without which no message leaves the device.
+        // Memory decoding and bus mastering; without the latter no message leaves the device.
         WriteConfig(a, slot, 4, 6);
         ReadConfig(a, slot, 0x10);
         a.and(eax, -16);
@@ -104,7 +104,7 @@ internal static partial class TinyGuest
         a.@out(0xA1, al);
     }
 
-    // One interrupt gate; the table's limit ends behind it.
+    // One interrupt gate; the table ends right after it.
     private static void LoadIdt(Assembler a, uint handlerAt)
     {
         const int Gate = IdtAt + (Vector * 8);

@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Guests that give an interrupt another vector or another CPU while it comes.</summary>
+/// <summary>Guests that move an interrupt to another vector or CPU while it arrives.</summary>
 internal static partial class TinyGuest
 {
     private const uint ApicCommand = 0xFEE0_0300;
@@ -17,11 +17,11 @@ internal static partial class TinyGuest
     private const int PerCpuAt = 0x20_5030;
 
     /// <summary>
-    /// Gives an xHCI's MSI-X vector another message again and again: unmasked, masked with an interrupt pending, and with one that the CPU
-    /// has not taken yet. Each interrupt must come once, by the vector that was in force when it was delivered.
+    /// Gives an xHCI's MSI-X vector another message repeatedly: while unmasked, while masked with an interrupt pending, and while the CPU
+    /// has not taken an interrupt yet. Each interrupt must come once, with the vector that was in force when it was delivered.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="rounds">How often, times three.</param>
+    /// <param name="rounds">The number of rounds, of three interrupts each.</param>
     public static byte[] MovingVectors(int slot, uint rounds) => Counting(
         (a, wrong) =>
         {
@@ -54,18 +54,18 @@ internal static partial class TinyGuest
         QuietXhci);
 
     /// <summary>
-    /// One CPU has an xHCI interrupt as often as asked, each time after the interrupt before was taken; the other gives the MSI-X vector
-    /// another CPU and another vector all the while, every second time masked. None may be lost or come twice, and both CPUs must have had
-    /// some.
+    /// One CPU makes an xHCI interrupt a number of times, each after the previous interrupt was taken. Meanwhile the other CPU moves the
+    /// MSI-X vector to another CPU and another vector, every second time while masked. No interrupt may be lost or come twice, and both
+    /// CPUs must get some.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="count">How many interrupts.</param>
+    /// <param name="count">The number of interrupts.</param>
     public static byte[] MovingBetweenCpus(int slot, uint count) => BuildWithHandler((a, handlerAt) =>
     {
         var handler = a.CreateLabel();
         var wrong = a.CreateLabel();
         var second = a.CreateLabel();
-        // Both CPUs begin here; the second has nothing but a code segment yet.
+        // Both CPUs begin here; the second has only a code segment so far.
         a.mov(eax, 1);
         a.cpuid();
         a.shr(ebx, 24);
@@ -100,11 +100,11 @@ internal static partial class TinyGuest
         StartXhci(a, slot);
         WriteEntry(a, vector);
         WriteConfig(a, slot, XhciMsix, 1u << 31);
-        // QEMU's uses a vector from the first write to the interrupter's management register on that finds MSI-X on.
+        // QEMU's xHCI uses a vector only after a write to the interrupter's management register while MSI-X is on.
         QuietXhci(a);
     }
 
-    // The first CPU's part, until the second is done. The vectors take turns, and with each the CPU.
+    // The first CPU's part, until the second is done. Each rewrite alternates the vector, and with it the CPU.
     private static void RewriteMessages(Assembler a, Label wrong)
     {
         var ready = a.CreateLabel();
@@ -121,7 +121,7 @@ internal static partial class TinyGuest
         a.je(unmasked);
         a.mov(__dword_ptr[ebx + XhciTable + 12], 1);
         a.Label(ref unmasked);
-        // The destination's bits 12 to 19 (Intel SDM volume 3, 11.11.1).
+        // Bits 12 to 19 are the destination (Intel SDM volume 3, 11.11.1).
         a.mov(eax, ecx);
         a.and(eax, 1);
         a.shl(eax, 12);
@@ -134,7 +134,7 @@ internal static partial class TinyGuest
         a.mov(__dword_ptr[ebx + XhciTable + 12], 0);
         a.cmp(__dword_ptr[SecondCpuDoneAt], 0);
         a.je(again);
-        // All came, none twice, and on both.
+        // All came, none twice, and both CPUs got some.
         a.mov(eax, __dword_ptr[SecondCpuDoneAt]);
         a.cmp(eax, __dword_ptr[CounterAt]);
         a.jne(wrong);
@@ -145,7 +145,7 @@ internal static partial class TinyGuest
         PowerOff(a);
     }
 
-    // The second CPU's part. What it does when an interrupt does not come: it resets the machine.
+    // The second CPU's part. When an interrupt does not come it resets the machine.
     private static void RaiseAgainAndAgain(Assembler a, uint count, Label wrong)
     {
         var again = a.CreateLabel();
@@ -200,7 +200,7 @@ internal static partial class TinyGuest
         Store(a, ApicSpuriousVector, 0x1FF);
     }
 
-    // From real mode at 0800:0000 to 32-bit code at the guest's start, with descriptors like those that the first CPU began with.
+    // Goes from real mode at 0800:0000 to 32-bit code at the guest's start, with descriptors like those of the first CPU.
     private static byte[] Trampoline()
     {
         const int TablePointer = 0x100;

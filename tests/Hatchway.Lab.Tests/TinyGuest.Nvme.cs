@@ -3,10 +3,10 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>Guests that drive an NVMe controller by its admin queue (NVM Express base specification 1.4).</summary>
+/// <summary>Guests that drive an NVMe controller with its admin queue (NVM Express base specification 1.4).</summary>
 internal static partial class TinyGuest
 {
-    // QEMU's: where its capabilities are, and its MSI-X table in BAR0.
+    // QEMU's controller: offsets of its capabilities; the MSI-X table is in BAR0.
     private const byte NvmePower = 0x60;
     private const byte NvmeMsix = 0x40;
     private const byte NvmeExpress = 0x80;
@@ -18,7 +18,7 @@ internal static partial class TinyGuest
     private const int NvmeDoorbells = 0x1000;
     private const uint NvmeOn = (4 << 20) | (6 << 16) | 1;
 
-    // Queues of 16 entries, and how much each function has of memory for them.
+    // Queues of 16 entries, and the memory that each function has for them.
     private const int Entries = 16;
     private const int QueuesAt = 0x40_0000;
     private const int QueueStride = 0x1_0000;
@@ -29,11 +29,11 @@ internal static partial class TinyGuest
     private const byte Flush = 0x00;
 
     /// <summary>
-    /// Unmasks vectors of two controllers by turns. The controllers must interrupt by the first vector of each, and by a later one of the
-    /// first controller.
+    /// Unmasks vectors of two controllers alternately. The controllers must interrupt with each one's first vector, and the first
+    /// controller with a later one, too.
     /// </summary>
     /// <param name="slots">Device numbers on bus 0.</param>
-    /// <param name="vectors">How many of each.</param>
+    /// <param name="vectors">The number of vectors of each.</param>
     /// <param name="later">The later vector.</param>
     public static byte[] UnmaskingVectors((int First, int Second) slots, uint vectors, int later) => Counting(
         (a, wrong) =>
@@ -75,7 +75,8 @@ internal static partial class TinyGuest
         },
         static _ => { });
 
-    /// <summary>What makes a controller ready, which its status register then shows: all off, admin queues, on (§3.5.1).</summary>
+    /// <summary>The register writes that make a controller ready, as its status then shows: disable, admin queues, enable
+    /// (§3.5.1).</summary>
     public static (int Register, uint Value)[] NvmeReady =>
     [
         (NvmeConfiguration, 0),
@@ -88,8 +89,8 @@ internal static partial class TinyGuest
     ];
 
     /// <summary>
-    /// Uses a controller, resets it by its FLR bit, waits 100 ms, and finds its registers as after power-on; then uses it again. Then it
-    /// sends it to D3hot and back, where it keeps all, and uses it once more.
+    /// Uses a controller, resets it with its FLR bit, waits 100 ms, and checks that its registers are as after power-on; then uses it
+    /// again. Then sends it to D3hot and back, which must keep its registers, and uses it once more.
     /// </summary>
     public static byte[] ResettingNvme(int slot) => Counting(
         (a, wrong) =>
@@ -129,7 +130,8 @@ internal static partial class TinyGuest
         static _ => { });
 
     /// <summary>
-    /// Uses an e1000e by MSI, sends it to D3hot and back, which resets it, and finds its registers as after power-on; then uses it again.
+    /// Uses an e1000e by MSI, sends it to D3hot and back, which resets it, and checks that its registers are as after power-on; then uses
+    /// it again.
     /// </summary>
     public static byte[] WakingE1000e(int slot) => Counting(
         (a, wrong) =>
@@ -152,7 +154,7 @@ internal static partial class TinyGuest
         },
         QuietE1000e);
 
-    // Interrupt cause, its set register and its mask (82574L data sheet, 10.2.4).
+    // Interrupt cause, cause set and mask registers (82574L data sheet, 10.2.4).
     private static void UseE1000e(Assembler a, int slot, byte message, Label wrong)
     {
         const int CauseSet = 0xC8;
@@ -179,7 +181,7 @@ internal static partial class TinyGuest
         Admin(a, 0, FirstVector, 0, GetFeatures, 0, 7, 0, wrong);
     }
 
-    // Nothing decodes, no BAR has an address, and where BAR0 was is nothing.
+    // Checks that decoding is off, no BAR has an address, and nothing answers where BAR0 was.
     private static void CheckUninitialised(Assembler a, int slot, Label wrong)
     {
         CheckConfig(a, slot, 4, 0x0407, 0, wrong);
@@ -188,7 +190,7 @@ internal static partial class TinyGuest
         a.jne(wrong);
     }
 
-    // A function that is in reset may answer with all ones (PCIe 6.0 §6.6.2).
+    // A function in reset may answer with all ones (PCIe 6.0 §6.6.2).
     private static void AwaitConfig(Assembler a, int slot)
     {
         var again = a.CreateLabel();
@@ -198,7 +200,7 @@ internal static partial class TinyGuest
         a.je(again);
     }
 
-    // By ACPI's timer of 3579545 Hz and 32 bits.
+    // By ACPI's timer of 3579545 Hz; a wrap of its 24 bits ends the wait early.
     private static void WaitHundredMilliseconds(Assembler a)
     {
         const int Timer = 0x608;
@@ -216,7 +218,7 @@ internal static partial class TinyGuest
 
     private static uint Queue(uint id) => ((Entries - 1) << 16) | id;
 
-    // Admin queues, and on. Everything in the queues' memory is as it was, which is of no consequence: entries are written whole.
+    // Sets up the admin queues and enables the controller. The queues' memory need not be cleared: entries are written whole.
     private static void StartNvme(Assembler a, int memory, Label wrong)
     {
         const int Attributes = 0x24;
@@ -241,13 +243,13 @@ internal static partial class TinyGuest
         Assembler a, int memory, int vector, int entry, byte opcode, uint buffer, uint ten, uint eleven, Label wrong) =>
         Submit(a, memory, 0, vector, entry, opcode, buffer, ten, eleven, wrong);
 
-    // A command at its place in a submission queue, and its completion: an interrupt, and success.
+    // Submits a command and checks its completion: an interrupt, and success.
     private static void Submit(
         Assembler a, int memory, int queue, int vector, int entry, byte opcode, uint buffer, uint ten, uint eleven, Label wrong)
     {
         var at = QueuesAt + memory + (2 * queue * QueueStride) + (entry * 64);
         var completion = QueuesAt + memory + (((2 * queue) + 1) * QueueStride) + (entry * 16);
-        // The I/O queues' memory is the other way round: the completion queue is made first.
+        // The I/O queues' memory is in the other order, since the completion queue is created first.
         if (queue != 0)
         {
             at = QueuesAt + memory + (3 * QueueStride) + (entry * 64);

@@ -3,7 +3,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A guest with a function at each of the four pins of a slot.</summary>
+/// <summary>A guest with a function on each of a slot's four pins.</summary>
 internal static partial class TinyGuest
 {
     private const int FrameList = 0x50_0000;
@@ -14,11 +14,11 @@ internal static partial class TinyGuest
     private const int EhciStatus = 0x24;
 
     /// <summary>
-    /// Starts three UHCI controllers and an EHCI, functions 0, 1, 2 and 7 of a slot, one after the other: each must interrupt by the input
-    /// that its pin leads to, and be quiet when it is stopped.
+    /// Starts three UHCI controllers and an EHCI, functions 0, 1, 2 and 7 of a slot, one after the other: each must interrupt through its
+    /// pin's input, and be quiet when it is stopped.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="times">How often each.</param>
+    /// <param name="times">The number of interrupts of each.</param>
     public static byte[] InterruptedByFourPins(int slot, uint times) => Counting(
         (a, wrong) =>
         {
@@ -26,7 +26,7 @@ internal static partial class TinyGuest
             var next = a.CreateLabel();
             for (var pin = 1; pin <= 4; pin++)
                 RouteIntx(a, 16 + ((slot + pin - 1) % 8), FirstVector + pin);
-            // Each frame is one transfer that is done and asks for an interrupt (UHCI 1.1, 3.1 and 3.2).
+            // Each frame holds one completed transfer that asks for an interrupt (UHCI 1.1, 3.1 and 3.2).
             a.mov(__dword_ptr[Transfer], 1);
             a.mov(__dword_ptr[Transfer + 4], 1 << 24);
             a.mov(edi, FrameList);
@@ -43,7 +43,7 @@ internal static partial class TinyGuest
         },
         QuietUsb);
 
-    // What it was that interrupted is told by where it is.
+    // The register's address tells which controller interrupted.
     private static void QuietUsb(Assembler a)
     {
         var memory = a.CreateLabel();
@@ -81,7 +81,7 @@ internal static partial class TinyGuest
         SettlePin(a, function + 1);
     }
 
-    // The frame index begins shortly before it rolls over (EHCI 1.0, 2.3).
+    // The frame index starts shortly before its rollover (EHCI 1.0, 2.3).
     private static void RunEhci(Assembler a, int slot, Label wrong)
     {
         const int Function = 7;
@@ -93,7 +93,7 @@ internal static partial class TinyGuest
         const uint FrameListRollover = 8;
         var next = a.CreateLabel();
         CheckPin(a, slot, Function, 4, wrong);
-        // Every frame ends at once.
+        // Every entry of the frame list is a terminator.
         a.mov(edi, FrameList);
         a.Label(ref next);
         a.mov(__dword_ptr[edi], 1);
@@ -142,7 +142,7 @@ internal static partial class TinyGuest
         a.Label(ref came);
     }
 
-    // One may still be on its way when the function is stopped; what comes later is one too many.
+    // One interrupt may be under way when the function is stopped; any after that is an error.
     private static void SettlePin(Assembler a, int pin)
     {
         QuietUsb(a);

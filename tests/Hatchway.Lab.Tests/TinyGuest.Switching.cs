@@ -12,7 +12,7 @@ internal static partial class TinyGuest
     private const uint IntxDisable = 1 << 10;
     private const int RoundsAt = 0x20_5000;
 
-    // NEC's xHCI as QEMU has it: where its capabilities are, and registers of BAR0 (eXtensible Host Controller Interface 1.2, chapter 5).
+    // QEMU's NEC xHCI: offsets of its capabilities, and registers of BAR0 (eXtensible Host Controller Interface 1.2, chapter 5).
     private const byte XhciMsi = 0x70;
     private const byte XhciMsix = 0x90;
     private const int XhciCommand = 0x40;
@@ -23,12 +23,12 @@ internal static partial class TinyGuest
     private const int XhciSegments = 0x31_0000;
 
     /// <summary>
-    /// Switches edu between INTx and MSI, and INTx itself off and on, as often as asked. In each kind, and on each way between them, edu
-    /// interrupts once; each must come once, by the vector of the kind in which it was raised.
+    /// Switches edu repeatedly between INTx and MSI, and INTx itself off and on. In each state, and across each switch, edu interrupts
+    /// once; each interrupt must come once, with the vector of the kind in which it was raised.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="input">The I/O APIC's input that the pin leads to.</param>
-    /// <param name="rounds">How often.</param>
+    /// <param name="input">The I/O APIC input of the pin.</param>
+    /// <param name="rounds">The number of rounds.</param>
     public static byte[] SwitchingEdu(int slot, int input, uint rounds) => Counting(
         (a, wrong) =>
         {
@@ -43,7 +43,7 @@ internal static partial class TinyGuest
             Repeat(a, rounds, () =>
             {
                 Once(a, ViaIntx, Raise, wrong);
-                // Held back while the pin is off: only the device's own status tells of it.
+                // Held back while the pin is off: only the status register's interrupt bit shows it.
                 WriteConfig(a, slot, 4, IntxDisable | 6);
                 Raise();
                 ReadConfig(a, slot, 4);
@@ -58,8 +58,8 @@ internal static partial class TinyGuest
 
     /// <summary>The same with an xHCI, from INTx to MSI-X to MSI to MSI-X to INTx.</summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="input">The I/O APIC's input that the pin leads to.</param>
-    /// <param name="rounds">How often.</param>
+    /// <param name="input">The I/O APIC input of the pin.</param>
+    /// <param name="rounds">The number of rounds.</param>
     public static byte[] SwitchingXhci(int slot, int input, uint rounds) => Counting(
         (a, wrong) =>
         {
@@ -86,7 +86,7 @@ internal static partial class TinyGuest
         },
         QuietXhci);
 
-    // Then powers off.
+    // Executes the rounds, then powers off.
     private static void Repeat(Assembler a, uint rounds, Action round)
     {
         var again = a.CreateLabel();
@@ -107,7 +107,7 @@ internal static partial class TinyGuest
         AwaitExpected(a, wrong);
     }
 
-    // The CPU takes what was raised in the old kind after the new one is on.
+    // The CPU takes the interrupt that was raised in the old kind after the new one is on.
     private static void Across(Assembler a, int vector, Action raise, Action change, Action acknowledge, Label wrong)
     {
         Expect(a, vector);
@@ -119,7 +119,7 @@ internal static partial class TinyGuest
         AwaitExpected(a, wrong);
     }
 
-    // An event ring of one segment with 16 entries; interrupts are on.
+    // Sets up an event ring of one segment with 16 entries, and enables interrupts.
     private static void StartXhci(Assembler a, int slot)
     {
         const uint RunAndInterrupt = 0b101;
@@ -135,17 +135,17 @@ internal static partial class TinyGuest
         a.mov(__dword_ptr[ebx + XhciCommand], RunAndInterrupt);
     }
 
-    // The guest says that it has come to another entry than the controller: then the ring is not empty, which is an interrupt (5.5.2.3.3).
+    // Sets the dequeue pointer to another entry than the controller's: then the ring is not empty, which interrupts (5.5.2.3.3).
     private static void RaiseXhci(Assembler a)
     {
         const int HandlerBusy = 8;
         a.mov(__dword_ptr[ebx + XhciInterrupter + 0x18], XhciRing + 16 + HandlerBusy);
     }
 
-    // Takes the interrupt pending bit back and leaves the enable bit.
+    // Clears the interrupt pending bit and keeps the enable bit.
     private static void QuietXhci(Assembler a) => a.mov(__dword_ptr[ebx + XhciInterrupter], 0b11);
 
-    // Entry 0 of the MSI-X table, unmasked.
+    // Writes entry 0 of the MSI-X table, unmasked.
     private static void WriteEntry(Assembler a, int vector)
     {
         a.mov(__dword_ptr[ebx + XhciTable], ApicAddress);

@@ -4,17 +4,17 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>A guest of a few instructions as an ELF file with a PVH entry, in 32-bit protected mode
+/// <summary>Guests of a few instructions, as ELF files with a PVH entry, in 32-bit protected mode
 /// (xen/include/public/arch-x86/hvm/start_info.h).</summary>
 internal static partial class TinyGuest
 {
     /// <summary>
-    /// Switches on memory decoding of the function in a slot, reads a dword of BAR0 as often as asked, and powers off by ACPI; on a value
-    /// other than the expected one it resets instead.
+    /// Enables memory decoding of the function in a slot, reads a dword of BAR0 a number of times, and powers off by ACPI; when it reads
+    /// another value than the expected one, it resets instead.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="reads">How often; 0 means without end.</param>
-    /// <param name="expected">What each read must give.</param>
+    /// <param name="reads">The number of reads; 0 means for ever.</param>
+    /// <param name="expected">The value that each read must give.</param>
     /// <param name="offset">Bytes from BAR0's start.</param>
     public static byte[] ReadingBar0(int slot, uint reads, uint expected, int offset = 0) => Build(a =>
     {
@@ -37,11 +37,12 @@ internal static partial class TinyGuest
     });
 
     /// <summary>
-    /// Compares the first 256 bytes of config space with a part of BAR0, then writes the command register there: sets bus mastering, which
-    /// config space must show, and switches decoding off, after which the BAR must read as all ones. Powers off, or resets on a difference.
+    /// Compares the first 256 bytes of config space with a part of BAR0, then writes the command register there: it sets bus mastering,
+    /// which config space must show, and disables decoding, after which the BAR must read as all ones. Powers off, or resets on a
+    /// difference.
     /// </summary>
     /// <param name="slot">Device number on bus 0.</param>
-    /// <param name="mirror">Where in BAR0 config space is shown.</param>
+    /// <param name="mirror">The offset in BAR0 where config space is mirrored.</param>
     public static byte[] ComparingMirror(int slot, int mirror) => Build(a =>
     {
         var next = a.CreateLabel();
@@ -78,10 +79,10 @@ internal static partial class TinyGuest
     });
 
     /// <summary>
-    /// Says on the first serial port what a register of each device holds, '0' when its first value and '1' otherwise, and a line feed;
-    /// then writes registers and resets the machine.
+    /// Prints on the first serial port a digit for a register of each device, '0' when it has its initial value and '1' otherwise, and a
+    /// line feed; then writes registers and resets the machine.
     /// </summary>
-    /// <param name="registers">Device number on bus 0, offset in BAR0, the first value, and what to write where in BAR0.</param>
+    /// <param name="registers">Device number on bus 0, offset in BAR0, the initial value, and the writes to BAR0.</param>
     public static byte[] ReportingAndResetting(params (int Slot, int Offset, uint First, (int Offset, uint Value)[] Writes)[] registers) =>
         Build(a =>
         {
@@ -113,7 +114,7 @@ internal static partial class TinyGuest
         a.@out(dx, al);
     }
 
-    /// <summary>Powers off by ACPI and does nothing else.</summary>
+    /// <summary>Powers off by ACPI at once.</summary>
     public static byte[] PoweringOff() => Build(PowerOff);
 
     private static void Reset(Assembler a)

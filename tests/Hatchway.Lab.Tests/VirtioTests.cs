@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Hatchway.Lab.Tests;
 
-/// <summary>An emulated host that has nothing to give away.</summary>
+/// <summary>An emulated host with no devices to give away.</summary>
 public sealed class HostWithoutDevices : IDisposable
 {
     public LabHost Host { get; } = new();
@@ -12,7 +12,7 @@ public sealed class HostWithoutDevices : IDisposable
     public void Dispose() => Host.Dispose();
 }
 
-/// <summary>Linux's own virtio drivers on the devices in software.</summary>
+/// <summary>Linux's own virtio drivers on the software devices.</summary>
 public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWithoutDevices>
 {
     private const int Requests = 2_000;
@@ -65,7 +65,7 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
     {
         var initrd = _host.PathOf("virtio.cpio");
         Repository.MakeInitrd(Script, initrd);
-        // In the emulated host's own memory: a file system with holes.
+        // In the emulated host's memory, whose file system supports holes.
         _host.Check("truncate -s 16M /tmp/target.img");
         var devices = $"-s 3:0,virtio-blk,/tmp/target.img,ser=target -s 4:0,virtio-blk,{Repository.Disk},ro,ser=source,ring=packed "
             + $"-s 5:0,virtio-rnd,ring=packed --stats {_host.PathOf("stats.json")}";
@@ -91,7 +91,7 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
             line.Contains("PCI-MSI", StringComparison.Ordinal) && line.EndsWith("virtio0-req.0", StringComparison.Ordinal));
         Assert.DoesNotContain("WARNING", run.Output, StringComparison.Ordinal);
 
-        // Each of these requests rang a doorbell. An exit for each would be more than all accesses of booting and of the script.
+        // Each request rang a doorbell. With an exit for each there would be more exits than booting and the script cause.
         Assert.InRange(int.Parse(run.Result("requests")!, CultureInfo.InvariantCulture), Requests, int.MaxValue);
         using var statistics = JsonDocument.Parse(File.ReadAllText(_host.PathOf("stats.json")));
         Assert.InRange(statistics.RootElement.GetProperty("vcpus")[0].GetProperty("mmio_exits").GetInt64(), 1, Requests);
@@ -121,7 +121,7 @@ public sealed class VirtioTests(HostWithoutDevices plain) : IClassFixture<HostWi
 
         Assert.Contains(Refusal, Run($"-s 3:0,virtio-blk,{Disk} -s 4:0,virtio-blk,{Disk},ro"), StringComparison.Ordinal);
 
-        // QEMU's own guest: it stands still, and has its disk.
+        // A guest of QEMU's own: paused, but it has its disk open.
         _host.Check(
             $"qemu-system-x86_64 -M q35 -accel kvm -S -nodefaults -display none -drive file={Disk},format=raw,if=none,id=disk "
             + "-device virtio-blk-pci,drive=disk -daemonize -pidfile /tmp/taken.pid");

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Tests;
 
-/// <summary>A disk's file, in the file system of the test.</summary>
+/// <summary>A disk's file, in the test's file system.</summary>
 public sealed class DiskFileTests : IDisposable
 {
     private const int Length = 1 << 20;
@@ -24,7 +24,7 @@ public sealed class DiskFileTests : IDisposable
         using var disk = DiskFile.Open(_path, default);
         Assert.Equal(((ulong)Length, false), (disk.Length, disk.IsBlockDevice));
 
-        // More parts than one system call is given.
+        // More parts than one system call takes.
         Assert.True(disk.TryWriteAt(4096, Parts(0, 700, 3)));
         Assert.True(disk.TryFlush());
         Assert.Equal(_memory[..2100], File.ReadAllBytes(_path)[4096..(4096 + 2100)]);

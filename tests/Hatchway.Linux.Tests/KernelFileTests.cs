@@ -25,7 +25,7 @@ public sealed class KernelFileTests
 
     [Fact]
     public void A_file_of_the_kernels_which_says_no_length_is_read_whole() =>
-        // Near its end, and far beyond the first page.
+        // The text is near the file's end, far beyond the first page.
         Assert.Contains("[stack]", KernelFile.Read("/proc/self/maps"), StringComparison.Ordinal);
 
     [Fact]
@@ -33,7 +33,7 @@ public sealed class KernelFileTests
     {
         Assert.Null(KernelFile.TryRead("/proc/none"));
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => KernelFile.Read("/proc/none")).Errno);
-        // A folder can be opened, and not be read.
+        // A folder can be opened, but not read.
         Assert.Null(KernelFile.TryRead("/proc"));
         Assert.StartsWith("read /proc: ", Assert.Throws<LinuxException>(() => KernelFile.Read("/proc")).Message, StringComparison.Ordinal);
     }

@@ -8,7 +8,7 @@ using Hatchway.Linux.Interop;
 
 namespace Hatchway.Linux.Tests;
 
-/// <summary>Compares every native structure and every ioctl request with what a C compiler makes of the kernel's own headers.</summary>
+/// <summary>Compares every native structure and every ioctl request with the kernel's headers, as a C compiler sees them.</summary>
 public sealed class KernelHeaderTests
 {
     private static readonly string[] Headers =
@@ -41,7 +41,7 @@ public sealed class KernelHeaderTests
         var expected = actual.Keys.ToDictionary(member => member, member => Native[$"{name}.{member}"]);
 
         Assert.Equal(expected, actual);
-        // kvm_run grows with the kernel; what counts is that its mapping's size is asked for.
+        // kvm_run grows with the kernel; only its mapping's size matters, which KVM is asked for.
         if (name != nameof(kvm_run))
             Assert.Equal(Native[name], Size(type));
     }

@@ -88,7 +88,7 @@ public sealed class MemoryTests : IDisposable
         Assert.Equal(Errno.ENOMEM, Assert.Throws<LinuxException>(() => file.Map().Dispose()).Errno);
     }
 
-    // Of one mapping: the process's own sums, as in /proc/self/status, are late by some pages (proc(5)).
+    // One mapping's resident memory: the process's sums, as in /proc/self/status, lag by some pages (proc(5)).
     private static int ResidentKiB(nint address) => int.Parse(
         File.ReadLines("/proc/self/smaps").SkipWhile(line => !line.StartsWith($"{address:x}-", StringComparison.Ordinal))
             .First(static line => line.StartsWith("Rss:", StringComparison.Ordinal))

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Tests;
 
-/// <summary>Taps, as far as they can be had without the right to make one.</summary>
+/// <summary>Taps, as far as they can be tested without the right to make one.</summary>
 public sealed class TapFileTests
 {
     [Fact]
     public void A_part_of_memory_is_what_the_kernel_takes_for_one()
     {
-        // The order of struct iovec's fields is tested with the kernel's headers.
+        // KernelHeaderTests checks the order of struct iovec's fields.
         ReadOnlySpan<HostRange> ranges = [new(1, 2), new(3, 4)];
         Assert.Equal<nuint>([1, 2, 3, 4], MemoryMarshal.Cast<HostRange, nuint>(ranges).ToArray());
     }

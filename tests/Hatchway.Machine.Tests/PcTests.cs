@@ -22,7 +22,7 @@ public sealed class PcTests
     [Fact]
     public void Linux_finds_configuration_mechanism_1()
     {
-        // pci_check_type1: a byte to 0xCFB, then the enable bit must be kept by 0xCF8.
+        // Linux's pci_check_type1: a byte to 0xCFB, then 0xCF8 must keep the enable bit.
         Out(0xCFB, AccessWidth.Byte, 1);
         Out(0xCF8, AccessWidth.Dword, 0x8000_0000);
         Assert.Equal(0x8000_0000ul, In(0xCF8, AccessWidth.Dword));
@@ -138,7 +138,7 @@ public sealed class PcTests
         _pc.Bus.Add(1, 3, Bridges.PowerManagementRegisters(0xB000));
         Assert.Equal(0xB001u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
         Assert.Equal(1u, _pc.Bus.ReadConfig(1, 3, new(0x80), AccessWidth.Byte));
-        // Already decoded: firmware that moves it all the same finds it unmoved.
+        // The register is fixed: firmware that writes it reads back the same address.
         _pc.Bus.WriteConfig(1, 3, new(0x40), AccessWidth.Dword, 0x601);
         Assert.Equal(0xB001u, _pc.Bus.ReadConfig(1, 3, new(0x40), AccessWidth.Dword));
         Assert.Equal(0xFFFF_FFFFu, _pc.Bus.ReadConfig(1, 3, new(0), AccessWidth.Dword));
@@ -177,7 +177,7 @@ public sealed class PcTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    // Every port at every width, read and written back; every cell of the CMOS RAM; config space both ways.
+    // Reads every port at every width and writes it back; then every cell of the CMOS RAM, and config space by both mechanisms.
     private void TouchEverything()
     {
         foreach (var width in (ReadOnlySpan<AccessWidth>)[AccessWidth.Byte, AccessWidth.Word, AccessWidth.Dword])

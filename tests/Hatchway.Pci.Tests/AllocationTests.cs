@@ -7,7 +7,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>The exit path allocates nothing: a collection would stop every vCPU.</summary>
+/// <summary>The exit path allocates nothing, since a garbage collection would stop every vCPU.</summary>
 public sealed class AllocationTests
 {
     private const int Accesses = 1_000_000;
@@ -21,7 +21,7 @@ public sealed class AllocationTests
         var window = new BarWindow(new BarDescription(new BarIndex(0), BarKind.Memory32, 0x1000, false), region, handlers);
         AssertNothingAllocated(i =>
         {
-            // Through the handler, the device, and over the edge between the two.
+            // Accesses the handler, the device, and the edge between the two.
             var offset = (uint)(0xF8 + (i % 0x50));
             window.Write(offset, AccessWidth.Dword, (uint)i);
             window.Read(offset, AccessWidth.Qword);
@@ -38,7 +38,7 @@ public sealed class AllocationTests
                 host[0].Recording = false;
                 host[0].Pending.Bytes.AsSpan().Fill(0xFF);
             });
-        // Under the function mask, the vectors stay out of the fake host, which does allocate.
+        // The function mask keeps vectors from the fake host, which does allocate.
         guest.Write16(0x52, Msix.Enable | Msix.FunctionMask);
         var window = guest.Window(0);
         AssertNothingAllocated(i =>

@@ -232,7 +232,7 @@ public sealed class AssignedHeaderTests
         }
     }
 
-    /// <summary>One write anywhere, of any width and value; the power state is left alone.</summary>
+    /// <summary>Makes one write anywhere, of any width and value, except to the power state.</summary>
     private static void Scribble(Guest guest, Random random)
     {
         var width = 1 << random.Next(3);

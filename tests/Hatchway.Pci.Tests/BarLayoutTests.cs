@@ -72,7 +72,7 @@ public sealed class BarLayoutTests
             Assert.Equal(Naive(page, size, areas, handlers), segments.Single(s => s.Offset <= page && page < s.End).Kind);
     }, 2000);
 
-    // The rule, word for word, of one page.
+    // The rule for one page, implemented literally.
     private static SegmentKind Naive(ulong page, ulong size, List<MappableArea> areas, List<(ulong Offset, ulong Length)> handlers)
     {
         if (handlers.Any(h => h.Offset < page + Page && page < h.Offset + h.Length))

@@ -4,7 +4,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>Who answers for an access to a BAR.</summary>
+/// <summary>Which part answers an access to a BAR: a handler, the host's device, or none.</summary>
 public sealed class BarWindowTests
 {
     private static readonly BarDescription Bar0 = new(new BarIndex(0), BarKind.Memory32, 0x2000, false);

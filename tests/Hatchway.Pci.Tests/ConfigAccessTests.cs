@@ -4,7 +4,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>The two ways to a bus's config space: ports 0xCF8 to 0xCFF and memory.</summary>
+/// <summary>The two mechanisms for config space: ports 0xCF8 to 0xCFF, and memory.</summary>
 public sealed class ConfigAccessTests
 {
     private readonly PciBus _bus = new();

@@ -5,7 +5,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>Where BARs answer, and in which order that changes.</summary>
+/// <summary>Where BARs answer, and the order in which that changes.</summary>
 public sealed class DecodeTests
 {
     private const ulong Low = 0xD000_0000;

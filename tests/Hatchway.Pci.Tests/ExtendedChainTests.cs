@@ -4,10 +4,10 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>The chains that a guest walks: which capabilities it finds, and that it comes to an end.</summary>
+/// <summary>The capability chains that a guest walks: which capabilities it finds, and that the walk ends.</summary>
 public sealed class ExtendedChainTests
 {
-    /// <summary>By number, independently of the code: what a guest must not drive.</summary>
+    /// <summary>The ids of capabilities that a guest must not use, written down independently of the code.</summary>
     internal static readonly HashSet<int> Hidden =
     [
         0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x13, 0x15, 0x16, 0x18, 0x19, 0x1B, 0x1D, 0x1E, 0x1F, 0x24, 0x25, 0x26, 0x27, 0x2A, 0x30, 0x31,
@@ -44,7 +44,7 @@ public sealed class ExtendedChainTests
             guest.ExtendedCapabilities());
         foreach (var hidden in host.Extended.Where(static c => Hidden.Contains(c.Id)))
         {
-            // The first one's header may be a null capability; behind it nothing is left.
+            // A hidden first capability may leave a null capability's header; the rest reads as zero.
             Assert.All(
                 Enumerable.Range(hidden.Offset, hidden.Length).Skip(hidden.Offset == 0x100 ? 4 : 0),
                 at => Assert.Equal(0, guest.Read8(at)));
@@ -136,7 +136,7 @@ public sealed class ExtendedChainTests
 
         guest.Write16(0x68, 0xFFFF);
 
-        // Atomic operations, latency tolerance, tags of ten bits and buffer flushes (PCIe 6.0 §7.5.3.16).
+        // Atomic operations, latency tolerance, 10-bit tags and buffer flush/fill (PCIe 6.0 §7.5.3.16).
         Assert.Equal(new HostWrite(0x68, 2, 0xFFFF & ~0x7440), Assert.Single(guest.Host.Config.Writes));
     }
 

@@ -4,7 +4,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>What of extended config space a guest can write: capabilities that are known and harmless, and nothing else.</summary>
+/// <summary>The parts of extended config space that a guest can write: known and harmless capabilities only.</summary>
 public sealed class ExtendedSpaceTests
 {
     private const int Errors = 0x100;
@@ -40,7 +40,7 @@ public sealed class ExtendedSpaceTests
     private static Guest Create() => new(new ConfigBuilder()
         .Extended(Errors, ExtendedCapabilityId.AdvancedErrorReporting)
         .Extended(Vendor, ExtendedCapabilityId.VendorSpecific)
-        // The length of a vendor's capability is in bits 31:20 of its second dword (§7.9.5).
+        // A vendor-specific capability has its length in bits 31:20 of its second dword (§7.9.5).
         .Set32(Vendor + 4, 0x020 << 20)
         .Extended(Unknown, (ExtendedCapabilityId)0x7777)
         .Build());

@@ -4,7 +4,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>Resets that a guest makes by a write to config space: the device makes them, and the guest's view follows.</summary>
+/// <summary>Resets that a guest makes with a write to config space: the device performs them, and the guest's view follows.</summary>
 public sealed class GuestResetTests
 {
     private const ulong Place = 0xC000_0000;

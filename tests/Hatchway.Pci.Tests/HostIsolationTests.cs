@@ -5,7 +5,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>What of a guest's writes to config space must never reach the host function.</summary>
+/// <summary>The parts of config space where a guest's writes must never reach the host function.</summary>
 public sealed class HostIsolationTests
 {
     public static TheoryData<string> Devices => RecordedFunction.All;
@@ -99,7 +99,7 @@ public sealed class HostIsolationTests
         guest.ExtendedCapabilities();
     }, 500);
 
-    // The bytes that no write may reach, with a mask of the bits.
+    // The bytes that no write may reach, each with a mask of its bits.
     private static Dictionary<int, byte> Forbidden(Guest guest)
     {
         var forbidden = new Dictionary<int, byte>();
@@ -124,7 +124,7 @@ public sealed class HostIsolationTests
                     Add(capability.Offset, capability.Length);
                     break;
                 case CapabilityId.PowerManagement:
-                    // No wake-up, and no acknowledgement of one: all but the state is the host's.
+                    // Wake-up enable and status: all except the power state is the host's.
                     forbidden[capability.Offset + PowerManagement.ControlStatus] = 0xFC;
                     Add(capability.Offset + PowerManagement.ControlStatus + 1, 1);
                     break;
@@ -133,7 +133,7 @@ public sealed class HostIsolationTests
                     if (capability.Length < PciExpress.LengthV2)
                         break;
                     Add(capability.Offset + PciExpress.Link2, 8);
-                    // Atomic operations; latency tolerance, tags of ten bits and buffer flushes: what the host has on stays on.
+                    // Atomic operations, latency tolerance, 10-bit tags and buffer flush/fill: what the host has enabled stays enabled.
                     var control = capability.Offset + PciExpress.DeviceControl2;
                     forbidden[control] = (byte)(0x40 & ~guest.Host.Config.Bytes[control]);
                     forbidden[control + 1] = (byte)(0x74 & ~guest.Host.Config.Bytes[control + 1]);

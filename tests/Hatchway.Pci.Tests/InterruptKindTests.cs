@@ -3,7 +3,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>Which of INTx, MSI and MSI-X is in use, and the way from one to another.</summary>
+/// <summary>Which of INTx, MSI and MSI-X is in use, and the switch from one to another.</summary>
 public sealed class InterruptKindTests
 {
     private const int PowerControl = 0x44;

@@ -104,7 +104,7 @@ public sealed class MsiTests
     public void Of_a_vector_that_was_never_unmasked_the_pending_bit_is_the_devices_own()
     {
         using var guest = Msi(2, masking: true);
-        // Vector 4 is not among those that are on.
+        // Vector 4 is not enabled.
         guest.Host.Config.Bytes[At + 20] = 0b1_0100;
         Program(guest, 0xFEE0_0000, 0x40);
         guest.Write32(At + 16, 0b0100);

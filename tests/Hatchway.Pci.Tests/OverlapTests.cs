@@ -6,7 +6,8 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>BARs that a guest places over one another: the first one answers and is mapped, and when it goes, the other is.</summary>
+/// <summary>BARs that a guest places over one another: the first one answers and is mapped, and the other takes over when it
+/// goes.</summary>
 public sealed class OverlapTests : IDisposable
 {
     private const ulong Place = 0xC000_0000;
@@ -58,7 +59,7 @@ public sealed class OverlapTests : IDisposable
         first.WriteConfig(new(Header.Command), AccessWidth.Word, 0);
         Assert.Single(secondRegion.Mapped);
 
-        // Now it is the first.
+        // Now the other BAR is the first.
         Put(first, Place);
         Assert.Single(secondRegion.Mapped);
         second.Dispose();

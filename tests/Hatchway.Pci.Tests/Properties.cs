@@ -6,7 +6,7 @@ namespace Hatchway.Pci.Tests;
 /// <summary>Runs a property over generated cases; a failure is reported with the case and the seed.</summary>
 internal static class Properties
 {
-    /// <summary>Seeds for what is too large to be shrunk.</summary>
+    /// <summary>Seeds, for cases that are too large to shrink.</summary>
     public static Gen<int> Seeds { get; } = Gen.Choose(0, int.MaxValue);
 
     public static void Hold<T>(Gen<T> cases, Action<T> assert, int count = 200) =>

@@ -6,7 +6,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests;
 
-/// <summary>BARs smaller than a page: mapped where their page is theirs alone, in the host and in the guest; else trapped.</summary>
+/// <summary>BARs smaller than a page: mapped where they are alone on their page, in the host and in the guest; else trapped.</summary>
 public sealed class SubPageTests : IDisposable
 {
     private const ulong Page = 0xC000_0000;

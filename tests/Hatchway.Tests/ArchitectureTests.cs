@@ -4,7 +4,7 @@ using System.Security;
 
 namespace Hatchway.Tests;
 
-/// <summary>The rooms: who may reference whom, and where unsafe code is.</summary>
+/// <summary>The rooms: which may reference which, and where unsafe code is.</summary>
 public sealed class ArchitectureTests
 {
     private static readonly Assembly Pci = typeof(Hatchway.Pci.Address.PciAddress).Assembly;
@@ -37,7 +37,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void Unsafe_code_is_in_the_native_boundary_only()
     {
-        // The compiler marks a module that was compiled with unsafe code allowed.
+        // The compiler marks modules that allow unsafe code.
         var marked = new[] { Pci, Machine, Linux, Passthrough, Program }
             .Where(static assembly => assembly.ManifestModule.IsDefined(typeof(UnverifiableCodeAttribute)))
             .Select(static assembly => assembly.GetName().Name);

@@ -21,7 +21,7 @@ internal sealed class InterruptedGuest : IDisposable
 
     public const int MessageVectors = 4;
 
-    /// <summary>Where a message to the first vCPU's local APIC is written (Intel SDM volume 3,
+    /// <summary>The address of a message to the first vCPU's local APIC (Intel SDM volume 3,
     /// "Message Address Register Format").</summary>
     public const ulong MessageAddress = 0xFEE0_0000;
 
@@ -45,7 +45,7 @@ internal sealed class InterruptedGuest : IDisposable
 
     public KvmVcpu Vcpu => _guest.Vcpu;
 
-    /// <summary>Switches the local APIC on, without which it takes no message.</summary>
+    /// <summary>Enables the local APIC, without which it accepts no message.</summary>
     public void EnableMessages() => Vcpu.SetLocalApic([(SpuriousVector, LocalApicEnable | 0xFF)]);
 
     /// <summary>Runs until an interrupt was handled, or the time is up.</summary>
@@ -63,7 +63,7 @@ internal sealed class InterruptedGuest : IDisposable
 
     private static void WaitForInterrupts(Assembler a)
     {
-        // ICW1 to ICW4 of the first PIC (8259A data sheet): vectors from 20h, a second PIC at line 2; then lines 4 and 5 open.
+        // ICW1 to ICW4 of the first PIC (8259A data sheet): vectors from 20h, a second PIC at line 2; then unmasks lines 4 and 5.
         foreach (var (port, value) in new (byte, byte)[] { (0x20, 0x11), (0x21, 0x20), (0x21, 0x04), (0x21, 0x01), (0x21, 0xCF) })
         {
             a.mov(al, value);
@@ -72,7 +72,7 @@ internal sealed class InterruptedGuest : IDisposable
         a.mov(dx, 0x4D0);
         a.mov(al, 1 << (int)LevelGsi);
         a.@out(dx, al);
-        // Initialising a PIC forgets what it was asked before: only now may somebody interrupt.
+        // Initialising a PIC drops earlier requests: interrupts may come only from here on.
         a.@out((byte)ReadyPort, al);
         a.sti();
         var again = a.CreateLabel();
@@ -90,7 +90,7 @@ internal sealed class InterruptedGuest : IDisposable
         a.iret();
     }
 
-    // Bounded by a kick: an interrupt that does not come leaves the guest halted in the kernel. The runtime's own signals, too, end a run.
+    // A kick bounds it, since a missing interrupt leaves the guest halted in the kernel. The runtime's own signals end a run, too.
     private (ushort Port, byte Value) RunToPort()
     {
         using var attached = Vcpu.Attach();

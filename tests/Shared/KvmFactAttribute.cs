@@ -3,7 +3,7 @@ using Hatchway.Linux;
 
 namespace Hatchway.SmallGuests;
 
-/// <summary>A test that runs a small guest; it is skipped, and says so, where KVM does not open.</summary>
+/// <summary>A test that runs a small guest; it is skipped, with the reason, where KVM can't be opened.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class KvmFactAttribute : FactAttribute
 {

@@ -7,7 +7,7 @@ namespace Hatchway.SmallGuests;
 /// (xen/include/public/arch-x86/hvm/start_info.h).</summary>
 internal static class PvhKernel
 {
-    /// <summary>Where its first instruction is.</summary>
+    /// <summary>The address of its first instruction.</summary>
     public const uint LoadAt = 0x10_0000;
     private const int HeaderBytes = 64;
     private const int ProgramHeaderBytes = 56;
@@ -58,7 +58,7 @@ internal static class PvhKernel
         Write(file, at + 48, 4, 8);
     }
 
-    /// <summary>Puts a little-endian number of up to 8 bytes in place.</summary>
+    /// <summary>Writes a little-endian number of up to 8 bytes.</summary>
     public static void Write(byte[] file, int at, ulong value, int bytes)
     {
         Span<byte> all = stackalloc byte[8];

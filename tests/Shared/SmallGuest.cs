@@ -4,7 +4,7 @@ using Iced.Intel;
 
 namespace Hatchway.SmallGuests;
 
-/// <summary>A VM of one page of code in real mode at 1000h and one vCPU: enough to see what KVM and the boundary do.</summary>
+/// <summary>A VM with one page of real-mode code at 1000h and one vCPU, to test KVM and the native boundary.</summary>
 internal sealed class SmallGuest : IDisposable
 {
     public const ulong CodeAt = 0x1000;

@@ -3,7 +3,7 @@ using Hatchway.Pci.Handlers;
 
 namespace BrokenHandlers;
 
-/// <summary>Handlers as one does not want them: in BAR0, 2000h throws, 3000h takes three seconds and 4000h never returns.</summary>
+/// <summary>Handlers that misbehave: in BAR0, 2000h throws, 3000h takes three seconds and 4000h never returns.</summary>
 public sealed class Broken : IDeviceHandlers
 {
     /// <inheritdoc/>

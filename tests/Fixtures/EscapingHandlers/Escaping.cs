@@ -7,11 +7,11 @@ using Hatchway.Pci.Handlers;
 
 namespace EscapingHandlers;
 
-/// <summary>What code of an intruder's would try: a read of 2000h in BAR0 tries it all, and says in the log what could be done.</summary>
+/// <summary>Plays an intruder's code: a read of 2000h in BAR0 makes all attempts, and logs which of them succeeded.</summary>
 public sealed partial class Escaping : IDeviceHandlers
 {
     private const int O_RDWR = 2;
-    // It does not stop the other, as PTRACE_ATTACH does.
+    // Unlike PTRACE_ATTACH, it does not stop the other process.
     private const int PtraceSeize = 0x4206;
     private const int CloneNewNames = 0x0400_0000;
 
@@ -50,7 +50,7 @@ public sealed partial class Escaping : IDeviceHandlers
                 attempt();
                 device.Log($"could {what}");
             }
-            // Whatever it is that stops it.
+            // Whatever stops the attempt.
             catch (Exception failure)
             {
                 device.Log($"could not {what}: {failure.GetType().Name}");

@@ -11,7 +11,7 @@ public sealed class KickTests
     public void None_of_20000_kicks_is_lost_whatever_the_guest_does()
     {
         const int Kicks = 20_000;
-        // Half of the time in the guest, half of it on the way in and out: kicks fall everywhere.
+        // The vCPU is in the guest half of the time, and on its way in or out the other half: kicks arrive everywhere.
         using var guest = new SmallGuest(static a =>
         {
             var again = a.CreateLabel();
@@ -122,7 +122,7 @@ public sealed class KickTests
         Assert.Equal(KvmExit.Halted, guest.Vcpu.Run());
     }
 
-    // Runs the vCPU until a look at the requests says that it is enough.
+    // Runs the vCPU until a check of the requests ends it.
     private static Thread Start(KvmVcpu vcpu, Func<bool> look)
     {
         var thread = new Thread(() =>

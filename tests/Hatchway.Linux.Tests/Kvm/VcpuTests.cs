@@ -176,7 +176,7 @@ public sealed class VcpuTests
             var exit = vcpu.Run();
             if (exit == KvmExit.Io)
                 seen += vcpu.Port.Count;
-            // The runtime's own signals, as for a collection that another test causes, end a run, too.
+            // The runtime's own signals, as for a garbage collection that another test causes, end a run, too.
             else if (exit != KvmExit.Interrupted)
                 break;
         }

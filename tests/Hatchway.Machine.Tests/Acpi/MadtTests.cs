@@ -52,7 +52,7 @@ public sealed class MadtTests
         Assert.Equal((0xFEE0_0000u, 1u), (madt.UInt32(36), madt.UInt32(40)));
     }
 
-    // The entries of a type, without type and length; the walk ends exactly at the table's end.
+    // The entries of a type, without type and length; checks that the walk ends exactly at the table's end.
     private static List<byte[]> Entries(int cpus, byte type, Func<int, uint>? apicId = null)
     {
         var madt = new WrittenTables(cpus, apicId: apicId)["APIC"];

@@ -5,7 +5,7 @@ using Hatchway.Machine.Tests.Boot;
 
 namespace Hatchway.Machine.Tests.Acpi;
 
-/// <summary>Tables as a guest finds them: from the RSDP on.</summary>
+/// <summary>The tables as a guest finds them, starting from the RSDP.</summary>
 internal sealed class WrittenTables
 {
     public const int AreaStart = 0xE_0000;
@@ -28,7 +28,7 @@ internal sealed class WrittenTables
 
     public ulong Rsdp { get; }
 
-    /// <summary>The table with a signature, found as a system does.</summary>
+    /// <summary>The table with a signature, found as an operating system finds it.</summary>
     public byte[] this[string signature]
     {
         get

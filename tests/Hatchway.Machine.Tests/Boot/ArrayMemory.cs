@@ -25,7 +25,7 @@ internal sealed class ArrayMemory : IGuestMemory
         return _bytes.AsSpan((int)guestPhysical, length);
     }
 
-    /// <summary>What an earlier guest may have left.</summary>
+    /// <summary>Fills it with a value, as an earlier guest might have left it.</summary>
     public ArrayMemory Filled(byte value)
     {
         _bytes.AsSpan().Fill(value);

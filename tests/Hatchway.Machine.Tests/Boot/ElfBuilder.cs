@@ -52,7 +52,7 @@ internal sealed class ElfBuilder
             value = new byte[8];
             UInt64(value, 0, Entry);
         }
-        // A name and a value that need padding, so that the walk has to know of it.
+        // A name and a value that need padding, which the walk must skip.
         byte[] other = [5, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, .. "Test\0"u8, 0, 0, 0, 1, 2, 3, 0];
         var header = new byte[12];
         UInt32(header, 0, 4);

@@ -97,7 +97,7 @@ public sealed class FirmwareConfigurationTests
     }
 }
 
-/// <summary>Does what firmware does with the script (edk2 OvmfPkg/AcpiPlatformDxe): places the tables at a given address.</summary>
+/// <summary>Executes the script as firmware does (edk2 OvmfPkg/AcpiPlatformDxe): places the tables at a given address.</summary>
 internal static class LoaderModel
 {
     public static Dictionary<string, byte[]> Run(Dictionary<string, byte[]> files, ulong tables)

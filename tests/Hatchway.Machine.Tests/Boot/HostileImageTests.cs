@@ -6,7 +6,7 @@ namespace Hatchway.Machine.Tests.Boot;
 
 public sealed class HostileImageTests
 {
-    // One for all runs: loading does not depend on what was there, and 64 MiB a run would be most of the work.
+    // Shared by all runs: loading does not depend on the previous content, and allocating 64 MiB a run would be most of the work.
     private readonly ArrayMemory _memory = new(Loading.RamBytes);
 
     private static readonly Gen<ulong> Extremes = Gen.OneOf(
@@ -41,7 +41,7 @@ public sealed class HostileImageTests
         Assert.StartsWith("vmlinuz: can't be read", refusal.Message, StringComparison.Ordinal);
     }
 
-    // Writes up to three numbers of any width anywhere in the headers.
+    // Overwrites up to three numbers of any width anywhere in the headers.
     private void Check(byte[] image, int first, int last)
     {
         var patch =
@@ -62,11 +62,11 @@ public sealed class HostileImageTests
                 loaded += Attempt(copy) ? 1 : 0;
                 return true;
             }));
-        // Neither all nor none: the inputs reach past the first check.
+        // Neither all nor none load: the inputs get past the first check.
         Assert.InRange(loaded, 1, 2999);
     }
 
-    // Anything but a BootException fails the test. What loaded must start inside of RAM.
+    // Any exception except a BootException fails the test. An image that loads must start inside RAM.
     private bool Attempt(byte[] image)
     {
         try

@@ -40,7 +40,7 @@ public sealed class LinuxImageTests
     {
         var image = _image.Build();
         var state = Loading.Load(image, _memory);
-        // Up to 0x202 plus the byte at 0x201; the loader's fields lie from 0x210 to 0x22C.
+        // The header is copied up to 0x202 plus the byte at 0x201; the loader's fields lie from 0x210 to 0x22C.
         Assert.True(_memory.Slice(state.Rsi + 0x22C, 0x40).SequenceEqual(image.AsSpan(0x22C, 0x40)));
         Assert.Equal(0x020F, _memory.UInt16(state.Rsi + 0x206));
         Assert.Equal(0xFF, _memory.UInt8(state.Rsi + 0x210));

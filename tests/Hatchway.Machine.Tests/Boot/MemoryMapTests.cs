@@ -51,7 +51,7 @@ public sealed class MemoryMapTests
             var ram = map.Where(static entry => entry.Kind == MemoryKind.Ram).ToList();
             var inside = ram.All(entry => layout.Ram.Any(range =>
                 entry.Start >= range.GuestPhysical && entry.End <= range.GuestPhysical + range.Length));
-            // What is missing from RAM is the legacy area alone.
+            // Only the legacy area is missing from RAM.
             var total = ram.Aggregate(0ul, static (sum, entry) => sum + entry.Length);
             return ordered && inside && total == bytes - (MiB - 0x9_FC00);
         }));
@@ -59,7 +59,7 @@ public sealed class MemoryMapTests
     [Fact]
     public void RAM_around_reserved_addresses_is_cut_wherever_it_begins_and_ends()
     {
-        // More than a layout gives: RAM that begins in a hole, ends in one, and is nothing but one.
+        // Cases that no layout gives: RAM that begins in a hole, ends in one, or lies within one.
         var holes = new MemoryMapEntry[] { new(10, 10, MemoryKind.Reserved), new(30, 10, MemoryKind.Reserved) };
         Assert.Equal([(0, 10), (20, 30), (40, 50)], Around(0, 50, holes));
         Assert.Equal([(20, 30)], Around(15, 35, holes));

@@ -37,7 +37,7 @@ internal sealed class FakeSink : ICharacterSink
     }
 }
 
-/// <summary>A time that stands still until it is told to go on.</summary>
+/// <summary>A clock that moves only when told to.</summary>
 internal sealed class FakeTime(DateTimeOffset start) : TimeProvider
 {
     public TimeSpan Elapsed { get; set; }

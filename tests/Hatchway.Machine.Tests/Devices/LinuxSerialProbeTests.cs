@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Devices;
 
-/// <summary>The accesses by which Linux's driver finds out what the port is (drivers/tty/serial/8250/8250_port.c).</summary>
+/// <summary>The accesses by which Linux's driver identifies the port (drivers/tty/serial/8250/8250_port.c).</summary>
 public sealed class LinuxSerialProbeTests
 {
     private readonly FakeSink _sink = new();
@@ -51,7 +51,7 @@ public sealed class LinuxSerialProbeTests
     public void It_is_none_of_the_16550As_relatives()
     {
         Out(2, 0x01);
-        // 16C650 and 16C950 have an extended feature register where this one identifies interrupts: it would read as zero.
+        // A 16C650 or 16C950 has an extended feature register in place of this interrupt identification: it would read as zero.
         Out(3, 0x80);
         Assert.NotEqual(0, In(2));
         Out(3, 0xBF);
@@ -67,7 +67,7 @@ public sealed class LinuxSerialProbeTests
         Out(3, 0x80);
         Out(2, 0x21);
         Assert.Equal(6, In(2) >> 5);
-        // XScale's has a unit enable bit in IER.
+        // XScale's UART has a unit enable bit in IER.
         Out(3, 0);
         Out(1, 0x40);
         Assert.Equal(0, In(1));
@@ -84,14 +84,14 @@ public sealed class LinuxSerialProbeTests
         In(2);
         In(6);
         Out(3, 0x03);
-        // UART_BUG_THRE: the second enabling must raise it again.
+        // UART_BUG_THRE: enabling the interrupt a second time must raise it again.
         Out(1, 2);
         In(2);
         Out(1, 0);
         Out(1, 2);
         Assert.Equal(0, In(2) & 1);
         Out(1, 0);
-        // UART_BUG_TXEN: an empty transmitter must interrupt as soon as it may.
+        // UART_BUG_TXEN: an empty transmitter must interrupt as soon as the interrupt is enabled.
         Out(4, 8);
         Out(1, 2);
         Assert.Equal(0x40, In(5) & 0x40);

@@ -25,7 +25,7 @@ public sealed class PFlashTests
     [Fact]
     public void Edk2_takes_it_for_flash_and_not_for_RAM()
     {
-        // QemuFlashDetected: clear the status, which must not read back; then the status itself is zero.
+        // edk2's QemuFlashDetected: after Clear Status the command must not read back as data; then the status is zero.
         Command(0, 0x50);
         Assert.NotEqual(0x50ul, Byte(0));
         Command(0, 0x70);
@@ -117,7 +117,7 @@ public sealed class PFlashTests
         Assert.Equal("QRY"u8.ToArray(), new[] { (byte)Byte(0x10), (byte)Byte(0x11), (byte)Byte(0x12) });
         Assert.Equal(1ul, _flash.Read(0x13, AccessWidth.Word));
         Assert.Equal(14ul, Byte(0x27));
-        // Blocks less one, and their size in units of 256 bytes.
+        // The number of blocks less one, and their size in units of 256 bytes.
         Assert.Equal(3ul, _flash.Read(0x2D, AccessWidth.Word));
         Assert.Equal(16ul, _flash.Read(0x2F, AccessWidth.Word));
     }

@@ -26,7 +26,7 @@ public sealed class PowerManagementDeviceTests
     [Fact]
     public void S5_switches_off()
     {
-        // As ACPICA does it: the type first, then the type and SLP_EN.
+        // As ACPICA does: the sleep type first, then the type with SLP_EN.
         Put(Control, 1);
         Assert.Empty(_power.Requests);
         Put(Control, (1 << 13) | 1);
@@ -91,7 +91,7 @@ public sealed class PowerManagementDeviceTests
         Put(Enable, PowerButton);
         _device.PressPowerButton();
         Assert.Equal(0x0100_0100ul, _device.Read(Status, AccessWidth.Dword));
-        // Writing it back clears what was set.
+        // Writing the value back clears the status bits that were set.
         _device.Write(Status, AccessWidth.Dword, 0x0100_0100);
         Assert.Equal(0x0100_0000ul, _device.Read(Status, AccessWidth.Dword));
     }

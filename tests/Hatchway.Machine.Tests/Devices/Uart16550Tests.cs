@@ -158,11 +158,11 @@ public sealed class Uart16550Tests
         Out(Mcr, Loop | 0xF);
         In(Msr);
         Out(Mcr, Loop);
-        // All four lines fell: three changes, and the end of ringing.
+        // All four lines fell: three changes, and the trailing edge of ring.
         Assert.Equal(0x0F, In(Msr));
         Assert.Equal(0x00, In(Msr));
         Out(Mcr, Loop | 4);
-        // The beginning of ringing is no event.
+        // The leading edge of ring is no event.
         Assert.Equal(0x40, In(Msr));
     }
 

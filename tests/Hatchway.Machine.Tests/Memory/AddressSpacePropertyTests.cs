@@ -5,7 +5,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Memory;
 
-/// <summary>The address space against a model that asks every mapping for every byte.</summary>
+/// <summary>Compares the address space with a model that asks every mapping for every byte.</summary>
 public sealed class AddressSpacePropertyTests
 {
     private const int SpaceLength = 256;
@@ -48,7 +48,7 @@ public sealed class AddressSpacePropertyTests
                     model.Write(step.Address, Widths[step.Choice], pattern);
                     break;
                 default:
-                    // The model shares the targets' bytes; what can differ is who owns a byte.
+                    // The model shares the targets' bytes, so only the owner of a byte can differ.
                     if (space.Read((ulong)step.Address, Widths[step.Choice]) != model.Read(step.Address, Widths[step.Choice]))
                         return false;
                     break;

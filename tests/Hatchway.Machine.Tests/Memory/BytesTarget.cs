@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Memory;
 
-/// <summary>A target of plain bytes that remembers its accesses, and refuses one that is not wholly inside.</summary>
+/// <summary>A target of plain bytes that records its accesses, and rejects one that is not wholly inside.</summary>
 internal sealed class BytesTarget(int length, byte first = 0) : IAddressTarget
 {
     public byte[] Bytes { get; } = [.. Enumerable.Range(0, length).Select(i => (byte)(first + i))];
@@ -26,7 +26,7 @@ internal sealed class BytesTarget(int length, byte first = 0) : IAddressTarget
     }
 }
 
-/// <summary>A target that always gives the same.</summary>
+/// <summary>A target whose reads always give the same value.</summary>
 internal sealed class ConstantTarget(ulong value) : IAddressTarget
 {
     public ulong Read(ulong offset, AccessWidth width) => value;

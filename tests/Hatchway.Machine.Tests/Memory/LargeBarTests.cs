@@ -6,7 +6,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Tests.Memory;
 
-/// <summary>BARs as large as GPUs have them, in the window that a machine has for them.</summary>
+/// <summary>BARs as large as GPUs', in the machine's 64-bit window.</summary>
 public sealed class LargeBarTests
 {
     private const ulong GiB = 1ul << 30;
@@ -37,7 +37,7 @@ public sealed class LargeBarTests
     [Fact]
     public void What_lies_before_a_large_BAR_is_there_for_smaller_ones()
     {
-        // 256 GiB can be in the upper half of 39 bits only.
+        // Within 39 bits, 256 GiB fit in the upper half only.
         var places = Places(MemoryLayout.For(8 * GiB, 39), [128 * GiB, 256 * GiB, 64 * GiB, 32 * GiB], out var told);
 
         Assert.Empty(told);
@@ -71,7 +71,7 @@ public sealed class LargeBarTests
         Assert.EndsWith("; there are 55 GiB, up to the IOMMU's last address, 0xfffffffff", told[^1], StringComparison.Ordinal);
     }
 
-    // Each a GPU's: registers in BAR 0, the large one in BARs 1 and 2, 32 MiB in BARs 3 and 4.
+    // Each function is a GPU: registers in BAR 0, the large BAR in BARs 1 and 2, 32 MiB in BARs 3 and 4.
     private static ulong[] Places(MemoryLayout layout, ulong[] sizes, out IReadOnlyList<string> told)
     {
         NamedFunction[] functions = [.. sizes.Select(static (size, i) => new NamedFunction($"0000:{i + 1:x2}:00.0", Gpu(size)))];

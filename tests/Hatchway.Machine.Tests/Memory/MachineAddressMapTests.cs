@@ -64,7 +64,7 @@ public sealed class MachineAddressMapTests
         _map.Unmap(AddressSpaceKind.Memory, second);
         Assert.Equal("lose gain ", claimant.Told);
 
-        // With its owner the claim is gone.
+        // The claim goes with its owner.
         _map.Unmap(AddressSpaceKind.Memory, first);
         _map.TryMap(AddressSpaceKind.Memory, Page, 0x1000, second);
         Assert.Equal("lose gain ", claimant.Told);

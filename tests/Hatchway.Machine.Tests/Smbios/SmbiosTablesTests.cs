@@ -6,7 +6,7 @@ using Hatchway.Machine.Tests.Boot;
 
 namespace Hatchway.Machine.Tests.Smbios;
 
-/// <summary>The SMBIOS tables, found and walked as DSP0134 says a system does it.</summary>
+/// <summary>The SMBIOS tables, found and walked as DSP0134 prescribes.</summary>
 public sealed class SmbiosTablesTests
 {
     private const int EntryPointLength = 0x1F;
@@ -14,7 +14,7 @@ public sealed class SmbiosTablesTests
 
     private sealed record Structure(byte Type, ushort Handle, byte[] Fields, string[] Texts)
     {
-        /// <summary>The text that a field gives the number of.</summary>
+        /// <summary>The text whose number a field holds.</summary>
         public string Text(int offset) => Fields[offset] == 0 ? "" : Texts[Fields[offset] - 1];
     }
 
@@ -107,7 +107,7 @@ public sealed class SmbiosTablesTests
         return memory;
     }
 
-    // As §5.2.1 has it: on a boundary of 16 bytes from F0000h to FFFFFh.
+    // As §5.2.1 prescribes: on a 16-byte boundary from F0000h to FFFFFh.
     private static byte[] FindEntryPoint(ArrayMemory memory)
     {
         for (var at = 0xF_0000ul; at < 0x10_0000; at += 16)

@@ -1,9 +1,9 @@
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>What a loop allocates, once it is warm.</summary>
+/// <summary>Asserts that a loop allocates nothing once it is warm.</summary>
 internal static class Allocations
 {
-    // What is made once, as by a method that is compiled anew meanwhile, is not in each of them.
+    // A one-time allocation, as by a method that is recompiled meanwhile, does not occur in every round.
     private const int Rounds = 3;
 
     public static void AssertNone(Action<int> step, int count)

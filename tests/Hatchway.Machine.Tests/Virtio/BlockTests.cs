@@ -6,7 +6,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>The disk (VIRTIO 1.2 §5.2), asked by a driver.</summary>
+/// <summary>The disk (VIRTIO 1.2 §5.2), used by a driver.</summary>
 public sealed class BlockTests : IDisposable
 {
     private const ulong Request = 0x2_0000;
@@ -48,13 +48,13 @@ public sealed class BlockTests : IDisposable
         Random.Shared.NextBytes(text);
         text.CopyTo(_driver.Memory.Slice(Data, text.Length));
         WriteHeader(1, 5);
-        // The header in two pieces, the second with the first of the data.
+        // The header is in two pieces, the second of which also has the first of the data.
         _driver.Memory.Slice(Request + 8, 8).CopyTo(_driver.Memory.Slice(Data - 8, 8));
         Assert.Equal(0, Ask(new Piece(Request, 8, false), new Piece(Data - 8, 8 + 100, false), new Piece(Data + 100, 924, false)));
         Assert.Equal(text, _storage.Content.AsSpan(5 * 512, 1024).ToArray());
 
         WriteHeader(0, 5);
-        // The status in one piece with the last of the data.
+        // The status shares a piece with the last of the data.
         Assert.Equal(0, Ask(
             status: Data + 0x2000 + 1024,
             new Piece(Request, 16, false), new Piece(Data + 0x2000, 1000, true), new Piece(Data + 0x2000 + 1000, 25, true)));

@@ -69,7 +69,7 @@ public sealed class ConsoleTests : IDisposable
         _driver.Serve();
         Assert.Equal(["0 open 0", "0 open 1"], Hear());
 
-        // Nobody heard of this one.
+        // The guest is not told of this client.
         _log.SetConnected(true);
         _log.SetConnected(false);
         Say(1, 3, 1);
@@ -204,7 +204,7 @@ public sealed class ConsoleTests : IDisposable
         _driver.Notify(ToGuest);
     }
 
-    // A control message of the driver's (§5.3.6.2).
+    // Sends a control message of the driver's (§5.3.6.2).
     private void Say(uint port, ushort what, ushort value)
     {
         var message = new byte[8];
@@ -240,7 +240,7 @@ public sealed class ConsoleTests : IDisposable
         return text;
     }
 
-    // Each buffer is one descriptor, whose address its id leads to.
+    // The content of a buffer, which has one descriptor, found by its id.
     private byte[] Buffer(DriverRing ring, ushort id, uint length)
     {
         var start = ReferenceEquals(ring, _driver.Ring)

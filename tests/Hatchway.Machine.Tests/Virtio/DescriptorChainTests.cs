@@ -19,7 +19,7 @@ public sealed class DescriptorChainTests
         Assert.True(chain.TryAdd(memory, 0, 1, writable: true));
     }
 
-    // Nobody looks into it.
+    // Never accessed.
     private sealed class LargeMemory : IGuestMemory
     {
         public IReadOnlyList<RamRange> Ranges { get; } = [new(0, 0, 1ul << 30)];

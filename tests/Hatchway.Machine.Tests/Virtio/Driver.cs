@@ -7,11 +7,11 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>What a driver is to negotiate, and the queue that it sets up.</summary>
+/// <summary>The features that a driver negotiates, and the queue that it sets up.</summary>
 internal sealed record DriverOptions(
     bool Packed = false, bool EventIndex = true, bool Indirect = true, ushort QueueSize = 8, bool Msix = true, ushort Queue = 0);
 
-/// <summary>A guest's driver of a virtio function: finds the structures by the capabilities, negotiates, and sets one queue up.</summary>
+/// <summary>A guest's driver of a virtio function: finds the structures by their capabilities, negotiates, and sets up a queue.</summary>
 internal sealed class Driver : IDisposable
 {
     public const ulong Bar = 0xC000_0000;
@@ -68,7 +68,7 @@ internal sealed class Driver : IDisposable
     /// <summary>Offset of a structure (VIRTIO 1.2 §4.1.4) in the BAR: 1 common, 2 notify, 3 ISR, 4 device.</summary>
     public ulong At(int type) => GetConfig(_structures[type] + 8, AccessWidth.Dword);
 
-    /// <summary>Where the capability of MSI-X is in config space; 0 when there is none.</summary>
+    /// <summary>The MSI-X capability's offset in config space; 0 when there is none.</summary>
     public int MsixAt
     {
         get
@@ -79,7 +79,7 @@ internal sealed class Driver : IDisposable
         }
     }
 
-    /// <summary>Where the capability of a structure is in config space.</summary>
+    /// <summary>The offset of a structure's capability in config space.</summary>
     public int Capability(int type) => _structures[type];
 
     public uint GetConfig(int at, AccessWidth width) => Function.ReadConfig(new((ushort)at), width);
@@ -90,8 +90,8 @@ internal sealed class Driver : IDisposable
 
     public void SetCommon(int at, AccessWidth width, ulong value) => Window.Write(At(1) + (uint)at, width, value);
 
-    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their numbers:
-    /// split ones without indirect tables.</summary>
+    /// <summary>The rings of the queues that were set up beside <see cref="Ring"/>, by their indices:
+    /// split rings without indirect tables.</summary>
     public Dictionary<int, SplitDriver> More { get; } = [];
 
     /// <summary>Brings the device to DRIVER_OK (§3.1.1), with vector 1 for its queue and vector 0 for the configuration.</summary>
@@ -145,7 +145,7 @@ internal sealed class Driver : IDisposable
         SetCommon(0x1C, AccessWidth.Word, 1);
     }
 
-    /// <summary>Notifies of its queue by a write that comes to the function, and serves what it rings.</summary>
+    /// <summary>Notifies of its queue with a write that reaches the function, and serves the queues that it rings.</summary>
     public void Notify()
     {
         Window.Write(At(2) + (4ul * _queue), AccessWidth.Word, _queue);
@@ -159,7 +159,7 @@ internal sealed class Driver : IDisposable
         Serve();
     }
 
-    /// <summary>Does what the device's threads do.</summary>
+    /// <summary>Does the work of the device's threads.</summary>
     public void Serve()
     {
         while (Host.Rung.TryDequeue(out var queue))

@@ -6,8 +6,8 @@ namespace Hatchway.Machine.Tests.Virtio;
 /// <summary>A descriptor as a driver writes it.</summary>
 internal readonly record struct Piece(ulong Address, uint Length, bool IsWritable);
 
-/// <summary>The driver's end of a queue, written from the specification alone: it shares nothing with the device's. Its parts are at the
-/// addresses below, from a start on.</summary>
+/// <summary>The driver's end of a queue, written from the specification alone: it shares no code with the device's end. Its parts are at
+/// the offsets below from its start.</summary>
 internal abstract class DriverRing(ArrayMemory memory, ushort size, ulong start)
 {
     public const ulong Descriptors = 0x1000;
@@ -24,16 +24,16 @@ internal abstract class DriverRing(ArrayMemory memory, ushort size, ulong start)
     public ushort Size => size;
 
     /// <summary>Offers a buffer.</summary>
-    /// <returns>What the device gives back with it.</returns>
+    /// <returns>The id with which the device gives it back.</returns>
     public abstract ushort Offer(bool indirect, params ReadOnlySpan<Piece> pieces);
 
     /// <summary>Takes a buffer back.</summary>
     public abstract bool TryTake(out ushort id, out uint written);
 
-    /// <summary>Asks to be told after so many more buffers, by event index; or always, or never.</summary>
+    /// <summary>Asks for an interrupt after this many more buffers, by event index; 0 asks for each, null for none.</summary>
     public abstract void WantInterrupt(int? after);
 
-    /// <summary>What the device wants: to be told when a buffer is offered now, as event indices or flags have it.</summary>
+    /// <summary>True when the device wants a notification for the buffer offered last, by event index or by flags.</summary>
     public abstract bool MustNotify(bool eventIndex);
 
     protected void Set16(ulong address, int value) =>
@@ -82,7 +82,7 @@ internal sealed class SplitDriver(ArrayMemory memory, ushort size, ulong start =
         return head;
     }
 
-    /// <summary>Offers whatever stands at a descriptor.</summary>
+    /// <summary>Offers the chain that begins at a descriptor, whatever it holds.</summary>
     public void OfferHead(ushort head)
     {
         Set16(Driver + 4 + (2ul * (uint)(_offered % Size)), head);
@@ -160,13 +160,13 @@ internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing
                 Advance();
             }
         }
-        // The first descriptor's flags last: they offer the whole buffer (§2.8.6).
+        // The first descriptor's flags come last: they offer the whole buffer (§2.8.6).
         Set16(Descriptors + (16ul * (uint)head) + 14, headFlags);
         _order.Enqueue((id, entries));
         return id;
     }
 
-    /// <summary>Offers one descriptor with flags as they are.</summary>
+    /// <summary>Offers one descriptor with the given flags unchanged.</summary>
     public void OfferRaw(Piece piece, ushort flags)
     {
         Fill(Descriptors + (16ul * (uint)_at), piece, 0);
@@ -182,7 +182,7 @@ internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing
         if (((flags >> 7) & 1) != (_usedWrap ? 1 : 0) || ((flags >> 15) & 1) != (_usedWrap ? 1 : 0))
             return false;
         var entries = 0;
-        // Buffers may come back in another order: the id says how many places were taken.
+        // Buffers may come back in another order: the id gives the number of entries.
         for (var i = _order.Count; i > 0; i--)
         {
             var (known, count) = _order.Dequeue();
@@ -215,7 +215,8 @@ internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing
         if (flags != 2)
             return flags == 0;
         Assert.True(eventIndex);
-        // The one offered last: is it the one that the device waits for, or is that gone by? With one at a time, the same place.
+        // Whether the last offered buffer is the one that the device waits for, or comes after it. With one at a time, it is the same
+        // place.
         var wish = Get16(Device);
         var last = _at == 0 ? Size - 1 : _at - 1;
         return (wish & 0x7FFF) == last || _order.Count > 1;
@@ -236,7 +237,7 @@ internal sealed class PackedDriver(ArrayMemory memory, ushort size) : DriverRing
         Set64(at, piece.Address);
         Set32(at + 8, piece.Length);
         Set16(at + 12, id);
-        // In an indirect table only the write flag counts; in the ring the flags are set after.
+        // In an indirect table only the write flag has a meaning; in the ring the flags are set later.
         if (at >= IndirectTables)
             Set16(at + 14, piece.IsWritable ? Write : 0);
     }

@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>A device that copies what it may read to where it may write.</summary>
+/// <summary>A device that copies a buffer's readable part to its writable part.</summary>
 internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioDevice
 {
     private readonly byte[] _bytes = new byte[4096];
@@ -20,7 +20,7 @@ internal sealed class EchoDevice(QueueMemory memory, int workers = 1) : IVirtioD
 
     public int Workers => workers;
 
-    /// <summary>It has a mistake, and throws.</summary>
+    /// <summary>Makes it throw, as a device with a bug would.</summary>
     public bool Fails { get; init; }
 
     public int Handled { get; private set; }

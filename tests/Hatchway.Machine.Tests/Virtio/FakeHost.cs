@@ -5,7 +5,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>A hypervisor that counts what a virtio function asks of it, and an address map that takes everything.</summary>
+/// <summary>A hypervisor that records a virtio function's requests, and an address map that accepts everything.</summary>
 internal sealed class FakeHost(int vectors) : IVirtioHost, IMessageInterrupts, IInterruptLine, IGuestAddressMap
 {
     private readonly int[] _signals = new int[vectors];
@@ -20,13 +20,13 @@ internal sealed class FakeHost(int vectors) : IVirtioHost, IMessageInterrupts, I
     /// <summary>Level of the interrupt pin.</summary>
     public bool IsLineUp { get; private set; }
 
-    /// <summary>Times that the line went up.</summary>
+    /// <summary>How often the line was raised.</summary>
     public int LineInterrupts { get; private set; }
 
-    /// <summary>Queues that were rung by a write which came by an exit, or by the function itself.</summary>
+    /// <summary>Queues that were rung by a write that exited, or by the function itself.</summary>
     public Queue<int> Rung { get; } = new(16);
 
-    /// <summary>Where doorbells are wired.</summary>
+    /// <summary>The addresses of wired doorbells, with their queues.</summary>
     public SortedDictionary<ulong, int> Doorbells { get; } = [];
 
     public int Signals(int vector) => _signals[vector];

@@ -3,7 +3,7 @@ using Hatchway.Machine.Virtio.Devices;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>A network whose packets a test puts in and takes out.</summary>
+/// <summary>A network for which a test supplies packets, and which records those sent.</summary>
 internal sealed class FakeNetwork(QueueMemory memory, int pairs) : INetworkBackend
 {
     private byte[] _overflow = [];
@@ -12,18 +12,18 @@ internal sealed class FakeNetwork(QueueMemory memory, int pairs) : INetworkBacke
 
     public NetworkOffloads Offloads => NetworkOffloads.Checksum | NetworkOffloads.Tcp4 | NetworkOffloads.Tcp6 | NetworkOffloads.TcpEcn;
 
-    /// <summary>Packets that have come, with virtio's header.</summary>
+    /// <summary>Packets to be received, with virtio's header.</summary>
     public Queue<byte[]> Incoming { get; } = new(16);
 
     /// <summary>Packets that were sent.</summary>
     public List<byte[]> Sent { get; } = [];
 
-    /// <summary>What the driver takes unfinished; null before there is one.</summary>
+    /// <summary>The offloads that the driver accepts; null before it starts.</summary>
     public NetworkOffloads? DriverOffloads { get; private set; }
 
     public int PairsInUse { get; private set; }
 
-    /// <summary>Sent packets are counted only.</summary>
+    /// <summary>Drops sent packets instead of recording them.</summary>
     public bool Forgets { get; set; }
 
     public void Restart(NetworkOffloads offloads) => (DriverOffloads, PairsInUse) = (offloads, 1);

@@ -4,7 +4,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>A driver that breaks a queue gets a device that needs a reset (VIRTIO 1.2 §2.1), and nothing more.</summary>
+/// <summary>A driver that breaks a queue makes the device need a reset (VIRTIO 1.2 §2.1), and has no other effect.</summary>
 public sealed class HostileDriverTests
 {
     private const ulong Data = 0x2_0000;
@@ -149,7 +149,7 @@ public sealed class HostileDriverTests
             {
                 random.NextBytes(driver.Memory.Slice(DriverRing.Descriptors, 0x80));
                 random.NextBytes(driver.Memory.Slice(DriverRing.Driver, 32));
-                // Values that look like rings go deeper than random ones.
+                // Plausible values get past more checks than random ones.
                 if (given.small > 0)
                     MakePlausible(driver, random, packed);
                 driver.Notify();
@@ -203,7 +203,7 @@ public sealed class HostileDriverTests
             driver.Memory.Slice(DriverRing.Driver + 3, 1).Clear();
     }
 
-    // Continues the chain in the last place of the ring, so that it never ends.
+    // Fills the ring with descriptors that all continue, so that the chain never ends.
     private static Piece[] Unending(PackedDriver ring)
     {
         for (var i = 0ul; i < 8; i++)

@@ -279,7 +279,7 @@ public sealed class NetworkTests : IDisposable
         return _card = new VirtioNetwork(memory, _network, [0x02, 0x00, 0x00, 0x03, 0x02, 0x01], 1400);
     });
 
-    // A packet of so many bytes with its header.
+    // A packet of a length arrives, with its header.
     private byte[] Come(int length)
     {
         var packet = new byte[length];

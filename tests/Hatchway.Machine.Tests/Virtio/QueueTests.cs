@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 
 namespace Hatchway.Machine.Tests.Virtio;
 
-/// <summary>Both layouts of queues, driven by a driver written from the specification.</summary>
+/// <summary>Both queue layouts, used by a driver written from the specification.</summary>
 public sealed class QueueTests
 {
     private const ulong Data = 0x2_0000;
@@ -38,7 +38,7 @@ public sealed class QueueTests
     {
         using var driver = new Driver(static memory => new EchoDevice(memory));
         driver.Start(new DriverOptions(packed));
-        // 7 turns of the ring of 8: the place that is named lies in this turn and in the next.
+        // Several turns of the ring of 8, so that the named place lies in this turn and in the next.
         for (var round = 0; round < 14; round++)
         {
             var before = driver.Host.Signals(1);

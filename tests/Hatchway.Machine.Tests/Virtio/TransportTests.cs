@@ -102,7 +102,7 @@ public sealed class TransportTests : IDisposable
         _driver.SetConfig(at + 8, AccessWidth.Dword, (uint)_driver.At(4));
         _driver.SetConfig(at + 12, AccessWidth.Dword, 4);
         Assert.Equal(0x1234_5678u, _driver.GetConfig(at + 16, AccessWidth.Dword));
-        // A length that is none reaches nothing.
+        // An invalid length accesses nothing.
         _driver.SetConfig(at + 12, AccessWidth.Dword, 3);
         Assert.NotEqual(0x1234_5678u, _driver.GetConfig(at + 16, AccessWidth.Dword));
     }

@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>Each check of a function, with both outcomes. Those that stop <c>run</c>: see <see cref="PreconditionsTests"/>.</summary>
+/// <summary>Each check of a function, with both outcomes. For those that stop <c>run</c> see <see cref="PreconditionsTests"/>.</summary>
 public sealed class DeviceChecksTests : IDisposable
 {
     private const string Function = "0000:3b:00.0";

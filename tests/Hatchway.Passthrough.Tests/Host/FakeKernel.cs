@@ -3,25 +3,25 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>What the kernel does with a word in sysfs, done to a <see cref="SysfsTree"/>: overrides, unbinding, probing.</summary>
+/// <summary>Plays the kernel's reactions to writes in sysfs on a <see cref="SysfsTree"/>: overrides, unbinding, probing.</summary>
 internal sealed class FakeKernel(SysfsTree tree) : IHostControls
 {
-    /// <summary>The driver that has each function's id in its table, for functions not named here: none.</summary>
+    /// <summary>The driver whose id table has a function, by the function; others have none.</summary>
     public Dictionary<string, string> Natives { get; } = [];
 
-    /// <summary>All that was asked, in order.</summary>
+    /// <summary>All requests, in order.</summary>
     public List<string> Log { get; } = [];
 
-    /// <summary>Writes to a file that ends so are refused.</summary>
+    /// <summary>Writes to files whose names end with this are refused.</summary>
     public string? Refuses { get; set; }
 
-    /// <summary>Why no module can be loaded.</summary>
+    /// <summary>The reason why no module can be loaded, or null.</summary>
     public string? Unloadable { get; set; }
 
-    /// <summary>What is found by a rescan.</summary>
+    /// <summary>Called at a rescan of the bus, to add what it finds.</summary>
     public Action? Found { get; set; }
 
-    /// <summary>This function no driver takes.</summary>
+    /// <summary>A function that no driver accepts.</summary>
     public string? Unwilling { get; set; }
 
     public void Write(string path, string text)
@@ -65,7 +65,7 @@ internal sealed class FakeKernel(SysfsTree tree) : IHostControls
 
     public void GiveFile(string path, uint user) => Log.Add($"chown {user} {Path.GetFileName(path)}");
 
-    // Of one that has a driver nothing is asked (drivers/base/dd.c, device_attach).
+    // A function that has a driver is not probed (drivers/base/dd.c, device_attach).
     private void Probe(string address)
     {
         if (tree.Sysfs.Exists($"{SysfsTree.PathOf(address)}/driver"))

@@ -2,7 +2,7 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>Each check of the host as a whole, with both outcomes. KVM, nested paging and the memory lock: see
+/// <summary>Each check of the host as a whole, with both outcomes. For KVM, nested paging and the memory lock see
 /// <see cref="KvmPreconditionsTests"/>.</summary>
 public sealed class HostChecksTests : IDisposable
 {
@@ -65,7 +65,7 @@ public sealed class HostChecksTests : IDisposable
         _tree.WithProc("interrupts", " 24:  9  PCI-MSI 49152-edge  nvme0q0\n");
         AssertFinding("interrupt remapping", FindingLevel.Problem, "'modprobe vfio_iommu_type1 allow_unsafe_interrupts=1'");
 
-        // A module that is there takes no parameter by modprobe any more.
+        // modprobe can't set the parameters of a module that is loaded already.
         _tree.WithParameter("vfio_iommu_type1", "allow_unsafe_interrupts", "N");
         AssertFinding("interrupt remapping", FindingLevel.Problem, "'echo 1 > /sys/module/vfio_iommu_type1/parameters/");
 

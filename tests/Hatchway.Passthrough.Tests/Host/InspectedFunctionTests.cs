@@ -4,7 +4,7 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>What is seen by looking at a function of the host, and how its BARs would be given to a guest.</summary>
+/// <summary>The properties that inspecting a host function finds, and how its BARs would be given to a guest.</summary>
 public sealed class InspectedFunctionTests : IDisposable
 {
     private const string Function = "0000:3b:00.0";

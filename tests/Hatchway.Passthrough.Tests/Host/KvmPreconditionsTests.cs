@@ -2,7 +2,7 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>What a person is told when KVM or the limit on locked memory stands in the way.</summary>
+/// <summary>The messages when KVM or the limit on locked memory stands in the way.</summary>
 public sealed class KvmPreconditionsTests : IDisposable
 {
     private const ulong GuestRam = 1ul << 30;

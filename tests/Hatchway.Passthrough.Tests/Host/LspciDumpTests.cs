@@ -10,7 +10,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>What lspci printed on another machine, whole and broken.</summary>
+/// <summary>Dumps of lspci from another machine, intact and broken.</summary>
 public sealed class LspciDumpTests
 {
     private static readonly string Lab = Recorded("lab");
@@ -130,7 +130,7 @@ public sealed class LspciDumpTests
             var random = new System.Random(seed);
             var config = new byte[random.Next(2) == 0 ? 256 : 4096];
             random.NextBytes(config);
-            // An endpoint with capabilities, so that most of it is looked at.
+            // An endpoint with capabilities, so that most of the config space is parsed.
             (config[0x06], config[0x0E]) = (0x10, 0);
             return Lines(config);
         });

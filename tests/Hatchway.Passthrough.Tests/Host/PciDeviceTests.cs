@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>Registers by sysfs, with plain files in the place of a device's.</summary>
+/// <summary>Register accesses through sysfs, with plain files in place of a device's.</summary>
 public sealed class PciDeviceTests : IDisposable
 {
     private const string Function = "0000:3b:00.0";
@@ -17,7 +17,7 @@ public sealed class PciDeviceTests : IDisposable
     public PciDeviceTests()
     {
         var config = new byte[256];
-        // Both kinds of decoding are on.
+        // Memory and port decoding are on.
         config[4] = 3;
         config[0x40] = 0x11;
         config[0x41] = 0x22;

@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>The file of what is reserved at each boot.</summary>
+/// <summary>The file that lists the functions to reserve at each boot.</summary>
 public sealed class PersistentDeviceTests
 {
     private static readonly PersistentDevice Nic = new(PciAddress.Parse("0000:06:00.1"), 0x8086, 0x10fb, "alice", OwnPage: true);

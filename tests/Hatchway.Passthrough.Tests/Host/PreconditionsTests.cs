@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>What a person is told when a host can't give a function away: one line, with the way out.</summary>
+/// <summary>The messages when a host can't give a function away: one line, with the remedy.</summary>
 public sealed class PreconditionsTests : IDisposable
 {
     private const string Function = "0000:3b:00.0";

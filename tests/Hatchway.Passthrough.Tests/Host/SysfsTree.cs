@@ -5,8 +5,8 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Tests.Host;
 
-/// <summary>A folder that looks like /sys on a host, with its links (Linux Documentation/ABI/testing/sysfs-bus-pci), and beside it what
-/// looks like /proc and /dev.</summary>
+/// <summary>A folder laid out like a host's /sys, with its links (Linux Documentation/ABI/testing/sysfs-bus-pci), and folders beside it
+/// like /proc and /dev.</summary>
 internal sealed class SysfsTree : IDisposable
 {
     private const int ConfigBytes = 64;
@@ -21,10 +21,10 @@ internal sealed class SysfsTree : IDisposable
 
     public Sysfs Sysfs => new(_root);
 
-    /// <summary>A folder in the place of /dev.</summary>
+    /// <summary>A folder in place of /dev.</summary>
     public string Dev => Directory.CreateDirectory($"{_root}-dev").FullName;
 
-    /// <summary>Looks at it afresh.</summary>
+    /// <summary>A new view, which has read nothing yet.</summary>
     public HostView View => new(Sysfs, new Sysfs($"{_root}-proc"), Dev, $"{_root}-udev");
 
     public void Dispose()
@@ -36,7 +36,7 @@ internal sealed class SysfsTree : IDisposable
         }
     }
 
-    /// <summary>A file of /proc.</summary>
+    /// <summary>Adds a file of /proc.</summary>
     public SysfsTree WithProc(string path, string text)
     {
         var file = Path.Combine($"{_root}-proc", path);
@@ -45,7 +45,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A process that has a file open.</summary>
+    /// <summary>Adds a process that has a file open.</summary>
     public SysfsTree WithProcess(int id, string name, string file)
     {
         WithProc($"{id}/comm", $"{name}\n");
@@ -54,7 +54,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A device file that opens.</summary>
+    /// <summary>Adds a device file that can be opened.</summary>
     public SysfsTree WithDeviceFile(string name)
     {
         var file = Path.Combine(Dev, name);
@@ -63,8 +63,8 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A device file that does not open, whoever asks: a socket's (open(2), ENXIO).
-    /// Root would pass any file's permissions.</summary>
+    /// <summary>Adds a device file that can't be opened by any user: a socket's (open(2), ENXIO),
+    /// since root bypasses permissions.</summary>
     public SysfsTree WithClosedDeviceFile(string name)
     {
         var file = Path.Combine(Dev, name);
@@ -72,14 +72,14 @@ internal sealed class SysfsTree : IDisposable
         using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
         {
             socket.Bind(new UnixDomainSocketEndPoint(file));
-            // Closing it takes the file of that name away.
+            // Closing the socket removes the file of that name.
             File.Move(file, $"{file}-kept");
         }
         File.Move($"{file}-kept", file);
         return this;
     }
 
-    /// <summary>An IOMMU, as <c>dmar0</c>.</summary>
+    /// <summary>Adds an IOMMU, as <c>dmar0</c>.</summary>
     public SysfsTree WithIommu(string name = "dmar0")
     {
         Folder($"devices/virtual/iommu/{name}");
@@ -87,18 +87,18 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A module's parameter, as <c>module/kvm_intel/parameters/ept</c>.</summary>
+    /// <summary>Adds a module's parameter, as <c>module/kvm_intel/parameters/ept</c>.</summary>
     public SysfsTree WithParameter(string module, string parameter, string value)
     {
         Text($"module/{module}/parameters/{parameter}", value);
         return this;
     }
 
-    /// <summary>A PCI function.</summary>
+    /// <summary>Adds a PCI function.</summary>
     /// <param name="address">As sysfs names it.</param>
     /// <param name="driver">Its driver's name, or null.</param>
     /// <param name="group">Its IOMMU group, or null.</param>
-    /// <param name="classCode">Class code, 24 bits; that of an Ethernet controller unless told.</param>
+    /// <param name="classCode">Class code, 24 bits; by default that of an Ethernet controller.</param>
     /// <param name="headerType">The header's layout and the multi-function bit; 1 for a bridge.</param>
     public SysfsTree WithFunction(
         string address, string? driver = null, int? group = null, uint classCode = 0x02_00_00, byte headerType = 0)
@@ -122,7 +122,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A driver gets a function that has none.</summary>
+    /// <summary>Binds a driver to a function that has none.</summary>
     public SysfsTree Bind(string address, string driver)
     {
         Folder($"bus/pci/drivers/{driver}");
@@ -130,10 +130,10 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A function's driver lets it go.</summary>
+    /// <summary>Unbinds a function's driver.</summary>
     public void Unbind(string address) => Directory.Delete(At($"{PathOf(address)}/driver"));
 
-    /// <summary>A function is gone, and with it what it made.</summary>
+    /// <summary>Removes a function with all its files.</summary>
     public void Remove(string address)
     {
         var group = Sysfs.ReadLinkName($"{PathOf(address)}/iommu_group");
@@ -142,7 +142,7 @@ internal sealed class SysfsTree : IDisposable
         Directory.Delete(At(PathOf(address)), recursive: true);
     }
 
-    /// <summary>What udev keeps of a block device, by its number.</summary>
+    /// <summary>Adds udev's record of a block device, by its number.</summary>
     public SysfsTree WithUdev(string number, params string[] properties)
     {
         Directory.CreateDirectory($"{_root}-udev");
@@ -150,7 +150,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A device file that is another name of one.</summary>
+    /// <summary>Adds a link to a device file.</summary>
     public SysfsTree WithDeviceLink(string name, string target)
     {
         var file = Path.Combine(Dev, name);
@@ -159,7 +159,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A device on another bus than PCI, in an IOMMU group.</summary>
+    /// <summary>Adds a device on another bus than PCI, in an IOMMU group.</summary>
     public SysfsTree WithForeign(string name, string bus, string? driver, int group)
     {
         Folder($"devices/{bus}/{name}");
@@ -175,11 +175,11 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A PCI Express port or another PCI-to-PCI bridge.</summary>
+    /// <summary>Adds a PCI Express port or another PCI-to-PCI bridge.</summary>
     public SysfsTree WithBridge(string address, string? driver = null, int? group = null) =>
         WithFunction(address, driver, group, classCode: 0x06_04_00, headerType: 1);
 
-    /// <summary>A file with one line.</summary>
+    /// <summary>Writes a file with one line.</summary>
     public SysfsTree Text(string path, string text)
     {
         Folder(Path.GetDirectoryName(path)!);
@@ -187,14 +187,14 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A file with bytes.</summary>
+    /// <summary>Writes a file with bytes.</summary>
     public SysfsTree Bytes(string path, byte[] bytes)
     {
         File.WriteAllBytes(At(path), bytes);
         return this;
     }
 
-    /// <summary>A folder, with those above it.</summary>
+    /// <summary>Makes a folder and those above it.</summary>
     public SysfsTree Folder(string path)
     {
         Directory.CreateDirectory(At(path));
@@ -204,13 +204,13 @@ internal sealed class SysfsTree : IDisposable
     /// <summary>A function's folder.</summary>
     public static string PathOf(string address) => $"devices/pci0000:00/{address}";
 
-    /// <summary>A file of a function that is there.</summary>
+    /// <summary>Writes a file of an existing function.</summary>
     public SysfsTree WithText(string address, string file, string text) => Text($"{PathOf(address)}/{file}", text);
 
-    /// <summary>A function's whole config space.</summary>
+    /// <summary>Writes a function's whole config space.</summary>
     public SysfsTree WithConfig(string address, byte[] config) => Bytes($"{PathOf(address)}/config", config);
 
-    /// <summary>A function's <c>resource</c> file: what is not given is not there.</summary>
+    /// <summary>Writes a function's <c>resource</c> file; resources that are not given are absent.</summary>
     public SysfsTree WithResources(string address, params (int Index, ulong Start, ulong Size, ulong Flags)[] resources)
     {
         var lines = Enumerable.Repeat("0x0000000000000000 0x0000000000000000 0x0000000000000000", 13).ToArray();
@@ -219,7 +219,7 @@ internal sealed class SysfsTree : IDisposable
         return WithText(address, "resource", string.Join('\n', lines));
     }
 
-    /// <summary>A function below a bridge, both there already.</summary>
+    /// <summary>Moves an existing function below an existing bridge.</summary>
     public SysfsTree Below(string bridge, string address)
     {
         Directory.Delete(At($"bus/pci/devices/{address}"));
@@ -228,7 +228,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A block device or a network of a function's.</summary>
+    /// <summary>Adds a function's block device or network interface.</summary>
     public SysfsTree WithClassDevice(string kind, string name, string address)
     {
         Folder($"class/{kind}").Folder($"{PathOf(address)}/{kind}/{name}");
@@ -236,7 +236,7 @@ internal sealed class SysfsTree : IDisposable
         return this;
     }
 
-    /// <summary>A link.</summary>
+    /// <summary>Makes a link.</summary>
     public SysfsTree Link(string path, string target)
     {
         File.CreateSymbolicLink(At(path), target);

@@ -6,7 +6,7 @@ using static Hatchway.SmallGuests.InterruptedGuest;
 
 namespace Hatchway.Passthrough.Tests.Kvm;
 
-/// <summary>The table of interrupt routes on the real KVM.</summary>
+/// <summary>The table of interrupt routes, with the real KVM.</summary>
 public sealed class InterruptRoutesTests
 {
     private const uint FirstMessageGsi = 24;
@@ -60,7 +60,7 @@ public sealed class InterruptRoutesTests
         using var guest = new InterruptedGuest();
         var routes = new InterruptRoutes(guest.Vm);
         var gsi = routes.Add(Message(0))!.Value;
-        // A VM that is closed takes no request: whoever asks it throws.
+        // A closed VM refuses requests: they throw.
         guest.Vm.Dispose();
 
         routes.Change(gsi, Message(0));
@@ -77,7 +77,7 @@ public sealed class InterruptRoutesTests
         guest.Vm.Dispose();
         Assert.Throws<ObjectDisposedException>(() => routes.Change(gsi, Message(1)));
 
-        // It is not taken for what is in force.
+        // The refused change is not taken for the route in force.
         Assert.Throws<ObjectDisposedException>(() => routes.Change(gsi, Message(1)));
         routes.Change(gsi, Message(0));
     }
@@ -100,7 +100,7 @@ public sealed class InterruptRoutesTests
             return Enumerable.Range(0, Vectors).Count(vector => device.TryUnmask(vector, Message(vector % MessageVectors)));
         }).ToArray();
 
-        // Each is told of once, and how many routes there are.
+        // Each device without enough routes gets one line, with the number of routes.
         Assert.Equal([Vectors, Math.Min(Vectors, limit - pins - Vectors), limit - pins - given[0] - given[1]], given);
         Assert.Equal(devices.Count(device => given[Array.IndexOf(devices, device)] < Vectors), log.Count);
         Assert.All(log, line => Assert.Contains(
@@ -108,7 +108,7 @@ public sealed class InterruptRoutesTests
         devices[1].Signal(given[1] - 1);
         Assert.Equal(MessageVector + ((given[1] - 1) % MessageVectors), guest.RunToInterrupt());
         devices[2].Signal(Vectors - 1);
-        // What one device gives back, another may have.
+        // Routes that one device gives back are free for another.
         devices[0].Disable();
         Assert.True(devices[2].TryUnmask(Vectors - 1, Message(3)));
         Assert.Equal(MessageVector + 3, guest.RunToInterrupt());

@@ -3,13 +3,13 @@ using Hatchway.Passthrough.Vfio;
 
 namespace Hatchway.Passthrough.Tests.Vfio;
 
-/// <summary>RAM is mapped around what an IOMMU keeps to itself and not beyond its end.</summary>
+/// <summary>RAM is mapped around an IOMMU's reserved ranges and not beyond its end.</summary>
 public sealed class DmaRangesTests
 {
     private const ulong GiB = 1ul << 30;
     private static readonly nint Here = unchecked((nint)0x7F00_0000_0000);
 
-    // A PC's, with 39 address bits: all but the addresses of messages.
+    // A PC's ranges, with 39 address bits: all except the addresses of messages.
     private static readonly IovaRange[] Pc = [new(0, 0xFEDF_FFFF), new(0xFEF0_0000, (1ul << 39) - 1)];
 
     [Fact]

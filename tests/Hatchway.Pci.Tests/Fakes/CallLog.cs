@@ -1,6 +1,6 @@
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>What reached the host and the machine, in order, one line a call.</summary>
+/// <summary>The calls that reached the host and the machine, in order, one line each.</summary>
 internal sealed class CallLog
 {
     private readonly List<string> _lines = [];

@@ -4,7 +4,8 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>Builds a config space with chains as a test needs them, correct or not: each capability is linked behind the last.</summary>
+/// <summary>Builds a config space with the chains that a test needs, correct or not: each capability is linked after the last
+/// one.</summary>
 internal sealed class ConfigBuilder
 {
     private readonly byte[] _bytes;
@@ -48,7 +49,7 @@ internal sealed class ConfigBuilder
         return this;
     }
 
-    /// <summary>A standard capability; the body begins at its third byte.</summary>
+    /// <summary>Adds a standard capability; the body begins at its third byte.</summary>
     public ConfigBuilder Capability(int at, CapabilityId id, params byte[] body)
     {
         Set8(_lastStandard < 0 ? Header.CapabilitiesPointer : _lastStandard + 1, (byte)at);
@@ -59,19 +60,19 @@ internal sealed class ConfigBuilder
         return this;
     }
 
-    /// <summary>MSI-X with this many vectors, table and pending bits where they are said to be.</summary>
+    /// <summary>Adds MSI-X with this many vectors, and its table and pending bits at the given places.</summary>
     public ConfigBuilder Msix(int at, int vectors, int bar, uint table, uint pending, int pendingBar = -1) =>
         Capability(at, CapabilityId.Msix)
             .Set16(at + Spec.Msix.Control, (ushort)(vectors - 1))
             .Set32(at + Spec.Msix.Table, table | (uint)bar)
             .Set32(at + Spec.Msix.Pba, pending | (uint)(pendingBar < 0 ? bar : pendingBar));
 
-    /// <summary>MSI that asks for two to the power of <paramref name="log"/> vectors.</summary>
+    /// <summary>Adds MSI that asks for two to the power of <paramref name="log"/> vectors.</summary>
     public ConfigBuilder Msi(int at, int log, bool address64 = true, bool masking = false) =>
         Capability(at, CapabilityId.Msi).Set16(at + Spec.Msi.Control, (ushort)(
             (log << 1) | (address64 ? Spec.Msi.Address64 : 0) | (masking ? Spec.Msi.PerVectorMasking : 0)));
 
-    /// <summary>Power management with D1, D2, both or neither, and wake-up from all states.</summary>
+    /// <summary>Adds power management with D1, D2, both or neither, and wake-up from all states.</summary>
     public ConfigBuilder Power(int at, bool d1 = false, bool d2 = false) =>
         Capability(at, CapabilityId.PowerManagement).Set16(at + PowerManagement.Capabilities, (ushort)(
             0xF803 | (d1 ? 0x200 : 0) | (d2 ? 0x400 : 0))).Set16(at + PowerManagement.ControlStatus, 0x8108);

@@ -46,7 +46,7 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
         _claims.Remove(target);
     }
 
-    /// <summary>A guest's read: all ones where nothing answers.</summary>
+    /// <summary>Reads as a guest does: all ones where nothing answers.</summary>
     public ulong Read(AddressSpaceKind kind, ulong address, AccessWidth width)
     {
         foreach (var (space, first, last, target) in _targets)
@@ -57,7 +57,7 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
         return width.AllOnes();
     }
 
-    /// <summary>A guest's write: dropped where nothing answers.</summary>
+    /// <summary>Writes as a guest does: dropped where nothing answers.</summary>
     public void Write(AddressSpaceKind kind, ulong address, AccessWidth width, ulong value)
     {
         foreach (var (space, first, last, target) in _targets)

@@ -8,7 +8,7 @@ namespace Hatchway.Pci.Tests.Fakes;
 /// <summary>One write that reached the host function's config space.</summary>
 internal readonly record struct HostWrite(int Offset, int Width, uint Value);
 
-/// <summary>A config space that behaves as a device's does: few bits can be written. It refuses what the contract forbids.</summary>
+/// <summary>A config space that behaves like a device's: few bits are writable. It rejects accesses that the contract forbids.</summary>
 internal sealed class FakeConfigSpace : IHostConfigSpace
 {
     private readonly byte[] _writable;
@@ -29,10 +29,10 @@ internal sealed class FakeConfigSpace : IHostConfigSpace
 
     public List<HostWrite> Writes { get; } = [];
 
-    /// <summary>The device does not answer any more.</summary>
+    /// <summary>True when the device does not answer any more.</summary>
     public bool Gone { get; set; }
 
-    /// <summary>Where the power state is, or zero.</summary>
+    /// <summary>The offset of the power state's register, or zero.</summary>
     public int PowerControl { get; }
 
     public int Size => Bytes.Length;
@@ -63,7 +63,7 @@ internal sealed class FakeConfigSpace : IHostConfigSpace
             SetPowerState((byte)(value >> (8 * (PowerControl - offset.Value))) & 3);
     }
 
-    // D1 and D2 are optional: a write of a state that is not there is discarded (PCIe 6.0 §7.5.2.2).
+    // D1 and D2 are optional: a write of an unsupported state is discarded (PCIe 6.0 §7.5.2.2).
     private void SetPowerState(int state)
     {
         var capabilities = Bytes[PowerControl - 1];

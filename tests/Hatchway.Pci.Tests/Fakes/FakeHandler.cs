@@ -2,7 +2,7 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>A register handler of bytes; it records accesses, passes them on or throws, as told.</summary>
+/// <summary>A register handler of bytes that records accesses, and passes them on or throws when told to.</summary>
 internal sealed class FakeHandler(ulong length = 64) : IBarHandler
 {
     private readonly byte[] _bytes = new byte[length];

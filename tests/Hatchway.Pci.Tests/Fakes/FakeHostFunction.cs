@@ -7,7 +7,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>A host function made from a recording or from a built config space: as VFIO would present it.</summary>
+/// <summary>A host function made from a recorded or built config space, as VFIO would present it.</summary>
 internal sealed class FakeHostFunction : IHostFunction
 {
     private readonly Dictionary<BarIndex, FakeRegion> _regions = [];

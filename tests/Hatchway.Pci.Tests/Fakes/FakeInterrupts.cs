@@ -2,7 +2,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>Vectors of a device that can be fired; it refuses calls out of order.</summary>
+/// <summary>A device's vectors, which a test can fire; it rejects calls in the wrong order.</summary>
 internal sealed class FakeMessageInterrupts(string name, int count, CallLog log) : IMessageInterrupts
 {
     private readonly MsiMessage?[] _unmasked = new MsiMessage?[count];
@@ -10,16 +10,16 @@ internal sealed class FakeMessageInterrupts(string name, int count, CallLog log)
 
     public int Count => count;
 
-    /// <summary>How many vectors are on; zero when off.</summary>
+    /// <summary>The number of enabled vectors; zero when off.</summary>
     public int Enabled { get; private set; }
 
-    /// <summary>The host can't switch this kind on.</summary>
+    /// <summary>True when the host can't enable this kind.</summary>
     public bool Refuses { get; set; }
 
-    /// <summary>What the guest's interrupt controller got.</summary>
+    /// <summary>The messages that the guest's interrupt controller received.</summary>
     public List<MsiMessage> Delivered { get; } = [];
 
-    /// <summary>The message that a vector is delivered as, or null while it is masked.</summary>
+    /// <summary>The message that a vector delivers, or null while it is masked.</summary>
     public MsiMessage? this[int vector] => _unmasked[vector];
 
     public bool TryEnable(int vectors)
@@ -67,7 +67,7 @@ internal sealed class FakeMessageInterrupts(string name, int count, CallLog log)
         return _pending[vector];
     }
 
-    /// <summary>The device raises an interrupt.</summary>
+    /// <summary>Raises an interrupt, as the device does.</summary>
     public void Fire(int vector)
     {
         Assert.InRange(vector, 0, Enabled - 1);
@@ -78,7 +78,7 @@ internal sealed class FakeMessageInterrupts(string name, int count, CallLog log)
     }
 }
 
-/// <summary>A line that refuses to be connected twice.</summary>
+/// <summary>A line that rejects being connected twice.</summary>
 internal sealed class FakeIntx(CallLog log) : IIntxInterrupt
 {
     public bool Enabled { get; private set; }

@@ -3,10 +3,10 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>A page run of a region that lies in guest-physical memory.</summary>
+/// <summary>A run of a region's pages that is mapped into guest-physical memory.</summary>
 internal sealed record FakeMapping(FakeRegion Region, ulong Offset, ulong Length, ulong GuestPhysical);
 
-/// <summary>A region whose bytes read as a pattern of their offsets; it records what is done to it.</summary>
+/// <summary>A region whose bytes read as a pattern of their offsets, and which records accesses.</summary>
 internal sealed class FakeRegion(string name, ulong size, CallLog log, params MappableArea[] mappable) : IHostRegion
 {
     public ulong Size => size;
@@ -15,16 +15,16 @@ internal sealed class FakeRegion(string name, ulong size, CallLog log, params Ma
 
     public List<FakeMapping> Mapped { get; } = [];
 
-    /// <summary>Registers that read as what they are set to: MSI-X's pending bits. Elsewhere is the pattern.</summary>
+    /// <summary>Registers that read as they are set, such as MSI-X's pending bits; others read as the pattern.</summary>
     public (ulong Offset, byte[] Bytes) Pending { get; set; } = (0, []);
 
-    /// <summary>The device does not answer.</summary>
+    /// <summary>True when the device does not answer.</summary>
     public bool Gone { get; set; }
 
-    /// <summary>Where registers are that only signal.</summary>
+    /// <summary>The area of registers that only signal.</summary>
     public MappableArea? Doorbells { get; set; }
 
-    /// <summary>Accesses are put in the log.</summary>
+    /// <summary>True to log accesses.</summary>
     public bool Recording { get; set; } = true;
 
     public static byte Pattern(ulong offset) => (byte)((offset * 37) ^ (offset >> 8) ^ 0x5A);

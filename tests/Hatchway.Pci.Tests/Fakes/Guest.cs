@@ -5,7 +5,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>A guest with one assigned function: what its driver would do, in the words of the specification.</summary>
+/// <summary>A guest with one assigned function: its driver's actions, in the specification's terms.</summary>
 internal sealed class Guest : IDisposable
 {
     public Guest(
@@ -48,7 +48,7 @@ internal sealed class Guest : IDisposable
 
     public void Write32(int at, uint value) => Write(at, AccessWidth.Dword, value);
 
-    /// <summary>Turns decoding and bus mastering on, or what is given.</summary>
+    /// <summary>Sets the command register's bits.</summary>
     public void Command(CommandBits bits) => Write16(Header.Command, (uint)bits);
 
     /// <summary>Programs a BAR; both registers when it has two.</summary>
@@ -62,7 +62,7 @@ internal sealed class Guest : IDisposable
 
     public BarWindow Window(int bar) => Function.Windows.Single(window => window.Bar.Index.Value == bar);
 
-    /// <summary>Walks the standard chain as a driver does: trusting it, but for a bound.</summary>
+    /// <summary>Walks the standard chain as a driver does: trusting it, except for a bound.</summary>
     public IReadOnlyList<(int Id, int Offset)> Capabilities()
     {
         var found = new List<(int, int)>();
@@ -76,7 +76,7 @@ internal sealed class Guest : IDisposable
         return found;
     }
 
-    /// <summary>Walks the extended chain; null capabilities are passed over.</summary>
+    /// <summary>Walks the extended chain; skips null capabilities.</summary>
     public IReadOnlyList<(int Id, int Version, int Offset)> ExtendedCapabilities()
     {
         var found = new List<(int, int, int)>();
@@ -94,7 +94,7 @@ internal sealed class Guest : IDisposable
         return found;
     }
 
-    /// <summary>Where a standard capability is.</summary>
+    /// <summary>The offset of a standard capability.</summary>
     public int Find(CapabilityId id) => Capabilities().First(capability => capability.Id == (int)id).Offset;
 
     public void Dispose() => Function.Dispose();

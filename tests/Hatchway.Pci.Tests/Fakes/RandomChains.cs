@@ -2,7 +2,7 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>Config spaces drawn from a seed.</summary>
+/// <summary>Config spaces generated from a seed.</summary>
 internal static class RandomChains
 {
     private static readonly CapabilityId[] Kinds =
@@ -12,7 +12,7 @@ internal static class RandomChains
         CapabilityId.EnhancedAllocation, CapabilityId.Null, (CapabilityId)0x0D, (CapabilityId)0x12,
     ];
 
-    /// <summary>Bytes without any sense; half of them with chain pointers that lead somewhere.</summary>
+    /// <summary>Random bytes; half of them with chain pointers that lead somewhere.</summary>
     public static byte[] Noise(Random random, int size)
     {
         var bytes = new byte[size];
@@ -27,8 +27,8 @@ internal static class RandomChains
     }
 
     /// <summary>
-    /// Two chains as the specification has them, with random contents: capabilities in places of their own, linked in another order than
-    /// they lie in.
+    /// Two chains that conform to the specification, with random contents: capabilities do not overlap, and are linked in another order
+    /// than that of their offsets.
     /// </summary>
     public static RecordedFunction Valid(Random random)
     {

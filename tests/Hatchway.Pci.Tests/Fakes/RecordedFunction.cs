@@ -4,14 +4,14 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Tests.Fakes;
 
-/// <summary>A config space read out of a file in the format of <c>lspci -xxxx</c>; comments give the sizes of its regions.</summary>
+/// <summary>A config space from a file in the format of <c>lspci -xxxx</c>; comments give the sizes of its regions.</summary>
 internal sealed record RecordedFunction(string Name, byte[] Config, IReadOnlyDictionary<BarIndex, ulong> Regions)
 {
     /// <summary>The names of all recordings.</summary>
     public static IReadOnlyList<string> Names { get; } =
         [.. Assembly.GetExecutingAssembly().GetManifestResourceNames().Order(StringComparer.Ordinal)];
 
-    /// <summary>As a theory's data.</summary>
+    /// <summary>The names as a theory's data.</summary>
     public static TheoryData<string> All => [.. Names];
 
     public static RecordedFunction Load(string name)

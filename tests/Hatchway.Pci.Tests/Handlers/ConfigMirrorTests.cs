@@ -7,7 +7,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Tests.Handlers;
 
-/// <summary>Config space as it is seen in a BAR.</summary>
+/// <summary>Config space mirrored in a BAR.</summary>
 public sealed class ConfigMirrorTests
 {
     private const ulong At = 0x1000;
@@ -86,7 +86,7 @@ public sealed class ConfigMirrorTests
         using var guest = Mirrored(RecordedFunction.Load("edu"), out _);
         guest.PlaceBar(0, Bar0);
         guest.Command(CommandBits.Memory);
-        // The dword behind the command register is written after the BAR has gone, and arrives all the same.
+        // The dword after the command register is written once the BAR has gone, and still arrives.
         guest.Map.Write(AddressSpaceKind.Memory, Bar0 + At + Header.Command, AccessWidth.Qword, 0);
         Assert.Null(guest.Window(0).Address);
         Assert.Contains(guest.Host.Config.Writes, static write => write.Offset >= Header.RevisionId && write.Offset < Header.Bar0);

@@ -5,7 +5,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests.Handlers;
 
-/// <summary>What a library of register handlers is given.</summary>
+/// <summary>The device context that a library of register handlers receives.</summary>
 public sealed class DeviceContextTests
 {
     private readonly BarHandlerList _list = new();

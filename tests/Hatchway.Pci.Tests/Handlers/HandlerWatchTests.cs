@@ -5,7 +5,7 @@ using Hatchway.Pci.Tests.Fakes;
 
 namespace Hatchway.Pci.Tests.Handlers;
 
-/// <summary>Handlers that throw or hang are told of, and not too often.</summary>
+/// <summary>Handlers that throw or hang are reported, and not too often.</summary>
 public sealed class HandlerWatchTests
 {
     private readonly ManualClock _clock = new();

@@ -4,7 +4,7 @@ using Hatchway.CommandLine;
 
 namespace Hatchway.Tests.CommandLine;
 
-/// <summary>The table of commands, and what is made from it or beside it.</summary>
+/// <summary>The table of commands, and the help, completion and manual pages that belong to it.</summary>
 public sealed class CommandsTests
 {
     private static readonly DirectoryInfo Pages = new(Path.Combine(FindRoot(), "docs/man"));
@@ -45,7 +45,7 @@ public sealed class CommandsTests
     [InlineData("show")]
     public void What_a_command_of_host_says_in_JSON_is_in_its_manual_page(string verb)
     {
-        // Words between commas, as ".Li fit" and ".Li bar , kind" have them.
+        // Words are separated by commas, as in ".Li fit" and ".Li bar , kind".
         var words = File.ReadAllText(Path.Combine(Pages.FullName, "hatchway-host.1")).Split([' ', ',', '\n'])
             .ToHashSet(StringComparer.Ordinal);
         string[] address = verb == "show" ? [Json("list", "--all").RootElement[0].GetProperty("address").GetString()!] : [];
@@ -98,7 +98,7 @@ public sealed class CommandsTests
             Assert.Equal("", bash.StandardError.ReadToEnd());
             bash.WaitForExit();
 
-            // The host's own files may be more.
+            // The host's own files may add words.
             Assert.Superset(words.Split(' ').ToHashSet(), completed.ToHashSet());
             Assert.All(completed, word => Assert.StartsWith(line[(line.LastIndexOf(' ') + 1)..], word, StringComparison.Ordinal));
         }
@@ -159,7 +159,7 @@ public sealed class CommandsTests
         Assert.StartsWith("hatchway: -F", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
-    // Pages of several commands bear the name of the first.
+    // A page for several commands is named after the first.
     private static string[] Page(Command command) => File.ReadAllLines(Path.Combine(Pages.FullName, command.Group switch
     {
         "run" or "host" => $"hatchway-{command.Group}.1",

@@ -16,7 +16,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_variable_has_its_place()
     {
-        // A column may name the first of a row in full, and the others from the dot on.
+        // A row may give the first name in full, and the others from the dot on.
         var words = Quoted().Matches(Page).Select(static match => match.Groups[1].Value.Split('=')[0]).ToHashSet(StringComparer.Ordinal);
         Assert.All(KnownVariables.Names, name =>
         {

@@ -91,7 +91,7 @@ public sealed class FlagsTests
     {
         var tree = ToTree([.. words.Split(' '), "guest"]);
         var defaults = ConfigurationTree.WithDefaults();
-        // What it wrote is what has an origin.
+        // Settings that the flag wrote have an origin.
         var written = tree.All.Where(static setting => setting.Origin is not null && setting.Name != "name")
             .Select(static setting => $"{setting.Name}={setting.Value}");
         Assert.Equal(

@@ -5,7 +5,7 @@ namespace Hatchway.Tests.CommandLine;
 
 public sealed class RunOptionsTests
 {
-    // A file that is certainly there.
+    // A file that is sure to exist.
     private static readonly string Kernel = typeof(RunOptionsTests).Assembly.Location;
 
     [Fact]

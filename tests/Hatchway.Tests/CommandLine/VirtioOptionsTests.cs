@@ -3,10 +3,10 @@ using Hatchway.Configuration;
 
 namespace Hatchway.Tests.CommandLine;
 
-/// <summary>The settings of virtio devices, as they come out of the tree.</summary>
+/// <summary>The settings of virtio devices, read from the tree.</summary>
 public sealed class VirtioOptionsTests
 {
-    // A file that is certainly there.
+    // A file that is sure to exist.
     private static readonly string File = typeof(VirtioOptionsTests).Assembly.Location;
 
     [Fact]

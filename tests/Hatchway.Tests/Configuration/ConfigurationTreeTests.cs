@@ -149,7 +149,7 @@ public sealed class ConfigurationTreeTests
     private static Arbitrary<string> Values() =>
         Gen.Elements("abz09 =#%()\\.,:/ä\"'".ToCharArray()).NonEmptyListOf().Select(static letters => string.Concat(letters)).ToArbitrary();
 
-    // Few words, so that names meet; one that is in another's way is left out.
+    // Few words, so that names collide; a name that conflicts with another is left out.
     private static Arbitrary<ConfigurationTree> Trees()
     {
         var names = Gen.Elements("pci", "0", "31", "path", "com1", "x86", "a-b_c").NonEmptyListOf()

@@ -48,11 +48,11 @@ public sealed class ControlTests : IDisposable
         var length = await connection.ReceiveAsync(answer, TestContext.Current.CancellationToken);
 
         Assert.Equal("{}\n", Encoding.UTF8.GetString(answer, 0, length));
-        // Nothing more comes while the guest's process lives.
+        // Nothing more comes while the guest's process runs.
         Assert.False(connection.Poll(TimeSpan.FromMilliseconds(50), SelectMode.SelectRead));
         Assert.Equal([request], _guest.Done);
 
-        // It may not be waiting for the end yet.
+        // The server may not be waiting for the end yet.
         Assert.True(SpinWait.SpinUntil(
             () =>
             {
@@ -98,7 +98,7 @@ public sealed class ControlTests : IDisposable
         console.Port = new FullPort();
         using var server = new ControlServer(_folder, "one", _guest);
         var client = new ControlClient(_folder);
-        // At a second for each 64 bytes it would take minutes.
+        // With a wait of a second for each 64 bytes this would take minutes.
         using (var first = client.TryAttach("one")!)
             first.Send(new byte[10_000]);
 
@@ -135,7 +135,7 @@ public sealed class ControlTests : IDisposable
         var keys = new EscapeKeys();
         var kept = new List<byte>();
         var ended = false;
-        // One at a time, as they are typed.
+        // One key at a time, as when typed.
         foreach (var key in Encoding.UTF8.GetBytes(typed))
         {
             kept.AddRange(keys.Filter([key], out var now));
@@ -154,7 +154,7 @@ public sealed class ControlTests : IDisposable
         }
         catch (UserException)
         {
-            // The server has not seen yet that the first has left.
+            // The server has not noticed yet that the first client has left.
         }
         return connection is not null;
     }
@@ -172,7 +172,7 @@ public sealed class ControlTests : IDisposable
         public int Receive(ReadOnlySpan<byte> bytes) => 0;
     }
 
-    // Takes one byte at a time, and says later that it has room again.
+    // Takes one byte at a time, and reports room later.
     private sealed class SlowPort(AttachedConsole console) : ICharacterInput
     {
         private readonly List<byte> _bytes = [];

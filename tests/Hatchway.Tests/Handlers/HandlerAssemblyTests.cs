@@ -9,7 +9,7 @@ using Hatchway.Tests.Program;
 
 namespace Hatchway.Tests.Handlers;
 
-/// <summary><c>handler=FILE</c>: what is loaded, and what is said of a file that can't be.</summary>
+/// <summary><c>handler=FILE</c>: loading assemblies, and the messages about files that can't be loaded.</summary>
 public sealed class HandlerAssemblyTests : IDisposable
 {
     private static readonly ConstructorInfo InvalidOperation = typeof(InvalidOperationException).GetConstructor([typeof(string)])!;
@@ -36,7 +36,7 @@ public sealed class HandlerAssemblyTests : IDisposable
         Assert.Same(first.GetType(), second.GetType());
     }
 
-    // What NativeAOT makes can't be made everywhere; a runtime with its one answer can be had by a switch of the process.
+    // A NativeAOT build is not possible everywhere; a switch of the process makes the runtime answer like one.
     [Fact]
     public void A_program_of_native_code_alone_says_that_it_loads_none()
     {

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Hatchway.Tests.Program;
 
-/// <summary>The program itself in a process of its own; ended when this is disposed.</summary>
+/// <summary>The program in a process of its own, which disposing ends.</summary>
 internal sealed class ProgramRun : IDisposable
 {
-    /// <summary>What a slow machine needs.</summary>
+    /// <summary>Enough time for a slow machine.</summary>
     public static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
 
     private readonly Process _process;
@@ -31,7 +31,7 @@ internal sealed class ProgramRun : IDisposable
     /// <summary>Its process ID.</summary>
     public int Id => _process.Id;
 
-    /// <summary>What it writes to standard output, byte by byte.</summary>
+    /// <summary>Its standard output, byte by byte.</summary>
     public Stream Output => _process.StandardOutput.BaseStream;
 
     /// <summary>The next line on standard error.</summary>
@@ -41,10 +41,10 @@ internal sealed class ProgramRun : IDisposable
         return _process.StandardError.ReadLineAsync(limit.Token).AsTask().GetAwaiter().GetResult();
     }
 
-    /// <summary>True when it ends within a time.</summary>
+    /// <summary>True when it ends in time.</summary>
     public bool EndsWithin(TimeSpan time) => _process.WaitForExit(time);
 
-    /// <summary>Waits for the end.</summary>
+    /// <summary>Waits for its end.</summary>
     public (int Status, string Output, string Errors) Finish()
     {
         var output = _process.StandardOutput.ReadToEndAsync();

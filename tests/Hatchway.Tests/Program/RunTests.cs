@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Tests.Program;
 
-/// <summary>The program with options that show in what a small guest meets, or in how it ends.</summary>
+/// <summary>The program with options whose effect a small guest sees, or that change how it ends.</summary>
 public sealed class RunTests : IDisposable
 {
     private const int PoweredOff = 1;
@@ -100,7 +100,7 @@ public sealed class RunTests : IDisposable
             a.mov(dx, 0x1234);
             a.@in(al, dx);
             a.@out(dx, al);
-            // Far behind the guest's RAM.
+            // Far beyond the guest's RAM.
             a.mov(al, __byte_ptr[0x1000_0000]);
             PowerOff(a);
         }
@@ -227,7 +227,7 @@ public sealed class RunTests : IDisposable
             int[] hours = [DateTime.UtcNow.AddHours(ahead).Hour, DateTime.UtcNow.AddHours(ahead).AddMinutes(2).Hour];
             using var run = RunWith("TZ=EAST-3", $"{option} -s 31,lpc -l com1,stdio", SayHour);
             var hour = run.Output.ReadByte();
-            // Binary-coded decimal, as the register is at the start.
+            // Binary-coded decimal, the register's initial format.
             Assert.Contains((10 * (hour >> 4)) + (hour & 15), hours);
         }
 

@@ -7,7 +7,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Tests.Program;
 
-/// <summary>The program runs a small guest that answers letters on three serial ports in the other case, until it reads a Q.</summary>
+/// <summary>The program runs a small guest that returns letters on three serial ports in the other case, until it reads a Q.</summary>
 public sealed class SerialPortTests : IDisposable
 {
     private readonly string _kernel = Path.GetTempFileName();
@@ -39,7 +39,7 @@ public sealed class SerialPortTests : IDisposable
             client.Connect(address);
             Talk(client.GetStream(), "longer than the sixteen bytes that it has", "LONGER\0THAN\0THE\0SIXTEEN\0BYTES\0THAT\0IT\0HAS");
 
-            // A second client is sent away, the first one stays.
+            // A second client is turned away, and the first one stays.
             using var second = new TcpClient();
             second.Connect(address);
             Assert.Equal(-1, second.GetStream().ReadByte());
@@ -126,7 +126,7 @@ public sealed class SerialPortTests : IDisposable
         return (IPEndPoint)listener.LocalEndpoint;
     }
 
-    // A byte that has come goes back with its case changed; Q powers off.
+    // Returns a received byte with its case changed; Q powers off.
     private static void Answer(Assembler a, ushort port)
     {
         var nothing = a.CreateLabel();

@@ -16,10 +16,10 @@ public sealed class SteadyStateTests : IDisposable
     private const int BufferAt = 0x3000;
     private const int Buffer = 64;
 
-    // Where the doorbells are in a device's BAR.
+    // The doorbells' offset in a device's BAR.
     private const int NotifyAt = 0x3000;
 
-    // The runtime counts what it has handed to threads to allocate from, 8 KiB at a time.
+    // The runtime counts allocation in the blocks that it gives to threads, 8 KiB each.
     private const long Quantum = 16 << 10;
 
     private static readonly TimeSpan s_window = TimeSpan.FromSeconds(20);
@@ -35,7 +35,7 @@ public sealed class SteadyStateTests : IDisposable
         using var run = new ProgramRun(
             "run", "-m", "32M", "-s", "4,virtio-rnd", "-s", "5,virtio-rnd", "-s", "31,lpc", "-l", "com1,stdio", "--kernel", _kernel, Guest);
         ProgramRun.Expect("x", run.Output);
-        // What a request costs itself: the least of some, since the first of its kind make things that stay.
+        // The cost of a request itself: the least of several, since the first ones allocate objects that stay.
         var request = long.MaxValue;
         var last = Ask();
         for (var i = 0; i < 20; i++)
@@ -53,7 +53,7 @@ public sealed class SteadyStateTests : IDisposable
             least = Math.Min(least, next.Allocated - last.Allocated);
             last = next;
         }
-        // The runtime replaces code while it runs, which allocates a few times: not in each of the windows.
+        // The runtime recompiles code now and then, which allocates, but not in every window.
         Assert.InRange(least, 0, request + Quantum);
     }
 
@@ -80,8 +80,8 @@ public sealed class SteadyStateTests : IDisposable
         a.jmp(again);
     }
 
-    // A driver of the split layout with one descriptor (VIRTIO 1.2 §3.1.1, §4.1.4.3), its rings at EDI;
-    // the device's BAR goes to a register.
+    // A driver of the split layout with one descriptor (VIRTIO 1.2 §3.1.1, §4.1.4.3), with its rings at EDI;
+    // leaves the BAR's address in a register.
     private static void Start(Assembler a, uint slot, AssemblerRegister32 bar)
     {
         ConfigAddress(a, slot, 0x04);
@@ -118,7 +118,7 @@ public sealed class SteadyStateTests : IDisposable
         a.mov(dx, 0xCFC);
     }
 
-    // Offers the buffer, notifies, and reads a register of the device's until the buffer is back.
+    // Offers the buffer, notifies, and reads a register of the device until the buffer is back.
     private static void Exchange(Assembler a, uint rings, AssemblerRegister32 bar)
     {
         var wait = a.CreateLabel();

@@ -6,7 +6,7 @@ using Hatchway.Terminal;
 
 namespace Hatchway.Tests.Terminal;
 
-/// <summary>A port's far end on a socket's file.</summary>
+/// <summary>A port's far end on a socket file.</summary>
 public sealed class SocketConsoleTests : IDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(1);
@@ -60,7 +60,7 @@ public sealed class SocketConsoleTests : IDisposable
 
         var sent = console.Take(much);
         Assert.InRange(sent, 1, much.Length - 1);
-        // The guest takes nothing in the meantime.
+        // The guest accepts nothing meanwhile.
         port.IsFull = true;
         client.Send("to the guest"u8);
 
@@ -129,7 +129,7 @@ public sealed class SocketConsoleTests : IDisposable
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
         {
             left.Bind(new UnixDomainSocketEndPoint(File));
-            // As by a process that was killed: the file stays.
+            // As a killed process leaves it: the file stays.
             System.IO.File.Move(File, File + "2");
         }
         System.IO.File.Move(File + "2", File);

@@ -4,13 +4,13 @@ using Hatchway.Vm;
 
 namespace Hatchway.Tests.Vm;
 
-/// <summary>What a guest reads of its CPUs' places, decoded as Intel's and AMD's manuals say.</summary>
+/// <summary>The CPU topology that a guest reads, decoded as Intel's and AMD's manuals describe.</summary>
 public sealed class GuestCpuTests
 {
     private const uint X2Apic = 1u << 21;
     private const uint HyperThreading = 1u << 28;
 
-    // A data cache of level 1, one of level 3 and the end of them; topology leaves empty, as KVM offers them.
+    // A level 1 data cache, a level 3 cache and the end of the list; and empty topology leaves, as KVM offers them.
     private static readonly CpuidEntry[] Supported =
     [
         new(1, 0, 0, Eax: 0, Ebx: 0x0000_0800, Ecx: X2Apic, Edx: 0),
@@ -23,7 +23,7 @@ public sealed class GuestCpuTests
         new(0x8000_001E, 0, 0, Eax: 0, Ebx: 0, Ecx: 0, Edx: 0),
     ];
 
-    // Socket, core and thread of each CPU, from the leaf that says how many bits of the id each takes.
+    // Socket, core and thread of each CPU, from the leaf that gives each one's number of id bits.
     [Theory]
     [InlineData(0xB, 2, 3, 2)]
     [InlineData(0x1F, 2, 3, 2)]
@@ -87,7 +87,7 @@ public sealed class GuestCpuTests
         var sizes = Find(entries, 0x8000_0008);
         Assert.Equal((7u, 3u), (sizes.Ecx & 0xFF, (sizes.Ecx >> 12) & 0xF));
         var place = Find(entries, 0x8000_001E);
-        // CPU 13 is the second thread of the third core in the second socket; cores are counted through.
+        // CPU 13 is the second thread of the third core in the second socket; core ids count on across sockets.
         Assert.Equal((13u, 6u, 1u, 1u), (place.Eax, place.Ebx & 0xFF, (place.Ebx >> 8) & 0xFF, place.Ecx));
     }
 

@@ -9,7 +9,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Hatchway.Tests.Vm;
 
 /// <summary>The loop with small guests on the real KVM:
-/// what a guest reads and writes goes through the address spaces to a target.</summary>
+/// a guest's reads and writes go through the address spaces to a target.</summary>
 public sealed class VcpuLoopTests : IDisposable
 {
     private const ulong CodeAt = 0x1000;
@@ -108,7 +108,7 @@ public sealed class VcpuLoopTests : IDisposable
     {
         Run(static a =>
         {
-            // An interrupt descriptor table of no entries, then a fault.
+            // An empty interrupt descriptor table, then a fault.
             a.lidt(__[(short)(CodeAt + 0x100)]);
             a.ud2();
         });
@@ -128,7 +128,7 @@ public sealed class VcpuLoopTests : IDisposable
             _vcpu!.Kick();
             Assert.True(_pause.WaitForAll(TimeSpan.FromSeconds(30)));
             paused[0] = _registers.Accesses;
-            // Room for accesses that must not come: the bound of a wait for one.
+            // Time for accesses that must not come; the loop would end early at one.
             Assert.False(SpinWait.SpinUntil(() => _registers.Accesses != paused[0], TimeSpan.FromMilliseconds(100)));
             paused[1] = _registers.Accesses;
             _registers.EndAfter = paused[1] + 1000;
@@ -194,8 +194,8 @@ public sealed class VcpuLoopTests : IDisposable
     // Counts accesses, and what the vCPU's thread allocates after the warm-up.
     private sealed class Registers(GuestEnd end) : IAddressTarget
     {
-        // The runtime replaces the loop's first code while it runs, which allocates once (seen at its turn 10,000, of 16 exits each).
-        // What is published is not replaced so.
+        // The runtime replaces the loop's first code while it runs, which allocates once (seen in its call 10,000, of 16 exits each).
+        // A published program's code is not replaced in this way.
         public const int WarmUp = 300_000;
 
         private long _allocatedBefore;
@@ -237,7 +237,7 @@ public sealed class VcpuLoopTests : IDisposable
         }
     }
 
-    // Gives A001h and up, and remembers what it is given.
+    // Gives A001h and up, and records what is written.
     private sealed class Words : IAddressTarget
     {
         private ulong _next = 0xA000;
