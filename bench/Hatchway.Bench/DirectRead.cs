@@ -3,7 +3,7 @@ using Hatchway.Linux.Kvm;
 
 namespace Hatchway.Bench;
 
-/// <summary>The same register in a page that is the guest's own by a memory slot, as a mapped BAR is: no exits.</summary>
+/// <summary>Reads the same register in a page that a memory slot maps into the guest, as a BAR is mapped: no exits.</summary>
 internal sealed class DirectRead : IDisposable
 {
     private readonly KvmSystem _kvm = KvmSystem.Open();
@@ -30,7 +30,7 @@ internal sealed class DirectRead : IDisposable
     }
 
     /// <summary>Runs the guest from one report to the next.</summary>
-    /// <param name="reads">Reads in between, which must be what the guest was made for.</param>
+    /// <param name="reads">The number of reads in between, which must be the guest's own.</param>
     public void Run(int reads)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(reads, _readsEachRun);

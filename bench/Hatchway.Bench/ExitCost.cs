@@ -3,12 +3,13 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Bench;
 
-/// <summary>What an exit costs in the program's loop, beside the least that it can cost.</summary>
-/// <remarks>No BenchmarkDotNet: it measures methods, and chooses for itself how often to call them. What is measured here is a thread that
-/// stays in KVM, whose cost is the machine's more than the program's; only turns in one process compare two of them.</remarks>
+/// <summary>Compares the cost of an exit in the program's loop with the lowest possible cost.</summary>
+/// <remarks>BenchmarkDotNet does not fit: it measures methods, and decides itself how often to call them. This measures a thread that
+/// stays in KVM, whose cost depends more on the machine than on the program; only alternating runs in one process compare two of
+/// them.</remarks>
 internal static class ExitCost
 {
-    // Many short turns: the machine's other work changes its pace within seconds.
+    // Many short rounds, because the machine's other work changes its pace within seconds.
     private const int Rounds = 51;
     private const int SideRounds = 11;
     private const int Exits = 20_000;
@@ -16,7 +17,7 @@ internal static class ExitCost
     private const int DirectReads = 200_000;
     private const double Most = 1.15;
 
-    /// <summary>Measures and prints.</summary>
+    /// <summary>Measures and prints the results.</summary>
     /// <returns>0, or 1 when the program's loop is too slow.</returns>
     public static int Run()
     {

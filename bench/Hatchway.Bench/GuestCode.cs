@@ -3,7 +3,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Bench;
 
-/// <summary>Guests of a few instructions in real mode, and where they find things.</summary>
+/// <summary>Guests of a few real-mode instructions, and the addresses that they use.</summary>
 internal static class GuestCode
 {
     public const ulong MemoryBytes = 0x1_0000;

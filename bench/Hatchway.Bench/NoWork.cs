@@ -3,8 +3,8 @@ using Hatchway.Pci.Handlers;
 
 namespace Hatchway.Bench;
 
-/// <summary>A handler of a user's, for bench/run: four bytes at 40h of BAR 0 and of BAR 1 that read as a constant.
-/// Its cost is what any handler costs.</summary>
+/// <summary>A user's handler for bench/run: four bytes at 40h of BAR 0 and of BAR 1 that read as a constant.
+/// It costs what any handler costs at least.</summary>
 public sealed class NoWork : IDeviceHandlers, IBarHandler
 {
     private const ulong Offset = 0x40;

@@ -6,8 +6,8 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Bench;
 
-/// <summary>The slowest exit of a million as the guest sees it by its time stamp counter: in a raw loop, in the program, and in the program
-/// while its counters are asked for ten times a second.</summary>
+/// <summary>The slowest of a million exits, as the guest's time stamp counter shows it: in a raw loop, in the program, and in the program
+/// while its counters are requested ten times a second.</summary>
 internal static class Pauses
 {
     private const int Rounds = 5;
@@ -15,7 +15,7 @@ internal static class Pauses
     private const string Name = "bench-pauses";
     private static readonly TimeSpan s_pollEvery = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Measures and prints.</summary>
+    /// <summary>Measures and prints the results.</summary>
     /// <returns>0.</returns>
     public static int Run(string program)
     {
@@ -78,13 +78,13 @@ internal static class Pauses
     private static (uint Slowest, uint Slow) Numbers(ReadOnlySpan<byte> answer) =>
         (BinaryPrimitives.ReadUInt32LittleEndian(answer), BinaryPrimitives.ReadUInt32LittleEndian(answer[4..]));
 
-    // Registers only, so that it is the same in real and in protected mode.
+    // Uses registers only, so that the code is the same in real and in protected mode.
     private static void Guest(Assembler a, uint limit)
     {
         var again = a.CreateLabel();
         var noRecord = a.CreateLabel();
         var fast = a.CreateLabel();
-        // A sign of life, then the work.
+        // A sign of life first, then the work.
         a.mov(dx, unchecked((short)GuestProcess.Com1));
         a.@out(dx, al);
         a.xor(ebx, ebx);

@@ -6,7 +6,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hatchway.Bench;
 
-/// <summary>What processes of several builds of the program cost, in turns: to start, to stay, and for an exit.</summary>
+/// <summary>The costs of several builds of the program, measured alternately: of starting, of staying, and of an exit.</summary>
 internal static class ProcessCost
 {
     private const int Rounds = 15;
@@ -19,14 +19,14 @@ internal static class ProcessCost
         "memory beyond guest RAM, MiB",
     ];
 
-    /// <summary>Measures and prints.</summary>
+    /// <summary>Measures and prints the results.</summary>
     /// <returns>0.</returns>
     public static int Run(ReadOnlySpan<string> programs)
     {
         var series = new List<double>[programs.Length, s_figures.Length];
         for (var i = 0; i < series.Length; i++)
             series[i / s_figures.Length, i % s_figures.Length] = [];
-        // The first round brings the programs into the page cache and does not count.
+        // The first round loads the programs into the page cache and is not counted.
         for (var round = 0; round <= Rounds; round++)
         {
             for (var program = 0; program < programs.Length; program++)
@@ -79,7 +79,7 @@ internal static class ProcessCost
         return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
     }
 
-    // A byte, reads until the loop has its last code, a byte, as many reads as are measured, a byte, and an idle CPU.
+    // Reports a byte; reads until the loop is fully compiled, and reports; reads as often as is measured, and reports; then idles.
     private static void Guest(Assembler a)
     {
         Report(a);

@@ -2,7 +2,7 @@ using Hatchway.Bench;
 using Hatchway.Bench.Comparison;
 using Hatchway.Linux;
 
-// For bench/run: the folder with what was measured; and, when it is to be kept, the page that shows it and a file for gnuplot.
+// For bench/run: the folder with the measurements; and, to keep them, the page that shows them and a file for gnuplot.
 if (args is ["report", var results, .. var outputs])
 {
     var samples = new Samples(Directory.GetFiles(results, "*.tsv").SelectMany(File.ReadLines));

@@ -6,7 +6,7 @@ using Hatchway.Vm;
 
 namespace Hatchway.Bench;
 
-/// <summary>The program's own loop: kicks possible, exits dispatched by an address space that is filled as a guest's is.</summary>
+/// <summary>The program's own loop: with kicks possible, and with an address space filled like a guest's.</summary>
 internal sealed class ProgramLoop : IDisposable
 {
     private readonly KvmSystem _kvm = KvmSystem.Open();
@@ -35,8 +35,8 @@ internal sealed class ProgramLoop : IDisposable
     /// <summary>The register that the guest reads.</summary>
     public CountingRegister Device { get; } = new();
 
-    /// <summary>Answers exits, with the loop's own beginning and end.</summary>
-    /// <param name="exits">How many.</param>
+    /// <summary>Answers exits, including the loop's start and end.</summary>
+    /// <param name="exits">The number of exits.</param>
     public void Run(int exits)
     {
         using var end = new GuestEnd();
@@ -56,7 +56,7 @@ internal sealed class ProgramLoop : IDisposable
         _file.Dispose();
     }
 
-    // The device, and ten functions with two BARs each: as many ranges as a guest with much in it has.
+    // The device, and ten functions with two BARs each: as many ranges as a guest with many devices has.
     private void FillMemory()
     {
         const ulong BarsAt = 0xC000_0000;
@@ -67,7 +67,7 @@ internal sealed class ProgramLoop : IDisposable
     }
 }
 
-/// <summary>A target that counts its reads, and ends the guest after the last.</summary>
+/// <summary>A target that counts its reads, and ends the guest after the last one.</summary>
 internal sealed class CountingRegister : IAddressTarget
 {
     private int _left;

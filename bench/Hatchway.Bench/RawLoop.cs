@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Bench;
 
 /// <summary>
-/// The least that a C# program can do: a VM and a vCPU by raw ioctls, and a loop of KVM_RUN that looks at the reason and writes a constant.
-/// No AddressSpace, no kicks, no error texts, nothing of Hatchway's.
+/// The least that a C# program can do: a VM and a vCPU by raw ioctls, and a loop of KVM_RUN that checks the exit reason and writes a
+/// constant. It uses no AddressSpace, no kicks, no error texts, nothing of Hatchway's.
 /// </summary>
 internal sealed unsafe partial class RawLoop : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed unsafe partial class RawLoop : IDisposable
     private readonly nuint _runSize;
 
     /// <summary>Makes the VM.</summary>
-    /// <param name="code">What its guest does.</param>
+    /// <param name="code">The guest's code.</param>
     public RawLoop(ReadOnlySpan<byte> code)
     {
         _kvm = Check(open("/dev/kvm", O_RDWR | O_CLOEXEC), "open /dev/kvm");
@@ -33,12 +33,12 @@ internal sealed unsafe partial class RawLoop : IDisposable
     }
 
     /// <summary>Answers exits.</summary>
-    /// <param name="exits">How many.</param>
+    /// <param name="exits">The number of exits.</param>
     public void Run(int exits)
     {
         for (var seen = 0; seen < exits;)
         {
-            // A signal of the runtime's ends a run, too.
+            // A signal of the runtime's own ends KVM_RUN, too.
             if (ioctl(_vcpu, KVM_RUN, 0) != 0)
                 continue;
             if (*(uint*)(_run + ExitReason) != KVM_EXIT_MMIO)
@@ -48,7 +48,7 @@ internal sealed unsafe partial class RawLoop : IDisposable
         }
     }
 
-    /// <summary>Answers the guest's port accesses until it has written so many bytes, and keeps those.</summary>
+    /// <summary>Answers the guest's port accesses until it has written enough bytes to fill a span.</summary>
     public void Collect(Span<byte> written)
     {
         for (var count = 0; count < written.Length;)
@@ -65,12 +65,12 @@ internal sealed unsafe partial class RawLoop : IDisposable
         }
     }
 
-    /// <summary>How fast the guest's time stamp counter counts.</summary>
+    /// <summary>The frequency of the guest's time stamp counter.</summary>
     public uint TscKilohertz => (uint)Check(ioctl(_vcpu, KVM_GET_TSC_KHZ, 0), "KVM_GET_TSC_KHZ");
 
     public void Dispose()
     {
-        // SAFETY: what the constructor mapped and opened, and nothing uses any more.
+        // SAFETY: the constructor mapped and opened these, and nothing uses them any more.
         _ = munmap(_run, _runSize);
         _ = close(_vcpu);
         _ = close(_vm);
@@ -80,13 +80,13 @@ internal sealed unsafe partial class RawLoop : IDisposable
 
     private void StartInRealMode()
     {
-        // struct kvm_sregs begins with the code segment: its base, 8 bytes, its limit, 4, and its selector, 2.
+        // struct kvm_sregs begins with the code segment: base, 8 bytes; limit, 4; selector, 2.
         var system = stackalloc byte[KvmSregsBytes];
         Check(ioctl(_vcpu, KVM_GET_SREGS, (nint)system), "KVM_GET_SREGS");
         *(ulong*)system = 0;
         *(ushort*)(system + 12) = 0;
         Check(ioctl(_vcpu, KVM_SET_SREGS, (nint)system), "KVM_SET_SREGS");
-        // struct kvm_regs: 18 registers, RSP the seventh, RIP and RFLAGS the last.
+        // struct kvm_regs: 18 registers; RSP is the seventh, RIP and RFLAGS are the last.
         var general = stackalloc ulong[18];
         general[6] = GuestCode.StackAt;
         general[16] = GuestCode.CodeAt;

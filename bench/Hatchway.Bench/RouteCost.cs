@@ -4,7 +4,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Bench;
 
-/// <summary>What it costs to lead one vector elsewhere, as a guest does that gives an interrupt to another CPU,
+/// <summary>The cost of changing one vector's route, as a guest does that moves an interrupt to another CPU,
 /// by the number of vectors in use.</summary>
 internal static class RouteCost
 {
@@ -12,7 +12,7 @@ internal static class RouteCost
     private const int Changes = 20;
     private static readonly int[] s_vectors = [1, 64, 512, 1024, 2048, 4000];
 
-    /// <summary>Measures and prints.</summary>
+    /// <summary>Measures and prints the results.</summary>
     public static int Run()
     {
         using var system = KvmSystem.Open();

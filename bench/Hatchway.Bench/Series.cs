@@ -4,20 +4,20 @@ using Hatchway.Bench.Comparison;
 
 namespace Hatchway.Bench;
 
-/// <summary>Something that is measured, round by round.</summary>
-/// <param name="Name">What is printed.</param>
-/// <param name="Each">How many in a round.</param>
-/// <param name="Round">Does that many.</param>
+/// <summary>A series of measurements, made round by round.</summary>
+/// <param name="Name">The name that is printed.</param>
+/// <param name="Each">The number of operations in a round.</param>
+/// <param name="Round">Executes that many operations.</param>
 internal sealed record Series(string Name, int Each, Action<int> Round)
 {
     private const int WarmUpRounds = 3;
 
     private readonly List<double> _nanoseconds = [];
 
-    /// <summary>Nanoseconds for one, the middle of all rounds.</summary>
+    /// <summary>The median over all rounds, in nanoseconds for one operation.</summary>
     public double Median => new Spread(_nanoseconds).Median;
 
-    /// <summary>Rounds of each that do not count: code is compiled, caches are filled.</summary>
+    /// <summary>Runs rounds of each that are not counted, to compile code and fill caches.</summary>
     public static void WarmUp(params ReadOnlySpan<Series> all)
     {
         for (var round = 0; round < WarmUpRounds; round++)
@@ -27,7 +27,7 @@ internal sealed record Series(string Name, int Each, Action<int> Round)
         }
     }
 
-    /// <summary>Measures each in turn, so that what else the machine does falls on all of them alike.</summary>
+    /// <summary>Measures the series alternately, so that other work of the machine affects all of them alike.</summary>
     public static void Measure(int rounds, params ReadOnlySpan<Series> all)
     {
         for (var round = 0; round < rounds; round++)

@@ -4,7 +4,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Micro;
 
-/// <summary>A guest's read that comes to a device's BAR, by the number of devices with two BARs each.</summary>
+/// <summary>A guest's read of a device's BAR, by the number of devices with two BARs each.</summary>
 public class AddressSpaceLookUp
 {
     private const ulong BarsAt = 0xC000_0000;
@@ -22,7 +22,7 @@ public class AddressSpaceLookUp
             _memory.Map(BarsAt + (bar * BarStride), 0x4000, new Constant());
     }
 
-    // Another BAR each time, so that the branches of the search are not foretold: 7 is prime to their number.
+    // Another BAR each time, so that the search's branches can't be predicted: 7 is coprime to the number of BARs.
     [Benchmark]
     public ulong Read()
     {

@@ -5,7 +5,7 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Micro;
 
-/// <summary>Accesses to config space, from the bus to a mediated function whose host answers at once,
+/// <summary>Accesses to config space, through the bus to a mediated function whose host answers at once,
 /// by the number of functions and of rules.</summary>
 public class ConfigAccess
 {
@@ -44,7 +44,7 @@ public class ConfigAccess
         return _bus.ReadConfig(_function >> 3, _function & 7, new(offset), AccessWidth.Dword);
     }
 
-    // Every other register is the mediator's.
+    // The mediator emulates every other register.
     private sealed class Mediated(int rules) : IPciFunction, IHostConfigSpace
     {
         private ConfigMediator? _mediator;

@@ -4,7 +4,7 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Micro;
 
-/// <summary>A read of a BAR that a handler answers, and one that the device does, by the number of the BAR's handlers.</summary>
+/// <summary>Reads of a BAR that a handler answers, and that the device answers, by the number of the BAR's handlers.</summary>
 public class HandlerLookUp
 {
     private const ulong BarBytes = 0x10_0000;

@@ -6,7 +6,7 @@ using Hatchway.Machine.Virtio.Spec;
 namespace Hatchway.Micro;
 
 /// <summary>A buffer's way through a queue, from the driver's offer to its return,
-/// by the queue's layout and the buffer's descriptors.</summary>
+/// by the queue's layout and the number of the buffer's descriptors.</summary>
 public class QueueWalk
 {
     private const ushort QueueSize = 256;

@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the guests (L2) of bench/run: does what it reads from the console, a line at a time, and says when each has ended.
+# Runs in the guests (L2) of bench/run: executes the commands that it reads from the console, one a line, and reports when each has ended.
 
 net=$(sed -n 's/.*bench.net=\([^ ]*\).*/\1/p' /proc/cmdline)
 # shellcheck disable=SC2034 # what is read uses it

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the emulated host (L1) for bench/run: two guests side by side, one of Hatchway's and one of QEMU's, do the same things in turns.
-# Writes "FIGURE CONTENDER VALUE" lines to a file for each group: one a repetition, in the order of the repetitions.
+# Runs in the emulated host (L1) for bench/run: two guests side by side, one on Hatchway and one on QEMU, do the same work alternately.
+# Writes "FIGURE CONTENDER VALUE" lines to one file for each group: one line for each repetition, in order.
 #
 # usage: host.sh RESULTS WORK PROGRAM NATIVE HANDLERS REGREAD KERNEL ROUNDS GROUP...
 #
-# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and the host's own pci-testdev at 0a. For
-# scale they are pci-testdevs, from 06 on; for vectors one pci-testdev and an nvme with 2048 vectors, for each in its turn.
+# The devices are two sets of pci-testdev and nvme, at 06 and 07 for Hatchway and at 08 and 09 for QEMU, and a pci-testdev at 0a for the
+# host itself. For scale they are pci-testdevs, from 06 on; for vectors a pci-testdev and an nvme with 2048 vectors, which both use in turn.
 set -euo pipefail
 
 results=$1 work=$2 hatchway=$3 native=$4 handlers=$5 regread=$6 kernel=$7 rounds=$8 groups=("${@:9}")
@@ -23,20 +23,20 @@ put() {
     printf '%s\t%s\t%s\n' "$1" "$2" "$3" >> "$results/$group.tsv"
 }
 
-# record FIGURE CONTENDER COMMAND...: what the command says, as nanoseconds for one.
+# record FIGURE CONTENDER COMMAND...: records the command's answer, as nanoseconds for one operation.
 record() {
     local answer
-    # What reads the answer starts when it is there: on one CPU it would be measured, too.
+    # The answer is parsed only once it is complete: on one CPU a parser that started earlier would be measured, too.
     answer=$("${@:3}") && answer=$(each <<< "$answer") || { say "$1 of $2 failed: ${*:3}"; exit 1; }
     put "$1" "$2" "$answer"
 }
 
-# The answer of a probe, as nanoseconds for one.
+# Converts a probe's answer to nanoseconds for one operation.
 each() {
     sed -nE 's/.*count=([0-9]+) ns=([0-9]+).*/\1 \2/p' | awk '{ print $2 / $1; found = 1 } END { exit !found }'
 }
 
-# Guests: input[NAME] and output[NAME] are descriptors of the console, process[NAME] the monitor.
+# Guests: input[NAME] and output[NAME] are descriptors of the guest's console, process[NAME] is the monitor's process.
 declare -A input output process
 
 # begin NAME COMMAND...: starts a monitor and waits for the guest's first prompt.
@@ -51,7 +51,7 @@ begin() {
     answer "$name" > /dev/null
 }
 
-# What the guest prints until its next prompt. Fails as its command does.
+# Prints the guest's output until its next prompt. Returns the status of the guest's command.
 answer() {
     local line
     while IFS= read -r -t 300 -u "${output[$1]}" line; do
@@ -72,7 +72,7 @@ ask() {
     answer "$1"
 }
 
-# in_turns FIGURE COMMAND: nanoseconds for one of what the command does, in both guests, repeated.
+# in_turns FIGURE COMMAND: records nanoseconds for one operation of a command in both guests, repeatedly.
 in_turns() {
     local name
     for name in hatchway qemu; do
@@ -80,11 +80,11 @@ in_turns() {
     done
 }
 
-# trapped PREFIX CONTENDER COMMAND...: nanoseconds for one access of each kind, of a guest that prints the ticks of 200 (exits.S). Where it has
-# switched vectors on first, that is how long all of them took.
+# trapped PREFIX CONTENDER COMMAND...: records nanoseconds for one access of each kind, for a guest that prints the ticks of 200 (exits.S).
+# When the guest first enables vectors, that figure is the time for all of them.
 trapped() {
     local name ticks answer one kinds=7
-    # What has vectors says one thing more.
+    # A guest with vectors prints one line more.
     [[ $kernel == */exits-0.elf ]] || kinds=8
     answer=$("${@:3}" < /dev/null 2> /tmp/trapped.log | grep -E '^[a-z-]+ [0-9a-f]{8}') || true
     (($(wc -l <<< "$answer") == kinds)) || { say "$2 did not measure all: $answer"; cat /tmp/trapped.log; exit 1; }
@@ -95,7 +95,7 @@ trapped() {
     done <<< "$answer"
 }
 
-# Exits of a guest without a system: KVM's and the monitor's. The clock counts instructions here.
+# Exits of a bare guest: those that KVM handles and those that the monitor handles. The clock counts instructions here.
 alone() {
     local round tick kernel=$work/exits-0.elf ours q35
     tick=$("$probe" ticks | each)
@@ -132,14 +132,14 @@ scale() {
     done
 }
 
-# started FIGURE CONTENDER TEXT MEGABYTES COMMAND...: what the processor does for a monitor and its guest until it prints that.
+# started FIGURE CONTENDER TEXT MEGABYTES COMMAND...: records a monitor's and its guest's processor time until the guest prints TEXT.
 started() {
     local answer
     answer=$("$probe" until "$3" $(($4 << 20)) "${@:5}")
     put "$1" "$2" "$(sed -n 's/^processor=//p' <<< "$answer")"
 }
 
-# Boots, from the host's memory.
+# Starts of guests whose files are in the host's memory.
 starts() {
     local round init=/tmp/init.cpio ours q35 microvm
     cp "$kernel" /tmp/vmlinux
@@ -156,7 +156,8 @@ starts() {
     done
 }
 
-# Exits of the same guest beside a controller of which no vector is in use, some, and all that MSI-X can have. QEMU takes minutes for those, and more open files than 1024.
+# Exits of the same bare guest beside a controller with none, some and all of MSI-X's 2048 vectors in use. For all of them QEMU takes
+# minutes, and more than 1024 open files.
 vectors() {
     local round tick kernel count ours q35
     tick=$("$probe" ticks | each)
@@ -173,7 +174,7 @@ vectors() {
     done
 }
 
-# Many short turns: the machine's pace changes within seconds.
+# Many short rounds, because the machine's pace changes within seconds.
 exits() {
     local round
     for ((round = 0; round < rounds * 8; round++)); do
@@ -197,8 +198,8 @@ theirs() {
     printf '%s\n' qemu-system-x86_64 -M "$2" -accel kvm -cpu host -m "$1" -nodefaults -display none -no-reboot -serial stdio -kernel "$kernel"
 }
 
-# boot CONTENDER COMMAND...: how long it takes to a guest's init, how much of that is the guest's, from its CPU's first instruction on, and what
-# the monitor then has in memory.
+# boot CONTENDER COMMAND...: records the time from exec to the guest's init, the guest's own part of it, which begins with its CPU's first
+# instruction, and the monitor's memory at that point.
 boot() {
     local answer whole tracing=/sys/kernel/tracing
     # The kernel keeps the time of the first entry and stops.
@@ -230,20 +231,21 @@ boots() {
     done
 }
 
-# map CONTENDER FIGURE COMMAND...: seconds that a monitor waits for the kernel to give it the guest's memory, to pin it and to map it for a device.
+# map CONTENDER FIGURE COMMAND...: records the seconds that a monitor waits for the kernel to allocate, pin and map the guest's memory for a
+# device.
 map() {
     rm -rf /tmp/calls
     mkdir /tmp/calls
     strace -ff --seccomp-bpf -T -o /tmp/calls/of -e trace=ioctl,madvise "${@:3}" < /dev/null > /dev/null 2> /tmp/map.log &
-    # No CPU runs before all is mapped.
+    # No vCPU runs before everything is mapped.
     until grep -qs KVM_RUN /tmp/calls/*; do
         kill -0 $! || { cat /tmp/map.log; exit 1; }
         sleep 0.2
     done
-    # strace ends with the monitor that it has started.
+    # strace ends with the monitor that it started.
     xargs kill -KILL < "/proc/$!/task/$!/children"
     wait $! 2> /dev/null || true
-    # A CPU's own thread maps what its guest's firmware changes, later.
+    # Mappings that the guest's firmware causes later are made by vCPUs' threads, which are left out.
     put "$2" "$1" "$(grep -L KVM_RUN /tmp/calls/* | xargs cat | sed -nE '/VFIO_IOMMU_MAP_DMA|MADV_POPULATE_WRITE/s/.*<([0-9.]+)>$/\1/p' | awk '{ sum += $1 } END { print sum }')"
 }
 
@@ -256,7 +258,7 @@ attach() {
             map hatchway attach-$size "${ours[@]}" -s 7:0,passthru,0/7/0 attach
             map qemu attach-$size "${q35[@]}" -device vfio-pci,host=00:07.0
         done
-        # The pool's pages are taken from it for this alone: those of 4 GiB leave no room for others.
+        # The pool gets its pages for this measurement only: those for 4 GiB leave no room for other guests.
         echo $((pool / 2)) > /proc/sys/vm/nr_hugepages
         mapfile -t ours < <(ours $pool)
         mapfile -t q35 < <(theirs $pool q35)
@@ -267,7 +269,7 @@ attach() {
     done
 }
 
-# How often a guest has come back to its monitor: the kernel counts for each thread.
+# Counts a guest's exits to its monitor, which the kernel counts for each thread.
 user_exits() {
     awk -v threads="$(ls "/proc/${process[$1]}/task")" '
         BEGIN { split(threads, list, "\n"); for (i in list) ours[list[i]] = 1 }
@@ -279,10 +281,11 @@ processor_ticks() {
     awk '{ print $14 + $15 }' "/proc/${process[$1]}/stat"
 }
 
-# work FIGURE COUNT COMMAND...: time, the monitor's processor time and user-space exits for one, in both guests. The console's exits are taken off.
+# work FIGURE COUNT COMMAND...: records time, the monitor's processor time and user-space exits for one operation, in both guests. The
+# console's exits are subtracted.
 work() {
     local name ticks exits console order=(hatchway qemu)
-    # Who comes second finds the host as the first has left it.
+    # The order alternates, because the second guest finds the host as the first has left it.
     ((round % 2 == 0)) || order=(qemu hatchway)
     for name in "${order[@]}"; do
         exits=$(user_exits $name)
@@ -297,7 +300,7 @@ work() {
 
 disks() {
     local round
-    # Many short turns, here too.
+    # Many short rounds, as above.
     for ((round = 0; round < rounds * 4; round++)); do
         work nvme-1 200 'probe disk /dev/nvme0n1 1 200'
         work nvme-32 2000 'probe disk /dev/nvme0n1 32 2000'
@@ -315,8 +318,8 @@ networks() {
     done
 }
 
-# vapic is for Windows of 32 bits. With it QEMU sets the vCPU's registers while Linux starts, the task register then says "busy", and
-# the emulated host's processor (QEMU 7.2's software emulation, target/i386/tcg) refuses ports to user programs of the guest.
+# vapic is for 32-bit Windows. With it, QEMU sets the vCPU's registers while Linux starts; the task register then has the busy type, and
+# the emulated host's processor (QEMU 7.2's software emulation, target/i386/tcg) denies the guest's user programs access to ports.
 begin_both() {
     local ours q35 name
     mapfile -t ours < <(ours $memory)

@@ -102,7 +102,7 @@ static void bare(const char *kind, uint64_t count)
     check(run != MAP_FAILED, "mmap of a vCPU");
     start_in_protected_mode(vcpu);
     uint64_t start = 0;
-    /* The first exits fill caches, and are not counted. */
+    /* The first exits fill caches and are not counted. */
     for (uint64_t i = 0; i < count + 100; i++) {
         if (i == 100)
             start = now();
@@ -149,7 +149,7 @@ static void config(const char *function, uint32_t offset, uint64_t count)
     tell(count, start);
 }
 
-/* A generator whose sequence is the same in each run: xorshift64. */
+/* A generator with the same sequence in each run: xorshift64. */
 static uint64_t next_random(void)
 {
     static uint64_t state = 88172645463325252u;
@@ -216,7 +216,7 @@ static void send_all(int fd, uint64_t bytes)
     }
 }
 
-/* What a client asks for: it gets these bytes, or it sends them and gets one when all have come. */
+/* A client's request: the server sends these bytes; or the client sends them, and gets one byte once all have arrived. */
 struct request {
     uint64_t bytes, from_client;
 };
@@ -254,7 +254,7 @@ static void copy(const char *host, uint16_t port_number, const char *direction, 
     tell(bytes, start);
 }
 
-/* The parts of a process's memory that are in RAM, each page divided by the processes that have it: proc(5), "Pss" in smaps. */
+/* The memory of a process that is in RAM, each page divided by the number of processes that share it: proc(5), "Pss" in smaps. */
 static uint64_t memory_beside(pid_t process, uint64_t bytes)
 {
     char path[64], line[512];
@@ -272,7 +272,7 @@ static uint64_t memory_beside(pid_t process, uint64_t bytes)
     return sum;
 }
 
-/* Nanoseconds that the threads which a process has now have run (Documentation/scheduler/sched-stats.rst). */
+/* The processor time, in nanoseconds, of the threads that a process has now (Documentation/scheduler/sched-stats.rst). */
 static uint64_t processor_time(pid_t process)
 {
     char path[64];

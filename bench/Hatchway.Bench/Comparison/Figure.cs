@@ -1,12 +1,12 @@
 namespace Hatchway.Bench.Comparison;
 
-/// <summary>A line of the table: what is compared with what, and what it is to be.</summary>
-/// <param name="Title">What the reader sees.</param>
+/// <summary>A row of the table: a series, what it is compared with, and the goal.</summary>
+/// <param name="Title">The row's title.</param>
 /// <param name="Ours">Hatchway's series.</param>
-/// <param name="Theirs">QEMU's series; null when QEMU has none, or when it is what is compared with.</param>
-/// <param name="With">What one is: the sum of these series.</param>
-/// <param name="One">The same in words.</param>
-/// <param name="Goal">What Hatchway's ratio may be at most.</param>
+/// <param name="Theirs">QEMU's series; null when QEMU has none, or when it is the base of the comparison.</param>
+/// <param name="With">The base of the comparison: the sum of these series is 1.</param>
+/// <param name="One">The base in words.</param>
+/// <param name="Goal">The highest ratio that Hatchway aims at.</param>
 internal sealed record Figure(string Title, string Ours, string? Theirs, string[] With, string One, double? Goal)
 {
     /// <summary>All figures, in the order of the page.</summary>
@@ -81,7 +81,7 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         ("virtio-net, TCP to the guest, 1 MB", "net-in-exits"),
     ];
 
-    /// <summary>What is shown against the number of devices and CPUs, and of how many one is shown.</summary>
+    /// <summary>Figures shown by the number of devices and CPUs, each with the number of operations that its value is for.</summary>
     public static readonly (string Title, string Name, double One)[] Scaled =
     [
         ("read of an empty port", "scale-empty-port", 1),
@@ -90,17 +90,17 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
         ("start, until the guest has placed its devices and read 5200 times, millions", "scale-start", 1e6),
     ];
 
-    /// <summary>Of how many.</summary>
+    /// <summary>The columns of the scaled figures: numbers of devices and CPUs.</summary>
     public static readonly (string Title, string Name)[] Scales =
         [("1 device", "1"), ("8", "8"), ("24", "24"), ("24, and 16 CPUs", "cpus")];
 
-    /// <summary>QEMU has a series for it, or is what it is compared with.</summary>
+    /// <summary>True when QEMU has a series for it, or is the base of the comparison.</summary>
     public bool IsBesideQemu => Theirs is not null || One.StartsWith("QEMU", StringComparison.Ordinal);
 
     /// <summary>The series that it needs.</summary>
     public IEnumerable<string> Series => Theirs is null ? [Ours, .. With] : [Ours, Theirs, .. With];
 
-    // A guest that does nothing but exit.
+    // A guest that does nothing except exit.
     private static Figure[] Alone(string ours, string? theirs, string how)
     {
         return
@@ -117,7 +117,7 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
             new($"{title}, bare guest{how}", $"alone-{name}/{ours}", theirs is null ? null : $"alone-{name}/{theirs}", with, one, goal);
     }
 
-    // With all vectors of MSI-X in use, to none.
+    // With all MSI-X vectors in use, compared with none.
     private static Figure Beside2048(string title, string name) =>
         new(
             $"{title}, bare guest, 2048 vectors in use, native code", $"vectors-{name}/2048", null,
@@ -126,7 +126,7 @@ internal sealed record Figure(string Title, string Ours, string? Theirs, string[
     private static Figure Against(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "hatchway", other, goal);
 
-    // The same program as native code.
+    // The program built as native code.
     private static Figure Native(string title, string name, double? goal, string other = "qemu") =>
         Between(title, name, "native", other, goal);
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Hatchway.Bench.Comparison;
 
-/// <summary>Puts what was measured into a page, between two marks, and into a table for gnuplot.</summary>
+/// <summary>Writes the measurements into a page, between two marks, and into a table for gnuplot.</summary>
 internal static class Report
 {
     private const string Begin = "<!-- measured: begin -->\n";
@@ -51,7 +51,7 @@ internal static class Report
         return text.ToString();
     }
 
-    /// <summary>What is compared with QEMU, for gnuplot: title, median and quartiles.</summary>
+    /// <summary>The figures that are compared with QEMU, for gnuplot: title, median and quartiles.</summary>
     public static string PlotTable(Samples samples)
     {
         var text = new StringBuilder();
@@ -66,7 +66,7 @@ internal static class Report
         return text.ToString();
     }
 
-    /// <summary>Replaces what is between the marks of a page.</summary>
+    /// <summary>Replaces the text between a page's marks.</summary>
     public static string Insert(string page, string measured)
     {
         var from = page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
@@ -79,7 +79,7 @@ internal static class Report
     private static string Show(Spread spread) =>
         string.Create(CultureInfo.InvariantCulture, $"{spread.Median:F2} ({spread.LowerQuartile:F2} to {spread.UpperQuartile:F2})");
 
-    // The console's exits, which are taken off, are an estimate.
+    // Subtracting the console's exits, which are an estimate, can give a negative number.
     private static string Count(Samples samples, string name) =>
         Math.Max(samples.Of(name).Median, 0).ToString("F1", CultureInfo.InvariantCulture);
 }

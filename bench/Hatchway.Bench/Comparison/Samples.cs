@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Hatchway.Bench.Comparison;
 
-/// <summary>What bench/compare/host.sh has written: for each figure and contender its values, one a round,
+/// <summary>The output of bench/compare/host.sh: for each figure and contender its values, one for each round,
 /// in the order of the rounds.</summary>
 internal sealed class Samples
 {
     private readonly Dictionary<string, List<double>> _series = [];
 
-    /// <param name="lines">Lines of a figure, a contender and a value, with tabs between them.</param>
+    /// <param name="lines">Lines with a figure, a contender and a value, separated by tabs.</param>
     public Samples(IEnumerable<string> lines)
     {
         foreach (var fields in lines.Select(static line => line.Split('\t')))
@@ -20,15 +20,16 @@ internal sealed class Samples
         }
     }
 
-    /// <summary>Whether all of these were measured.</summary>
+    /// <summary>True when all of these were measured.</summary>
     /// <param name="names">Each a figure and a contender, with a slash between them.</param>
     public bool Has(IEnumerable<string> names) => names.All(_series.ContainsKey);
 
-    /// <summary>How one series compares with the sum of others, round by round: what the machine does in a round falls on both.</summary>
-    /// <param name="name">What is compared.</param>
-    /// <param name="with">What it is compared with.</param>
+    /// <summary>Divides one series by the sum of others, round by round, so that the machine's pace in a round affects both
+    /// alike.</summary>
+    /// <param name="name">The series.</param>
+    /// <param name="with">The series that it is compared with.</param>
     public Spread Ratio(string name, IReadOnlyList<string> with) =>
-        // A run that its time limit has ended may have an unfinished last round.
+        // A run that reached its time limit may have an incomplete last round.
         new(_series[name].Take(with.Min(one => _series[one].Count)).Select((value, round) => value / with.Sum(one => _series[one][round])));
 
     /// <summary>The values themselves.</summary>

@@ -1,6 +1,6 @@
 namespace Hatchway.Bench.Comparison;
 
-/// <summary>The middle of many values, and how far half of them lie from it.</summary>
+/// <summary>The median of many values, and the quartiles around it.</summary>
 internal sealed class Spread
 {
     private readonly double[] _sorted;
