@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs in the guest (L2), which has two CPUs, two SCSI or USB disks and a NIC: reads the disks whole, five times, and pings, while each
-# of their interrupts is sent to the one CPU and the other by turns. Prints "RESULT NAME=VALUE" lines. The kernel command line says which
-# network the NIC is on: net=10.0.N.
+# of their interrupts is moved back and forth between the CPUs. Prints "RESULT NAME=VALUE" lines. The kernel command line gives the NIC's
+# network: net=10.0.N.
 
 # Waits up to twenty seconds for a command to succeed: drivers probe in the background.
 await() {
@@ -23,7 +23,7 @@ read_disk() {
     done | sort | uniq -c > "/tmp/sums.$1"
 }
 
-# The numbers of their interrupts.
+# The numbers of the devices' interrupts.
 interrupts() {
     sed -n -E 's/^ *([0-9]+):.*(xhci_hcd|sym53c8xx|eth0).*/\1/p' /proc/interrupts
 }

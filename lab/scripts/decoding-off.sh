@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the guest (L2), which has two CPUs: one reads a register of the NVMe controller in slot 4 without end while the
-# other turns memory decoding off and on, and then the controller's power. Needs iomem=relaxed.
+# Runs in the guest (L2), which has two CPUs: one reads a register of the NVMe controller in slot 4 continuously, while the other switches
+# memory decoding off and on, and then the controller's power. Needs iomem=relaxed.
 device=0000:00:04.0
 
 register() {

@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the guest (L2): uses every device that has a driver for what it is there for, and prints "RESULT NAME=VALUE" lines.
-# Names have the device's slot in the guest in them, as SS.F. The kernel command line says which network the NIC of a slot
-# is on, net.SS.F=10.0.N, and nvme_core.multipath=N keeps a namespace with the controller that it was found by.
+# Runs in the guest (L2): uses every device that has a driver for its purpose, and prints "RESULT NAME=VALUE" lines. Names contain the
+# device's slot in the guest, as SS.F. The kernel command line gives the network of the NIC in a slot, net.SS.F=10.0.N; and
+# nvme_core.multipath=N keeps a namespace with the controller through which it was found.
 
 parameter() {
     sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline
@@ -21,12 +21,12 @@ await() {
     done
 }
 
-# The slot of the PCI function that a path in /sys is below, as SS.F.
+# The slot, as SS.F, of the PCI function whose folder in /sys contains a path.
 slot_of() {
     readlink -f "$1" | grep -o '/0000:00:[^/]*' | tail -n 1 | cut -d : -f 3
 }
 
-# The functions with an id, as SS.F.
+# The functions with a PCI id, as SS.F.
 slots_with() {
     grep -il "^PCI_ID=$1\$" /sys/bus/pci/devices/*/uevent | sed 's|.*/0000:00:\([^/]*\)/uevent|\1|'
 }
@@ -35,7 +35,7 @@ disks_are_there() {
     [ "$(find /sys/block -name 'nvme*' -o -name 'sd*' -o -name 'mmcblk*' | wc -l)" -ge "$(parameter disks)" ]
 }
 
-# Reads all of it; then writes at its end, reads that back, and puts back what was there. All past the page cache.
+# Reads the whole disk; then writes at its end, reads that back, and restores the content. Always past the page cache.
 disk() {
     slot=$(slot_of "/sys/block/$1/device")
     result "disk.$slot=$(dd "if=/dev/$1" bs=64k iflag=direct 2> /dev/null | sha256sum | cut -d ' ' -f 1)"
@@ -69,7 +69,7 @@ edu() {
     done
 }
 
-# Neither of the two that have no driver answers before that.
+# Enables a device without a driver, which does not answer before that.
 enable() {
     echo 1 > "/sys/bus/pci/devices/0000:00:$1/enable"
 }
@@ -78,8 +78,8 @@ register() {
     regread "0000:00:$1" "$2" "$3" "$4" 1 $5 | sed 's/value=\([^ ]*\).*/\1/'
 }
 
-# QEMU docs/specs/pci-testdev.rst: writing a number chooses a test; the header then tells where to write what, counts
-# the writes that arrive and names the test.
+# QEMU docs/specs/pci-testdev.rst: writing a number selects a test; the header then says where to write which value, counts
+# the writes that arrive, and names the test.
 testdev() {
     for bar in 0 1; do
         register "$1" $bar 0 1 0 > /dev/null
@@ -89,7 +89,7 @@ testdev() {
         before=$(register "$1" $bar 12 4)
         regread "0000:00:$1" $bar "$at" "$((width))" 5 "$value" > /dev/null
         result "testdev.$1.bar$bar=$(($(register "$1" $bar 12 4) - before))"
-        # In memory order.
+        # The name's characters are in memory order.
         result "testdev.$1.name$bar=$(printf '%b' "$(register "$1" $bar 16 4 | sed 's/0x\(..\)\(..\)\(..\)\(..\)/\\x\4\\x\3\\x\2\\x\1/')")"
     done
 }
@@ -101,7 +101,7 @@ ivshmem() {
     result "ivshmem.$1.word=$(register "$1" 2 0xffffe 2)"
 }
 
-# A device of the bus that is no hub: the class of its first interface and the driver of that.
+# Every device on the bus that is not a hub: its first interface's class, that interface's driver, and the speed.
 usb() {
     for path in /sys/bus/usb/devices/*:*; do
         [ "$(cat "$path/bInterfaceClass")" = 09 ] && continue
@@ -110,7 +110,7 @@ usb() {
 }
 
 lspci -nk
-# Disks behind USB and SD come later than init looks for drivers.
+# Disks behind USB and SD appear only after init has loaded drivers.
 modprobe -a usb-storage usbhid sd_mod mmc_block
 await disks_are_there
 for path in /sys/block/nvme* /sys/block/sd* /sys/block/mmcblk?; do

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the guest (L2): uses an NVMe disk, two NICs and QEMU's edu device through their drivers, as far as they are there.
-# Prints "RESULT NAME=VALUE" lines. The kernel command line says which network a NIC is on: hw.DRIVER=10.0.N.
+# Runs in the guest (L2): uses an NVMe disk, two NICs and QEMU's edu device through their drivers, as far as they are present.
+# Prints "RESULT NAME=VALUE" lines. The kernel command line gives a NIC's network: hw.DRIVER=10.0.N.
 
 parameter() {
     sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the emulated host (L1): makes one virtual function of an NVMe controller whose driver is bound, gives it queues
-# and vectors, sets it online and binds it to vfio-pci. Prints its address.
+# Runs in the emulated host (L1): makes one virtual function of an NVMe controller that has its driver bound, gives it queues
+# and vectors, brings it online and binds it to vfio-pci. Prints its address.
 # usage: nvme-virtual-function.sh PHYSICAL-FUNCTION     as dddd:bb:ss.f
 set -eu
 device=/sys/bus/pci/devices/$1
@@ -20,7 +20,7 @@ manage() {
     ' "$controller" "$@"
 }
 
-# What the physical function holds becomes free with its next reset.
+# Resources that the physical function holds become free at its next reset.
 manage 0 1 1 0
 manage 0 0 1 0
 echo 1 > "$device/reset"

@@ -1,6 +1,7 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs in the emulated host (L1) beside a guest: waits for $1 seconds, and if nobody has ended it by then, shows what the monitors there do, twice.
+# Runs in the emulated host (L1) beside a guest: waits for $1 seconds and then, unless it was ended, shows twice what the monitors are
+# doing.
 sleep "$1" &
 sleep=$!
 trap 'kill $sleep; exit' TERM
@@ -14,7 +15,7 @@ for look in 1 2; do
             cat "$task/stack"
         done
     done
-    # Of all guests; what is 0 says nothing.
+    # The counters of all guests together, except zeroes.
     for figure in /sys/kernel/debug/kvm/*; do
         [ ! -f "$figure" ] || [ "$(cat "$figure")" = 0 ] || echo "$(basename "$figure") $(cat "$figure")"
     done

@@ -6,8 +6,8 @@ namespace Hatchway.Terminal;
 /// <summary>Standard input and output, or a terminal of the host, as a serial port's far end. A terminal is in raw mode
 /// meanwhile.</summary>
 /// <remarks>
-/// The vCPU that sends output writes it, and waits for room, but no longer than the guest lives. A thread reads input, never more than the port has room for: input that the guest does not accept
-/// stays in the terminal or pipe.
+/// The vCPU that sends output writes it, and waits for room, but no longer than the guest lives. A thread reads input, never more than the
+/// port has room for: input that the guest does not accept stays in the terminal or pipe.
 /// </remarks>
 internal sealed class SerialConsole : ISerialPeer
 {
