@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What the lab's commands share: where things are kept, and how to know that they are up to date.
+# The common part of the lab's commands: where files are kept, and how to tell whether they are up to date.
 # Sourced, never run. Sets lab_dir (this folder) and lab_cache; lab_ready sets lab_linux and lab_built.
 
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,7 +8,7 @@ lab_cache=${HATCHWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hatchway}
 mkdir -p "$lab_cache"
 lab_cache=$(cd "$lab_cache" && pwd)
 
-# modprobe, depmod and lspci live where a user's PATH may not look.
+# modprobe, depmod and lspci are in folders that a user's PATH may lack.
 PATH=$PATH:/usr/sbin:/sbin
 
 lab_fail() {
@@ -24,7 +24,7 @@ lab_as_root() {
     if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-# Installs the packages of what is missing. Its words are a command or a file that must exist, a colon, and the package that has it.
+# Installs missing packages. Each argument is a command or file that must exist, a colon, and the package that provides it.
 lab_install() {
     local requirement missing=()
     for requirement in "$@"; do
@@ -36,7 +36,7 @@ lab_install() {
     lab_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# The version of everything that is built: of the scripts, sources and kernel that it is built from. Several checkouts
+# The version of everything that is built: a digest of the scripts, sources and kernel that it is built from. Several checkouts
 # share the cache, so each version has its own folder.
 lab_version() {
     (cd "$lab_dir" && cat lib.sh prepare init/* src/*.* src/*/* "$lab_cache/linux/release") | sha256sum | cut -c 1-16
@@ -50,14 +50,14 @@ lab_locate() {
     [[ -e $lab_built/done && -e $lab_linux/done ]]
 }
 
-# Makes the lab usable, at once when it already is.
+# Makes the lab usable; returns at once when it is.
 lab_ready() {
     command -v qemu-system-x86_64 > /dev/null && lab_locate && return
     "$lab_dir/prepare" >&2
     lab_locate || lab_fail "lab/prepare did not leave what it should have"
 }
 
-# A value for QEMU's command line, where a comma separates options and a doubled one stands for itself.
+# Quotes a value for QEMU's command line, where a comma separates options and a doubled comma stands for one.
 lab_quoted() {
     printf '%s' "${1//,/,,}"
 }

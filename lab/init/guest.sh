@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # shellcheck shell=dash disable=SC2094 # a terminal is read and written
 # SPDX-License-Identifier: BSD-2-Clause
-# /init of L2, the guest: loads drivers for what it finds, runs /run-me on the console when there is one (else a shell),
+# /init of L2, the guest: loads drivers for the devices that it finds, runs /run-me on the console if it exists (else a shell),
 # and powers off.
 
 /bin/busybox mkdir -p /bin /dev /proc /sys /tmp /run /root
@@ -15,12 +15,12 @@ mount -t devpts devpts /dev/pts
 hostname guest
 ip link set lo up
 
-# Twice: a driver for a bus brings devices of its own.
+# Twice, because a bus's driver adds devices.
 for _ in 1 2; do
     find /sys/devices -name modalias -exec cat {} + | sort -u | xargs modprobe -abq 2> /dev/null
 done
 
-# The kernel names its console's terminal last.
+# The kernel lists the console's terminal last.
 console=$(sed 's/.* //' /sys/class/tty/console/active)
 console=/dev/${console:-ttyS0}
 

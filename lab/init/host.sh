@@ -25,7 +25,7 @@ decode() {
     printf %s "$1" | base64 -d
 }
 
-# Every function of slots 06 and up, and all behind a bridge. Bridges (header type 1) stay with the host.
+# Every function in slots from 06 on, and every function behind a bridge. Bridges (header type 1) stay with the host.
 lab_devices() {
     local path address slot header
     for path in /sys/bus/pci/devices/*; do

@@ -232,7 +232,7 @@ static void start(const struct job *job, const char *root)
     if (child < 0)
         fail("fork: %s", strerror(errno));
     if (child == 0) {
-        /* The three may sit on one another's numbers: first out of the way, then into place. */
+        /* The three may have one another's numbers: move them out of the way first, then into place. */
         for (int i = 0; i < 3; i++)
             theirs[i] = fcntl(theirs[i], F_DUPFD, 20);
         for (int i = 0; i < 3; i++) {
@@ -285,7 +285,7 @@ static void take_ctl(void)
     }
 }
 
-/* Reaps all that process 1 inherits. Returns true, with the status as a shell has it, once the command has ended. */
+/* Reaps all children that process 1 inherits. Returns true, with the status as a shell has it, once the command has ended. */
 static bool reap(int *status)
 {
     int raw;
@@ -300,7 +300,7 @@ static bool reap(int *status)
 }
 
 /*
- * What the command wrote before it ended is in the pipes. What its children go on writing is not waited for: a pipe
+ * What the command wrote before it ended is in the pipes. Its children may go on writing, which is not waited for: a pipe
  * holds 64 KiB, so a limit well above that ends the loop.
  */
 static void drain_output(struct flow *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes BYTES bytes that depend on SEED alone to standard output: the content of a lab disk. Neither zeros nor
- * repeating, so that a block that is missing, stale or at another's place changes the disk's digest.
+ * Writes BYTES bytes that depend only on SEED to standard output: the content of a lab disk. They are neither zero nor
+ * repeating, so that a block that is missing, stale or misplaced changes the disk's digest.
  *
  * usage: disk BYTES SEED
  */
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* splitmix64 (Steele, Lea, Flood 2014): any seed will do, 0 too. */
+/* splitmix64 (Steele, Lea, Flood 2014): any seed will do, even 0. */
 static uint64_t next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15;

@@ -138,7 +138,7 @@ static uint64_t dma_address(void)
     return address;
 }
 
-/* Memory to device and back to another place in memory, each end told by an interrupt. */
+/* Copies from memory to the device and back to another place in memory; an interrupt reports each end. */
 static void test_dma(void)
 {
     enum { LENGTH = 1000 };

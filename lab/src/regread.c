@@ -71,7 +71,7 @@ static uint64_t memory_access(volatile void *at, unsigned width, uint64_t count,
     return last;
 }
 
-/* The page with an offset, and no more: the kernel enters all that is mapped, and a BAR can have 64 GiB. */
+/* Maps only the page that contains an offset: the kernel sets up all page table entries of a mapping, and a BAR can have 64 GiB. */
 static volatile uint8_t *map_page(const char *device, unsigned bar, uint64_t offset)
 {
     char path[128];
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "regread: BAR %u of %s has no %u bytes at 0x%" PRIx64 "\n", bar, argv[1], width, offset);
         return 1;
     }
-    /* A BAR smaller than a page need not start at one. */
+    /* A BAR smaller than a page need not start at a page boundary. */
     volatile uint8_t *memory = io ? NULL : map_page(argv[1], bar, offset + (start & (uint64_t)(sysconf(_SC_PAGESIZE) - 1)));
     if (io && iopl(3) != 0)
         fail("iopl");

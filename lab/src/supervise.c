@@ -101,7 +101,7 @@ static void start_qemu(char **argv)
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
             die("socketpair");
-        /* Out of the way of the numbers that QEMU is told. */
+        /* Above the numbers that QEMU is told. */
         ends[i] = fcntl(pair[1], F_DUPFD_CLOEXEC, FIRST_QEMU_FD + PORTS);
         close(pair[1]);
         lab.ports[i] = fcntl(pair[0], F_DUPFD_CLOEXEC, FIRST_QEMU_FD + PORTS);
@@ -239,7 +239,7 @@ static void pump_stdin(void)
     }
 }
 
-/* A reader that went away is told to the agent, so that the command gets its SIGPIPE. */
+/* Reports a reader that went away to the agent, so that the command gets its SIGPIPE. */
 static void pump_output(int which)
 {
     struct flow *f = &lab.streams[which];
@@ -281,7 +281,7 @@ static void fail_early(void)
     fprintf(stderr, "lab/run: the emulated machine ended before the command did; its log is %s, its last lines:\n", lab.log);
     if (fork() == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        /* What TCG lacks of the processor asked for is said at every start, and harmless. */
+        /* Warnings about features that TCG lacks appear at every start, and are harmless. */
         execlp("sh", "sh", "-c", "grep -av 'TCG doesn.t support' \"$1\" | tail -n 8", "sh", lab.log, (char *)NULL);
         _exit(1);
     }
@@ -294,7 +294,7 @@ static short wanted(const struct flow *f, bool reading)
     return (reading ? flow_empty(f) && !f->ended : !flow_empty(f)) ? (reading ? POLLIN : POLLOUT) : 0;
 }
 
-/* A descriptor nothing is wanted of is left out, or poll would return for its hang-up forever. */
+/* A descriptor without events to wait for is left out, or poll would always return for its hang-up. */
 static struct pollfd watch(int fd, short events)
 {
     return (struct pollfd){.fd = events != 0 ? fd : -1, .events = events};

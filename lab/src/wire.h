@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What supervise (on the real machine) and agent (in L1) say to each other.
+ * The protocol between supervise (on the real machine) and agent (in L1).
  *
  * Three virtio-serial ports carry the command's stdin, stdout and stderr as plain bytes. A fourth, "ctl", carries
  * lines of text:

@@ -2,9 +2,9 @@
 /*
  * Makes KVM on AMD intercept a guest's every write to CR8, in L1 only.
  *
- * QEMU 7.2 ends with a failed assertion when a guest of its emulated SVM writes CR8 while a virtual interrupt is pending: the write is
- * emulated without the lock that raising an interrupt needs. Linux does not write CR8, but edk2 does at the end of each interrupt. KVM
- * intercepts the write when the interrupt that waits has no higher priority than CR8 has; this lets it see one of priority 0 always.
+ * QEMU 7.2 fails an assertion when a guest of its emulated SVM writes CR8 while a virtual interrupt is pending: it emulates the write
+ * without the lock that raising an interrupt needs. Linux does not write CR8, but edk2 does at the end of each interrupt. KVM intercepts
+ * the write only when the pending interrupt's priority is not above CR8's; with this module KVM always sees priority 0.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -24,7 +24,7 @@ struct edu {
 	dma_addr_t page_address;
 };
 
-/* Acknowledges, since a line would stay raised. The count that user space reads is UIO's. */
+/* Acknowledges the interrupt, or a level-triggered line would stay asserted. UIO keeps the count that user space reads. */
 static irqreturn_t edu_interrupt(int irq, struct uio_info *info)
 {
 	struct edu *edu = container_of(info, struct edu, info);
@@ -86,7 +86,7 @@ static void edu_remove(struct pci_dev *pdev)
 	pci_free_irq_vectors(pdev);
 }
 
-/* Where the device finds the page. */
+/* The page's address for the device. */
 static ssize_t dma_address_show(struct device *dev, struct device_attribute *attribute, char *buffer)
 {
 	struct edu *edu = dev_get_drvdata(dev);
