@@ -30,8 +30,7 @@ internal sealed class BootFile
     /// <summary>Bytes in the file.</summary>
     public ulong Length { get; }
 
-    /// <summary>Fills a span from an offset. When the file is too short, the message says that <paramref name="what"/> is
-    /// missing.</summary>
+    /// <summary>Fills a span from an offset. When the file is too short, <paramref name="what"/> names the part in the message.</summary>
     public void Read(ulong offset, Span<byte> destination, string what)
     {
         Demand(offset, (ulong)destination.Length, what);

@@ -5,8 +5,8 @@ namespace Hatchway.Machine.Virtio;
 
 /// <summary>A queue that workers serve, until the driver stops it or makes a mistake.</summary>
 /// <remarks>
-/// <c>_gate</c> guards the ring and the counts. It is held while a buffer is taken or given back, and while the interrupt is raised, but
-/// never while a buffer is handled.
+/// <c>_gate</c> guards the ring and the counts; only interrupts' locks are taken under it. It is held while a buffer is taken or given
+/// back, and never while one is handled.
 /// </remarks>
 internal sealed class VirtioQueue
 {

@@ -79,7 +79,7 @@ internal sealed class RegisterHandlers : IDisposable
         {
             throw assembly.Error(failure.Message);
         }
-#pragma warning disable CA1031 // Anyone's code: whatever it throws is told in one line.
+#pragma warning disable CA1031 // The user's code: whatever it throws is reported in one line.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
