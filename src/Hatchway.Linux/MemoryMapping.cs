@@ -31,7 +31,8 @@ public sealed class MemoryMapping : SafeHandle
     /// <remarks>
     /// The kernel is asked for transparent huge pages, so the block begins at a multiple of their size, and one of a GiB or more at a
     /// multiple of that: KVM and an IOMMU map a huge page at once only where both addresses are aligned alike. Shared memory (a memfd) gets
-    /// such pages only where the host's shmem_enabled allows it, and its default is never (Linux Documentation/admin-guide/mm/transhuge.rst).
+    /// such pages only where the host's shmem_enabled allows it, and its default is never (Linux
+    /// Documentation/admin-guide/mm/transhuge.rst).
     /// </remarks>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <exception cref="LinuxException">Address space is short, or a limit is reached.</exception>

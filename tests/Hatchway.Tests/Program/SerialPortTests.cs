@@ -81,7 +81,8 @@ public sealed class SerialPortTests : IDisposable
     private static bool IsAsleep(int process, string thread) => Enumerable.Range(0, 20).All(_ =>
     {
         Thread.Yield();
-        return Directory.GetDirectories($"/proc/{process}/task").Any(task => Stat(task).StartsWith($"({thread}) S", StringComparison.Ordinal));
+        return Directory.GetDirectories($"/proc/{process}/task")
+            .Any(task => Stat(task).StartsWith($"({thread}) S", StringComparison.Ordinal));
     });
 
     private static string Stat(string task)
