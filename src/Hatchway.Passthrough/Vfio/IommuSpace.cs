@@ -140,10 +140,10 @@ public sealed partial class IommuSpace : IDisposable
     /// <param name="length">Bytes, whole pages.</param>
     /// <returns>The mapping, which ends when disposed; disposing fails as UnmapDma does.</returns>
     /// <exception cref="LinuxException">The IOMMU can't map it, or the kernel can't find the device's pages.</exception>
-    internal IDisposable MapDevice(nint address, ulong guestPhysical, ulong length)
+    internal IDisposable MapBar(nint address, ulong guestPhysical, ulong length)
     {
         _container.MapDma(address, guestPhysical, length);
-        return new DeviceRange(_container, guestPhysical, length);
+        return new BarRange(_container, guestPhysical, length);
     }
 
     private static int GroupOf(Host.HostDevice device) =>
@@ -213,7 +213,7 @@ public sealed partial class IommuSpace : IDisposable
         + "a device can't reach them")]
     private partial void LogReserved(ulong bytes, ulong start, ulong end);
 
-    private sealed class DeviceRange(VfioContainer container, ulong iova, ulong length) : IDisposable
+    private sealed class BarRange(VfioContainer container, ulong iova, ulong length) : IDisposable
     {
         public void Dispose() => container.UnmapDma(iova, length);
     }

@@ -79,7 +79,7 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     {
         try
         {
-            return _space?.MapDevice(mapping.Address, guestPhysical, length);
+            return _space?.MapBar(mapping.Address, guestPhysical, length);
         }
         catch (LinuxException failure)
         {
