@@ -23,17 +23,18 @@ public static class DeviceChecks
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
     [
         .. Identity,
-        Of("answer", stopsRun: false, Answer),
-        Of("IOMMU group", stopsRun: true, Group),
-        Of("driver", stopsRun: true, Driver),
-        Of("group members", stopsRun: true, GroupMembers),
-        Of("other buses", stopsRun: true, OtherBuses),
-        Of("isolation", stopsRun: false, Isolation.Look),
-        Of("reserved regions", stopsRun: false, ReservedRegions),
-        Of("in use", stopsRun: false, Rights.InUse),
-        Of("rights", stopsRun: false, Rights.Look) with { OpensFiles = true },
-        .. DeviceStateChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
-        .. DeviceUseChecks.All.Select(static check => Of(check.Name, check.StopsRun, check.Look)),
+        .. new Check<DeviceSubject>[]
+        {
+            new("answer", StopsRun: false, Answer),
+            new("IOMMU group", StopsRun: true, Group),
+            new("driver", StopsRun: true, Driver),
+            new("group members", StopsRun: true, GroupMembers),
+            new("other buses", StopsRun: true, OtherBuses),
+            new("isolation", StopsRun: false, Isolation.Look),
+            new("reserved regions", StopsRun: false, ReservedRegions),
+            new("in use", StopsRun: false, Rights.InUse),
+            new("rights", StopsRun: false, Rights.Look) { OpensFiles = true },
+        }.Concat(DeviceStateChecks.All).Concat(DeviceUseChecks.All).Select(OfOneToGive),
     ];
 
     /// <summary>What a function that does not answer is said to be.</summary>
@@ -43,8 +44,10 @@ public static class DeviceChecks
         $"{address} does not answer{when}", "its config space reads as all ones; a power cycle of the machine may bring it back");
 
     // A function that is not there, or a bridge, which can't be given away, is asked nothing.
-    private static Check<DeviceSubject> Of(string name, bool stopsRun, Func<DeviceSubject, Finding?> look) =>
-        new(name, stopsRun, subject => subject.Device is null or { IsBridge: true } ? null : look(subject));
+    private static Check<DeviceSubject> OfOneToGive(Check<DeviceSubject> check) => check with
+    {
+        Look = subject => subject.Device is null or { IsBridge: true } ? null : check.Look(subject),
+    };
 
     private static Finding Function(DeviceSubject subject) => subject.Device is { } device
         ? Finding.Ok($"{device.Address} is {device.Vendor:x4}:{device.Device:x4}")
