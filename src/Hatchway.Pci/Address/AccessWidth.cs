@@ -45,6 +45,29 @@ public static class AccessWidthExtensions
         : width == AccessWidth.Byte ? bytes[0]
         : BinaryPrimitives.ReadUInt64LittleEndian(bytes);
 
+    /// <summary>Writes a little-endian value of this width to a span's start.</summary>
+    /// <param name="width">1, 2, 4 or 8 bytes.</param>
+    /// <param name="bytes">At least that many bytes.</param>
+    /// <param name="value">Bits above the width do not count.</param>
+    public static void Store(this AccessWidth width, Span<byte> bytes, ulong value)
+    {
+        switch (width)
+        {
+            case AccessWidth.Byte:
+                bytes[0] = (byte)value;
+                break;
+            case AccessWidth.Word:
+                BinaryPrimitives.WriteUInt16LittleEndian(bytes, (ushort)value);
+                break;
+            case AccessWidth.Dword:
+                BinaryPrimitives.WriteUInt32LittleEndian(bytes, (uint)value);
+                break;
+            default:
+                BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
+                break;
+        }
+    }
+
     /// <summary>
     /// The widest naturally aligned access that starts at <paramref name="offset"/> and stays within <paramref name="length"/> bytes.
     /// </summary>

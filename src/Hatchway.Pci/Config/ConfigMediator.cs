@@ -132,10 +132,7 @@ public sealed class ConfigMediator
     public void SetCopy(ConfigOffset offset, AccessWidth width, uint value)
     {
         lock (_copyLock)
-        {
-            for (var i = 0; i < (int)width; i++)
-                _copy[offset.Value + i] = (byte)(value >> (8 * i));
-        }
+            width.Store(_copy.AsSpan(offset.Value), value);
     }
 
     /// <summary>Puts the guest's view back to the rules' first values, as a reset does. Does not touch the host function.</summary>

@@ -84,8 +84,7 @@ public sealed class MsixTable : IBarHandler
         lock (_gate)
         {
             var at = (int)access.HandlerOffset;
-            for (var i = 0; i < (int)access.Width; i++)
-                _entries[at + i] = (byte)(value >> (8 * i));
+            access.Width.Store(_entries.AsSpan(at), value);
             // An access may touch two entries when it is not aligned, which the specification leaves open (§7.7.2).
             for (var vector = at / Msix.EntryBytes; vector <= (at + (int)access.Width - 1) / Msix.EntryBytes; vector++)
                 Apply(vector);
