@@ -113,5 +113,5 @@ public sealed class BarLayoutTests
 
     private static IReadOnlyList<BarSegment> Divide(ulong size, List<MappableArea> areas, List<(ulong Offset, ulong Length)> handlers) =>
         BarLayout.Divide(
-            size, areas, [.. handlers.Select(static h => new BarHandlerRange(new(0), h.Offset, h.Length, "h", new FakeHandler()))], Page);
+            size, areas, [.. handlers.Select(static h => new BarHandlerRange(new(0), h.Offset, h.Length, "h", new FakeHandler()))]);
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Topology;
 
 namespace Hatchway.Machine.Memory;
@@ -26,7 +27,7 @@ namespace Hatchway.Machine.Memory;
 public sealed class MemoryLayout
 {
     /// <summary>Bytes of a page; RAM is a whole number of pages.</summary>
-    public const int PageSize = 4096;
+    public const int PageSize = (int)GuestPage.Size;
 
     /// <summary>The highest end of RAM below 4 GiB.</summary>
     public const ulong LowRamEnd = 0xC000_0000;

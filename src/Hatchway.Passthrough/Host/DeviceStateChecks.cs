@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Bars;
 
 namespace Hatchway.Passthrough.Host;
@@ -6,8 +7,6 @@ namespace Hatchway.Passthrough.Host;
 /// <summary>The checks of what a function is: its reset, power, BARs and ROM.</summary>
 internal static class DeviceStateChecks
 {
-    private const ulong PageSize = 4096;
-
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
     [
         new("reset", StopsRun: false, Reset),
@@ -65,7 +64,7 @@ internal static class DeviceStateChecks
     private static Finding SmallBars(DeviceSubject subject)
     {
         var small = subject.Inspected.Bars
-            .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < PageSize)
+            .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < GuestPage.Size)
             .ToList();
         if (small.Count == 0)
             return Finding.Ok("none");

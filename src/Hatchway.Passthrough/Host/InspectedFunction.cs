@@ -31,7 +31,6 @@ public sealed record InspectedBar(
 public sealed record InspectedFunction(
     HostDevice Device, RecordedConfigSpace Config, CapabilityChains Capabilities, IReadOnlyList<InspectedBar> Bars)
 {
-    private const ulong PageSize = 4096;
     private const string MappedReason = "mapped into the guest, no exits";
 
     /// <summary>Subsystem vendor and device; zero where there is none, as in a bridge.</summary>
@@ -122,7 +121,7 @@ public sealed record InspectedFunction(
         var handlers = handled.FindAll(range => range.Bar == index && range.Offset < resource.Size);
         var (mappable, reason) = Mappable(view, device, kind, resource);
         IReadOnlyList<MappableArea> areas = mappable ? [new MappableArea(0, resource.Size)] : [];
-        return BarLayout.Divide(resource.Size, areas, handlers, PageSize).Select(segment => new InspectedPart(segment, segment.Kind switch
+        return BarLayout.Divide(resource.Size, areas, handlers).Select(segment => new InspectedPart(segment, segment.Kind switch
         {
             SegmentKind.Handled =>
                 $"{string.Join(", ", handlers.Where(range => Touches(segment, range)).Select(static range => range.Name))} in these pages",
@@ -143,9 +142,9 @@ public sealed record InspectedFunction(
             return (false, "a ROM is read through the host");
         if (resource.IsUnassigned)
             return (false, "the host has given it no address");
-        if (resource.Size >= PageSize)
+        if (resource.Size >= GuestPage.Size)
             return (true, MappedReason);
-        if (resource.Start % PageSize != 0)
+        if (!GuestPage.IsAligned(resource.Start))
             return (false, $"smaller than a page, and begins inside one");
         return SharesPageWith(view, device, resource) is { } other
             ? (false, $"smaller than a page, which it shares with {other}")
@@ -154,7 +153,7 @@ public sealed record InspectedFunction(
 
     private static string? SharesPageWith(HostView view, HostDevice device, PciResource resource)
     {
-        var pageEnd = resource.Start + PageSize;
+        var pageEnd = resource.Start + GuestPage.Size;
         foreach (var other in view.Devices)
         {
             var resources = view.Resources(other.Address);

@@ -20,7 +20,6 @@ public sealed record MovedBar(BarIndex Bar, PciResource From, PciResource To);
 public sealed class OwnPages(Func<HostView> look, IHostControls controls)
 {
     private const string Alignments = "bus/pci/resource_alignment";
-    private const int PageOrder = 12;
 
     /// <summary>Moves what must be moved.</summary>
     /// <param name="address">A function.</param>
@@ -40,7 +39,7 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
         var former = view.Sysfs.TryReadText(Alignments) ?? "";
         try
         {
-            var alignments = ((string[])[former, $"{PageOrder}@{address}"]).Where(static part => part.Length > 0);
+            var alignments = ((string[])[former, $"{GuestPage.Order}@{address}"]).Where(static part => part.Length > 0);
             controls.Write(Alignments, string.Join(';', alignments));
             FindAgain(address);
         }
@@ -68,7 +67,7 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
 
     /// <summary>Memory BARs below a page that are trapped for that.</summary>
     internal static IReadOnlyList<BarIndex> Shared(DeviceSubject subject) => [.. subject.Inspected.Bars
-        .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < 1ul << PageOrder
+        .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < GuestPage.Size
             && bar.Parts[0].Segment.Kind == SegmentKind.Trapped)
         .Select(static bar => bar.Index)];
 

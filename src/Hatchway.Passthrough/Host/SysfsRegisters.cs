@@ -7,7 +7,6 @@ namespace Hatchway.Passthrough.Host;
 /// BARs while no driver has it.</summary>
 internal sealed class SysfsRegisters : IDeviceRegisters
 {
-    private const ulong PageSize = 4096;
     private readonly HostView _view;
     private readonly HostDevice _host;
     private readonly RegisterFile _config;
@@ -54,9 +53,9 @@ internal sealed class SysfsRegisters : IDeviceRegisters
             return TryAccess(file, access, ref value);
 
         // A BAR smaller than a page need not begin one: the file maps whole pages.
-        var inPage = resource.Start % PageSize;
+        var inPage = resource.Start % GuestPage.Size;
         if (!_mappings.TryGetValue(bar, out var mapping))
-            _mappings.Add(bar, mapping = file.Map((inPage + resource.Size + PageSize - 1) & ~(PageSize - 1)));
+            _mappings.Add(bar, mapping = file.Map(GuestPage.RoundUp(inPage + resource.Size)));
         if (access.Direction == AccessDirection.Read)
             value = mapping.ReadRegister(inPage + access.Offset, (int)access.Width);
         else

@@ -1,4 +1,5 @@
 using Hatchway.Linux.Vfio;
+using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Vfio;
 
@@ -15,8 +16,6 @@ public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddres
 /// </remarks>
 internal static class DmaRanges
 {
-    private const ulong PageSize = 4096;
-
     /// <summary>The parts of a range of RAM that can be mapped, each as large as it can be, in rising order.</summary>
     /// <param name="ram">The range.</param>
     /// <param name="usable">What can be mapped, in rising order; empty when the kernel does not say (before Linux 5.4): then all.</param>
@@ -37,8 +36,8 @@ internal static class DmaRanges
 
     // Half a page can't be mapped. The page at the very end of 64 bits is no loss.
     private static ulong End(IovaRange range) =>
-        range.Last == ulong.MaxValue ? ulong.MaxValue & ~(PageSize - 1) : (range.Last + 1) & ~(PageSize - 1);
+        GuestPage.RoundDown(range.Last == ulong.MaxValue ? ulong.MaxValue : range.Last + 1);
 
     private static ulong RoundUp(ulong address) =>
-        address > ulong.MaxValue - PageSize ? ulong.MaxValue : (address + PageSize - 1) & ~(PageSize - 1);
+        address > ulong.MaxValue - GuestPage.Size ? ulong.MaxValue : GuestPage.RoundUp(address);
 }

@@ -1,3 +1,5 @@
+using Hatchway.Pci.Address;
+
 namespace Hatchway.Pci.Bars;
 
 /// <summary>How the guest reaches a part of a BAR.</summary>
@@ -32,7 +34,6 @@ public static class BarLayout
     /// <param name="size">Bytes of the region, as the device decodes them.</param>
     /// <param name="mappable">What the host lets be mapped, in rising order.</param>
     /// <param name="handlers">Who owns registers in this BAR, in rising order.</param>
-    /// <param name="pageSize">Bytes of a page, a power of two.</param>
     /// <returns>
     /// Segments in rising order that cover the region. Two neighbours differ in kind, or lie in two mappable areas: a mapping is made
     /// within one.
@@ -42,16 +43,16 @@ public static class BarLayout
     /// the host does so when the rest of the page belongs to nobody else (linux/vfio.h; vfio_pci_core: vfio_pci_probe_mmaps).
     /// </remarks>
     public static IReadOnlyList<BarSegment> Divide(
-        ulong size, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers, ulong pageSize)
+        ulong size, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers)
     {
         ArgumentNullException.ThrowIfNull(mappable);
         ArgumentNullException.ThrowIfNull(handlers);
         // Only at these offsets can the kind change: a BAR of 64 GiB costs no more than one of a page.
         var edges = new SortedSet<ulong> { 0, size };
         foreach (var area in mappable)
-            AddEdges(edges, RoundUp(area.Offset, pageSize), AreaEnd(area, pageSize, size), size);
+            AddEdges(edges, GuestPage.RoundUp(area.Offset), AreaEnd(area, size), size);
         foreach (var handler in handlers)
-            AddEdges(edges, handler.Offset & ~(pageSize - 1), RoundUp(handler.End, pageSize), size);
+            AddEdges(edges, GuestPage.RoundDown(handler.Offset), GuestPage.RoundUp(handler.End), size);
 
         var segments = new List<BarSegment>();
         var start = 0ul;
@@ -59,7 +60,7 @@ public static class BarLayout
         {
             if (end == 0)
                 continue;
-            var kind = KindOf(start, end, mappable, handlers, pageSize);
+            var kind = KindOf(start, end, mappable, handlers);
             var joins = segments.Count > 0 && segments[^1].Kind == kind;
             if (joins && (kind != SegmentKind.Direct || !BeginsArea(start, mappable)))
                 segments[^1] = segments[^1] with { Length = end - segments[^1].Offset };
@@ -89,9 +90,9 @@ public static class BarLayout
     }
 
     private static SegmentKind KindOf(
-        ulong start, ulong end, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers, ulong pageSize)
+        ulong start, ulong end, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers)
     {
-        var pagesEnd = RoundUp(end, pageSize);
+        var pagesEnd = GuestPage.RoundUp(end);
         foreach (var handler in handlers)
         {
             if (handler.Offset < pagesEnd && start < handler.End)
@@ -105,9 +106,6 @@ public static class BarLayout
         return SegmentKind.Trapped;
     }
 
-    private static ulong RoundUp(ulong value, ulong pageSize) => (value + pageSize - 1) & ~(pageSize - 1);
-
     // An area that ends where the region ends covers its last page, whole or not.
-    private static ulong AreaEnd(MappableArea area, ulong pageSize, ulong size) =>
-        area.End >= size ? size : area.End & ~(pageSize - 1);
+    private static ulong AreaEnd(MappableArea area, ulong size) => area.End >= size ? size : GuestPage.RoundDown(area.End);
 }

@@ -10,9 +10,6 @@ namespace Hatchway.Pci.Bars;
 /// </remarks>
 public sealed class BarWindow : IAddressTarget
 {
-    /// <summary>Bytes of a page: what an x86 guest's mappings are made of.</summary>
-    public const ulong PageSize = 4096;
-
     private readonly IHostRegion _region;
     private readonly ulong _size;
     private readonly BarHandlerList _handlers;
@@ -37,7 +34,7 @@ public sealed class BarWindow : IAddressTarget
         _handlers = handlers;
         Segments = bar.Kind is BarKind.Io or BarKind.Rom
             ? [new BarSegment(0, _size, SegmentKind.Trapped)]
-            : BarLayout.Divide(_size, trapSubPage && _size < PageSize ? [] : region.MappableAreas, handlers[bar.Index], PageSize);
+            : BarLayout.Divide(_size, trapSubPage && _size < GuestPage.Size ? [] : region.MappableAreas, handlers[bar.Index]);
     }
 
     /// <summary>The BAR.</summary>
@@ -90,10 +87,10 @@ public sealed class BarWindow : IAddressTarget
         foreach (var segment in Segments)
         {
             // A page of the device can only become a page of the guest: the two must be aligned alike.
-            if (segment.Kind == SegmentKind.Direct && ((address + segment.Offset) & (PageSize - 1)) == 0)
+            if (segment.Kind == SegmentKind.Direct && GuestPage.IsAligned(address + segment.Offset))
                 MapSegment(map, segment, address + segment.Offset);
         }
-        if (_region.Doorbells is { } doorbells && (address & (PageSize - 1)) == 0)
+        if (_region.Doorbells is { } doorbells && GuestPage.IsAligned(address))
             Claim(map, address + doorbells.Offset, doorbells.Length, () => _region.TryWireDoorbells(address));
         return true;
     }
@@ -112,7 +109,7 @@ public sealed class BarWindow : IAddressTarget
     // A segment that ends inside a page gets the whole page while nothing else is in it: a mapping is whole pages.
     private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
     {
-        var length = (segment.Length + PageSize - 1) & ~(PageSize - 1);
+        var length = GuestPage.RoundUp(segment.Length);
         Claim(map, guestPhysical, length, () => _region.TryMapIntoGuest(segment.Offset, length, guestPhysical));
     }
 

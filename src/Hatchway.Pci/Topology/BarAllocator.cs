@@ -75,7 +75,7 @@ public sealed class BarAllocator
     }
 
     /// <summary>Bytes that a BAR takes, and what they are aligned to.</summary>
-    internal static ulong Footprint(BarDescription bar) => bar.Kind == BarKind.Io ? bar.Size : Math.Max(bar.Size, BarWindow.PageSize);
+    internal static ulong Footprint(BarDescription bar) => bar.Kind == BarKind.Io ? bar.Size : Math.Max(bar.Size, GuestPage.Size);
 
     // Where there is to be room for it, first of all.
     private static WindowKind Wanted(BarDescription bar) => bar.Kind switch
