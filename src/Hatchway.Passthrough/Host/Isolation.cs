@@ -42,7 +42,7 @@ internal static class Isolation
             case null or PciExpress.TypeExpressToPci:
                 return $"since {bridge.Address} is a conventional PCI bridge, behind which functions can't be told apart";
             case PciExpress.TypeRootPort or PciExpress.TypeDownstreamPort:
-                return chains.Extended.Any(static capability => capability.Id == (ushort)ExtendedCapabilityId.AccessControlServices)
+                return chains.Find(ExtendedCapabilityId.AccessControlServices) is not null
                     ? null
                     : $"since the port {bridge.Address} has no ACS, and may let functions reach one another past the IOMMU";
             default:

@@ -24,11 +24,16 @@ public sealed record CapabilityChains(
     IReadOnlyList<string> Warnings)
 {
     /// <summary>The first standard capability with this id, or null.</summary>
-    public Capability? Find(Spec.CapabilityId id)
+    public Capability? Find(Spec.CapabilityId id) => Find(Standard, (ushort)id);
+
+    /// <summary>The first extended capability with this id, or null.</summary>
+    public Capability? Find(Spec.ExtendedCapabilityId id) => Find(Extended, (ushort)id);
+
+    private static Capability? Find(IReadOnlyList<Capability> chain, ushort id)
     {
-        foreach (var capability in Standard)
+        foreach (var capability in chain)
         {
-            if (capability.Id == (ushort)id)
+            if (capability.Id == id)
                 return capability;
         }
         return null;

@@ -91,9 +91,9 @@ public sealed class BarAllocator
         var size = Footprint(bar);
         return window switch
         {
-            WindowKind.Ports => _ports.Take(size, size),
-            WindowKind.High => _high.Take(size, size) ?? _low.Take(size, size),
-            _ => _low.Take(size, size) ?? (bar.Kind == BarKind.Memory64 ? _high.Take(size, size) : null),
+            WindowKind.Ports => _ports.Take(size),
+            WindowKind.High => _high.Take(size) ?? _low.Take(size),
+            _ => _low.Take(size) ?? (bar.Kind == BarKind.Memory64 ? _high.Take(size) : null),
         };
     }
 }

@@ -63,7 +63,7 @@ internal sealed class BarShortage
         foreach (var bar in bars)
         {
             var size = BarAllocator.Footprint(bar.Bar);
-            end = Math.Max(end, free.Take(size, size) + size ?? 1ul << 63);
+            end = Math.Max(end, free.Take(size) + size ?? 1ul << 63);
         }
         return end - start;
     }

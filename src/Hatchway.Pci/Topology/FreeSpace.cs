@@ -17,15 +17,14 @@ internal sealed class FreeSpace
     }
 
     /// <summary>Takes a piece.</summary>
-    /// <param name="size">Bytes, at least 1.</param>
-    /// <param name="alignment">A power of two.</param>
+    /// <param name="size">Bytes, a power of two, which is the piece's alignment, too.</param>
     /// <returns>Its first address, or null when there is no room.</returns>
-    public ulong? Take(ulong size, ulong alignment)
+    public ulong? Take(ulong size)
     {
         for (var i = 0; i < _free.Count; i++)
         {
             var (from, to) = _free[i];
-            var start = (from + alignment - 1) & ~(alignment - 1);
+            var start = (from + size - 1) & ~(size - 1);
             if (start < from || start >= to || size > to - start)
                 continue;
             _free.RemoveAt(i);
