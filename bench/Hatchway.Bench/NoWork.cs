@@ -12,8 +12,8 @@ public sealed class NoWork : IDeviceHandlers, IBarHandler
     /// <inheritdoc/>
     public void Attach(IDeviceContext device)
     {
-        device.Handle(0, Offset, 4, "no work", this);
-        device.Handle(1, Offset, 4, "no work", this);
+        device.Handle(new(0), Offset, 4, "no work", this);
+        device.Handle(new(1), Offset, 4, "no work", this);
     }
 
     /// <inheritdoc/>

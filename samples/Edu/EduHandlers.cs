@@ -14,8 +14,8 @@ public sealed class EduHandlers : IDeviceHandlers
     {
         if (device is not { VendorId: 0x1234, DeviceId: 0x11E8 })
             throw new HandlerException($"{device.VendorId:x4}:{device.DeviceId:x4} is no edu device");
-        device.Handle(0, Factorial, 4, "factorial", new FactorialPlusOne());
-        device.Handle(0, DmaCommand, 8, "DMA command", new DmaLog(device));
-        device.Log($"trapping 'factorial' and 'DMA command' in BAR0, {device.BarSize(0):x}h bytes");
+        device.Handle(new(0), Factorial, 4, "factorial", new FactorialPlusOne());
+        device.Handle(new(0), DmaCommand, 8, "DMA command", new DmaLog(device));
+        device.Log($"trapping 'factorial' and 'DMA command' in BAR0, {device.BarSize(new(0)):x}h bytes");
     }
 }

@@ -80,7 +80,7 @@ public sealed class AllocationTests
             mirrors = new FunctionMirrors(host, handlers);
             mirrors.Add(new(0), 0x1000, 0x100);
             var context = new DeviceContext(host, default, default, handlers, watch, static _ => { });
-            context.Handle(0, 8, 4, "factorial", new FakeHandler { Recording = false });
+            context.Handle(new(0), 8, 4, "factorial", new FakeHandler { Recording = false });
         }, handlers);
         mirrors!.Bind(guest.Function);
         var window = guest.Window(0);

@@ -48,17 +48,17 @@ public sealed class DeviceContext : IDeviceContext
     public PciAddress Guest { get; }
 
     /// <inheritdoc/>
-    public ulong BarSize(int bar) => bar is >= 0 and < BarIndex.BarCount ? _function.Region(new((byte)bar))?.Size ?? 0 : 0;
+    public ulong BarSize(BarIndex bar) => bar.Value < BarIndex.BarCount ? _function.Region(bar)?.Size ?? 0 : 0;
 
     /// <inheritdoc/>
-    public void Handle(int bar, ulong offset, ulong length, string name, IBarHandler handler)
+    public void Handle(BarIndex bar, ulong offset, ulong length, string name, IBarHandler handler)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(handler);
-        if (bar is < 0 or >= BarIndex.BarCount)
-            throw new HandlerException($"'{name}': there is no BAR{bar}; BARs are 0 to 5");
-        var watched = _watch.Over(handler, $"'{name}' (BAR{bar} {offset:x}h)");
-        AddRange(_function, _handlers, new BarHandlerRange(new((byte)bar), offset, length, $"'{name}'", watched), ulong.MaxValue);
+        if (bar.Value >= BarIndex.BarCount)
+            throw new HandlerException($"'{name}': no handler goes on {bar}; BARs are 0 to 5");
+        var watched = _watch.Over(handler, $"'{name}' ({bar} {offset:x}h)");
+        AddRange(_function, _handlers, new BarHandlerRange(bar, offset, length, $"'{name}'", watched), ulong.MaxValue);
     }
 
     /// <inheritdoc/>

@@ -31,7 +31,7 @@ public interface IDeviceContext
 
     /// <summary>Bytes of a BAR, 0 when the device does not have it.</summary>
     /// <param name="bar">0 to 5.</param>
-    ulong BarSize(int bar);
+    ulong BarSize(BarIndex bar);
 
     /// <summary>Gives registers to a handler. Their page is no longer mapped into the guest: each access to it is an exit.</summary>
     /// <param name="bar">0 to 5.</param>
@@ -42,7 +42,7 @@ public interface IDeviceContext
     /// <exception cref="HandlerException">
     /// The device does not have that BAR, or it ends before the range does, or another handler has a part of it.
     /// </exception>
-    void Handle(int bar, ulong offset, ulong length, string name, IBarHandler handler);
+    void Handle(BarIndex bar, ulong offset, ulong length, string name, IBarHandler handler);
 
     /// <summary>Writes a line to the monitor's standard error, with the device's address before it. Any thread; it takes a while.</summary>
     void Log(string line);

@@ -9,9 +9,9 @@ public sealed class Broken : IDeviceHandlers
     /// <inheritdoc/>
     public void Attach(IDeviceContext device)
     {
-        device.Handle(0, 0x2000, 4, "thrower", new Thrower());
-        device.Handle(0, 0x3000, 4, "sleeper", new Sleeper(TimeSpan.FromSeconds(3)));
-        device.Handle(0, 0x4000, 4, "hanger", new Sleeper(Timeout.InfiniteTimeSpan));
+        device.Handle(new(0), 0x2000, 4, "thrower", new Thrower());
+        device.Handle(new(0), 0x3000, 4, "sleeper", new Sleeper(TimeSpan.FromSeconds(3)));
+        device.Handle(new(0), 0x4000, 4, "hanger", new Sleeper(Timeout.InfiniteTimeSpan));
     }
 
     private sealed class Thrower : IBarHandler

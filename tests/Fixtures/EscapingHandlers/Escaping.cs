@@ -16,7 +16,7 @@ public sealed partial class Escaping : IDeviceHandlers
     private const int CloneNewNames = 0x0400_0000;
 
     /// <inheritdoc/>
-    public void Attach(IDeviceContext device) => device.Handle(0, 0x2000, 4, "escape", new Attempt(device));
+    public void Attach(IDeviceContext device) => device.Handle(new(0), 0x2000, 4, "escape", new Attempt(device));
 
     private sealed class Attempt(IDeviceContext device) : IBarHandler
     {

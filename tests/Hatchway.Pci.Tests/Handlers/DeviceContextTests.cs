@@ -21,8 +21,9 @@ public sealed class DeviceContextTests
     {
         Assert.Equal((0x1234, 0x11E8), (_device.VendorId, _device.DeviceId));
         Assert.Equal(("0000:00:06.0", "0000:00:04.0"), (_device.Host.ToString(), _device.Guest.ToString()));
-        Assert.Equal([0x10_0000ul, 0, 0, 0, 0, 0, 0], Enumerable.Range(0, 7).Select(_device.BarSize));
-        Assert.Equal(0ul, _device.BarSize(-1));
+        Assert.Equal(
+            [0x10_0000ul, 0, 0, 0, 0, 0, 0],
+            Enumerable.Range(0, BarIndex.Count).Select(bar => _device.BarSize(new((byte)bar))));
         _device.Log("hello");
         Assert.Equal(["hello"], _lines);
     }
@@ -31,7 +32,7 @@ public sealed class DeviceContextTests
     public void A_handler_gets_the_accesses_to_its_registers()
     {
         var handler = new FakeHandler();
-        _device.Handle(0, 0x100, 16, "counter", handler);
+        _device.Handle(new(0), 0x100, 16, "counter", handler);
         var range = Assert.Single(_list[new(0)]);
         range.Handler.Write(new BarAccess(new(0), 0x104, 4, AccessWidth.Dword, null), 5);
         Assert.Equal(5ul, range.Handler.Read(new BarAccess(new(0), 0x104, 4, AccessWidth.Dword, null)));
@@ -40,15 +41,15 @@ public sealed class DeviceContextTests
 
     [Theory]
     [InlineData(2, 0, 4, "'counter': the device has no BAR2; it has BAR0")]
-    [InlineData(6, 0, 4, "'counter': there is no BAR6; BARs are 0 to 5")]
-    [InlineData(-1, 0, 4, "'counter': there is no BAR-1; BARs are 0 to 5")]
+    [InlineData(6, 0, 4, "'counter': no handler goes on ROM; BARs are 0 to 5")]
+    [InlineData(7, 0, 4, "'counter': no handler goes on BAR7; BARs are 0 to 5")]
     [InlineData(0, 0xF_FFFE, 4, "'counter': 4h bytes at ffffeh do not lie in BAR0, which has 100000h")]
     [InlineData(0, 0, 0, "'counter': BAR0 0h, 0 bytes, is no range")]
     [InlineData(0, 0xE, 4, "'counter' (BAR0 eh to 11h) overlaps 'status' (8h to fh)")]
-    public void Registers_that_a_handler_can_not_have_are_refused_in_one_line(int bar, ulong offset, ulong length, string message)
+    public void Registers_that_a_handler_can_not_have_are_refused_in_one_line(byte bar, ulong offset, ulong length, string message)
     {
-        _device.Handle(0, 8, 8, "status", new FakeHandler());
-        var failure = Assert.Throws<HandlerException>(() => _device.Handle(bar, offset, length, "counter", new FakeHandler()));
+        _device.Handle(new(0), 8, 8, "status", new FakeHandler());
+        var failure = Assert.Throws<HandlerException>(() => _device.Handle(new(bar), offset, length, "counter", new FakeHandler()));
         Assert.Equal(message, failure.Message);
     }
 
