@@ -160,7 +160,7 @@ public sealed class PcTests
     [Fact]
     public void A_function_answers_in_the_bridges_windows()
     {
-        Assert.True(_pc.PciMap.TryMap(AddressSpaceKind.Port, 0xC000, 0x20, new ConstantTarget(7)));
+        Assert.True(_pc.PciMap.TryMap(AddressSpaceKind.Io, 0xC000, 0x20, new ConstantTarget(7)));
         Assert.True(_pc.PciMap.TryMap(AddressSpaceKind.Memory, 0xC000_0000, 0x1000, new ConstantTarget(8)));
         Assert.Equal(7ul, In(0xC01F, AccessWidth.Byte));
         Assert.Equal(8ul, _pc.Memory.Read(0xC000_0FFF, AccessWidth.Byte));

@@ -48,10 +48,10 @@ public sealed class DecodeTests
         guest.PlaceBar(0, 0xC000);
         guest.PlaceBar(1, Low);
         guest.Command(CommandBits.Io);
-        Assert.Equal(FakeRegion.Pattern(0x37), guest.Map.Read(AddressSpaceKind.Port, 0xC037, AccessWidth.Byte));
+        Assert.Equal(FakeRegion.Pattern(0x37), guest.Map.Read(AddressSpaceKind.Io, 0xC037, AccessWidth.Byte));
         Assert.Equal(0xFFul, guest.Map.Read(AddressSpaceKind.Memory, Low, AccessWidth.Byte));
         guest.Command(CommandBits.Memory);
-        Assert.Equal(0xFFul, guest.Map.Read(AddressSpaceKind.Port, 0xC037, AccessWidth.Byte));
+        Assert.Equal(0xFFul, guest.Map.Read(AddressSpaceKind.Io, 0xC037, AccessWidth.Byte));
         Assert.Equal(FakeRegion.Pattern(0), guest.Map.Read(AddressSpaceKind.Memory, Low, AccessWidth.Byte));
     }
 

@@ -22,12 +22,12 @@ public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, M
     /// <inheritdoc/>
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target)
     {
-        var forwarded = kind == AddressSpaceKind.Port
+        var forwarded = kind == AddressSpaceKind.Io
             ? Holds(layout.Ports, start, length)
             : Holds(layout.Mmio32, start, length) || Holds(layout.Mmio64, start, length);
         if (!forwarded)
             return false;
-        if (kind == AddressSpaceKind.Port)
+        if (kind == AddressSpaceKind.Io)
         {
             ports.Map(start, length, target);
             return true;
@@ -41,16 +41,16 @@ public sealed class MachineAddressMap(AddressSpace memory, AddressSpace ports, M
     }
 
     /// <inheritdoc/>
-    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
+    public void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
         lock (_gate)
-            _claims.Ask(start, length, owner, claimant);
+            _claims.Claim(start, length, owner, claimant);
     }
 
     /// <inheritdoc/>
     public void Unmap(AddressSpaceKind kind, IAddressTarget target)
     {
-        if (kind == AddressSpaceKind.Port)
+        if (kind == AddressSpaceKind.Io)
         {
             ports.Unmap(target);
             return;

@@ -64,7 +64,7 @@ public sealed class PciDevice : IDisposable
     /// <summary>What a BAR decodes.</summary>
     /// <param name="bar">0 to 5; one that the function has.</param>
     public AddressSpaceKind BarSpace(BarIndex bar) =>
-        BarSize(bar) > 0 && _resources[bar.Value].IsPorts ? AddressSpaceKind.Port : AddressSpaceKind.Memory;
+        BarSize(bar) > 0 && _resources[bar.Value].IsPorts ? AddressSpaceKind.Io : AddressSpaceKind.Memory;
 
     /// <summary>Makes one access.</summary>
     /// <returns>What was read, in the low bytes; what was written.</returns>
@@ -120,7 +120,7 @@ public sealed class PciDevice : IDisposable
             CheckFits(access, (ulong)ConfigSize, AccessWidth.Dword);
             return;
         }
-        CheckFits(access, BarSize(bar), BarSpace(bar) == AddressSpaceKind.Port ? AccessWidth.Dword : AccessWidth.Qword);
+        CheckFits(access, BarSize(bar), BarSpace(bar) == AddressSpaceKind.Io ? AccessWidth.Dword : AccessWidth.Qword);
         // Ports and memory from 0 on are the machine's own.
         if (_resources[bar.Value].IsUnassigned || _resources[bar.Value].Start == 0)
             throw Error($"{bar} has no address: the host's kernel found no room for it ('dmesg | grep BAR' tells more)");
@@ -140,7 +140,7 @@ public sealed class PciDevice : IDisposable
     {
         if (_isVirtual)
             return;
-        var wanted = BarSpace(bar) == AddressSpaceKind.Port ? CommandBits.Io : CommandBits.Memory;
+        var wanted = BarSpace(bar) == AddressSpaceKind.Io ? CommandBits.Io : CommandBits.Memory;
         if (((CommandBits)ReadConfig(new(Header.Command), AccessWidth.Word) & wanted) == 0)
         {
             throw Error(

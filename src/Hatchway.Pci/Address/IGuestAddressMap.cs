@@ -7,7 +7,7 @@ public enum AddressSpaceKind : byte
     Memory,
 
     /// <summary>I/O ports.</summary>
-    Port,
+    Io,
 }
 
 /// <summary>What a PCI function needs of the machine it is in: a place in the guest's address spaces. The machine implements it.</summary>
@@ -35,7 +35,7 @@ public interface IGuestAddressMap
     /// <param name="claimant">
     /// Told when the pages are not the owner's, perhaps at once, and when they are again, until the owner is unmapped.
     /// </param>
-    void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant);
+    void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant);
 
     /// <summary>Takes <paramref name="target"/> out of the space again; nothing happens when it is not in it.</summary>
     void Unmap(AddressSpaceKind kind, IAddressTarget target);

@@ -12,7 +12,7 @@ public sealed class PageClaims
 {
     // In the order in which they came: the first of those that overlap answers.
     private readonly List<Placed> _targets = [];
-    private readonly List<Claim> _claims = [];
+    private readonly List<PageClaim> _claims = [];
 
     /// <summary>Adds a target; whoever loses pages to it is told.</summary>
     /// <param name="start">First address.</param>
@@ -37,10 +37,10 @@ public sealed class PageClaims
     /// <param name="length">Bytes, whole pages.</param>
     /// <param name="owner">A target that is there.</param>
     /// <param name="claimant">Who is told: at once, when the pages are not the owner's.</param>
-    public void Ask(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
+    public void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
         ArgumentNullException.ThrowIfNull(claimant);
-        _claims.Add(new Claim(start, start + (length - 1), owner, claimant) { IsHeld = true });
+        _claims.Add(new PageClaim(start, start + (length - 1), owner, claimant) { IsHeld = true });
         TellChanges();
     }
 
@@ -65,7 +65,7 @@ public sealed class PageClaims
         }
     }
 
-    private bool IsOwners(Claim claim)
+    private bool IsOwners(PageClaim claim)
     {
         var own = _targets.Find(placed => ReferenceEquals(placed.Target, claim.Owner));
         var isOlder = true;
@@ -87,7 +87,7 @@ public sealed class PageClaims
 
     private readonly record struct Placed(ulong First, ulong Last, IAddressTarget Target);
 
-    private sealed record Claim(ulong First, ulong Last, IAddressTarget Owner, IPageClaimant Claimant)
+    private sealed record PageClaim(ulong First, ulong Last, IAddressTarget Owner, IPageClaimant Claimant)
     {
         public bool IsHeld { get; set; }
     }

@@ -29,7 +29,7 @@ public enum BarKind : byte
 public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong Size, bool Prefetchable)
 {
     /// <summary>Which address space it answers in.</summary>
-    public AddressSpaceKind Space => Kind == BarKind.Io ? AddressSpaceKind.Port : AddressSpaceKind.Memory;
+    public AddressSpaceKind Space => Kind == BarKind.Io ? AddressSpaceKind.Io : AddressSpaceKind.Memory;
 
     /// <summary>Where the register is.</summary>
     public ushort Register => Index == BarIndex.Rom ? Header.RomBar : (ushort)(Header.Bar0 + (4 * Index.Value));

@@ -117,7 +117,7 @@ public sealed class BarWindow : IAddressTarget
     {
         var pages = new DirectPages(make);
         _direct.Add(pages);
-        map.ClaimPages(guestPhysical, length, this, pages);
+        map.Claim(guestPhysical, length, this, pages);
         // Mapped here, not by the claim: a large range takes long, and the map's lock is everyone's.
         pages.Begin();
     }

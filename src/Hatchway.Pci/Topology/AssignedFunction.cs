@@ -60,19 +60,19 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         var bars = BarDescription.Read(host.Config, Region);
         var msi = Usable(CapabilityId.Msi, host.Msi);
         var msix = Usable(CapabilityId.Msix, host.Msix);
-        if (msix is { } there)
+        if (msix is { } msixCapability)
         {
-            _msix = AddMsix(there, bars, handlers);
-            _msixControl = new ConfigOffset(there.Offset) + Msix.Control;
+            _msix = AddMsix(msixCapability, bars, handlers);
+            _msixControl = new ConfigOffset(msixCapability.Offset) + Msix.Control;
         }
         AddBackDoor(bars, handlers);
         var shape = new AssignedShape(
             bars, host.Intx is not null, msi is null ? 0 : host.Msi!.Count, _msix?.Count ?? 0, options.MultiFunction);
         _mediator = new ConfigMediator(host.Config, AssignedRules.Build(host.Config, Chains, shape));
-        if (msi is { } capability)
+        if (msi is { } msiCapability)
         {
-            _msi = new MsiState(_mediator, capability, host.Msi!);
-            var at = new ConfigOffset(capability.Offset);
+            _msi = new MsiState(_mediator, msiCapability, host.Msi!);
+            var at = new ConfigOffset(msiCapability.Offset);
             var control = (ushort)_mediator.ReadCopy(at + Msi.Control, AccessWidth.Word);
             _pendingBits = (control & Msi.PerVectorMasking) != 0 ? at + Msi.PendingBits(control) : null;
         }
@@ -241,13 +241,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         layout = layout with { Count = Math.Min(layout.Count, _host.Msix!.Count) };
         var table = new MsixTable(layout.Count, _host.Msix);
         var (entries, pending) = (layout.TableRange(table), layout.PbaRange(table.Pba));
-        if (!Lies(entries, bars))
+        if (!LiesInMemoryBar(entries, bars))
         {
             _flaws.Add("its MSI-X table lies in no memory BAR of its: it is given without MSI-X");
             return null;
         }
         handlers.Add(entries);
-        if (Lies(pending, bars))
+        if (LiesInMemoryBar(pending, bars))
             handlers.Add(pending);
         else
             _flaws.Add("the pending bits of its MSI-X lie in no memory BAR of its: nobody can read them");
@@ -258,11 +258,11 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     {
         var vendor = _host.Config.ReadWord(Header.VendorId);
         var device = _host.Config.ReadWord(Header.DeviceId);
-        if (MsixBackDoor.RangeOf(vendor, device, new MsixBackDoor(_msix)) is { } range && Lies(range, bars))
+        if (MsixBackDoor.RangeOf(vendor, device, new MsixBackDoor(_msix)) is { } range && LiesInMemoryBar(range, bars))
             handlers.Add(range);
     }
 
-    private static bool Lies(BarHandlerRange range, IReadOnlyList<BarDescription> bars)
+    private static bool LiesInMemoryBar(BarHandlerRange range, IReadOnlyList<BarDescription> bars)
     {
         foreach (var bar in bars)
         {

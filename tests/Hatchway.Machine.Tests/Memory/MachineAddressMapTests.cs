@@ -15,8 +15,8 @@ public sealed class MachineAddressMapTests
     [InlineData(AddressSpaceKind.Memory, 0xC000_0000ul, 0x2000_0000ul)]
     [InlineData(AddressSpaceKind.Memory, 0xDFFF_F000ul, 0x1000ul)]
     [InlineData(AddressSpaceKind.Memory, 64ul << 30, 64ul << 30)]
-    [InlineData(AddressSpaceKind.Port, 0x1000ul, 0x100ul)]
-    [InlineData(AddressSpaceKind.Port, 0xFF00ul, 0x100ul)]
+    [InlineData(AddressSpaceKind.Io, 0x1000ul, 0x100ul)]
+    [InlineData(AddressSpaceKind.Io, 0xFF00ul, 0x100ul)]
     public void A_range_inside_a_window_answers(AddressSpaceKind kind, ulong start, ulong length)
     {
         var target = new ConstantTarget(5);
@@ -36,15 +36,15 @@ public sealed class MachineAddressMapTests
     [InlineData(AddressSpaceKind.Memory, 1ul << 40, 0x1000ul)]
     [InlineData(AddressSpaceKind.Memory, 0xFFFF_FFFF_FFFF_F000ul, 0x2000ul)]
     [InlineData(AddressSpaceKind.Memory, 0xC000_0000ul, 0ul)]
-    [InlineData(AddressSpaceKind.Port, 0xF00ul, 0x200ul)]
-    [InlineData(AddressSpaceKind.Port, 0x3F8ul, 8ul)]
-    [InlineData(AddressSpaceKind.Port, 0xFFF8ul, 0x10ul)]
-    [InlineData(AddressSpaceKind.Port, 0xC000_0000ul, 0x10ul)]
+    [InlineData(AddressSpaceKind.Io, 0xF00ul, 0x200ul)]
+    [InlineData(AddressSpaceKind.Io, 0x3F8ul, 8ul)]
+    [InlineData(AddressSpaceKind.Io, 0xFFF8ul, 0x10ul)]
+    [InlineData(AddressSpaceKind.Io, 0xC000_0000ul, 0x10ul)]
     public void Outside_the_windows_nothing_is_mapped(AddressSpaceKind kind, ulong start, ulong length)
     {
         var target = new ConstantTarget(5);
         Assert.False(_map.TryMap(kind, start, length, target));
-        Assert.False((kind == AddressSpaceKind.Port ? _ports : _memory).Unmap(target));
+        Assert.False((kind == AddressSpaceKind.Io ? _ports : _memory).Unmap(target));
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class MachineAddressMapTests
         _map.TryMap(AddressSpaceKind.Memory, Page, 0x100, first);
         _map.TryMap(AddressSpaceKind.Memory, Page + 0x1000, 0x1000, new ConstantTarget(3));
 
-        _map.ClaimPages(Page, 0x1000, first, claimant);
+        _map.Claim(Page, 0x1000, first, claimant);
         Assert.Equal("", claimant.Told);
         _map.TryMap(AddressSpaceKind.Memory, Page + 0xF00, 0x100, second);
         Assert.Equal("lose ", claimant.Told);
@@ -79,9 +79,9 @@ public sealed class MachineAddressMapTests
         var firstClaimant = new Claimant();
         var secondClaimant = new Claimant();
         _map.TryMap(AddressSpaceKind.Memory, Place, 0x4000, first);
-        _map.ClaimPages(Place, 0x4000, first, firstClaimant);
+        _map.Claim(Place, 0x4000, first, firstClaimant);
         _map.TryMap(AddressSpaceKind.Memory, Place, 0x4000, second);
-        _map.ClaimPages(Place, 0x4000, second, secondClaimant);
+        _map.Claim(Place, 0x4000, second, secondClaimant);
 
         Assert.Equal(1ul, Read(AddressSpaceKind.Memory, Place));
         Assert.Equal(("", "lose "), (firstClaimant.Told, secondClaimant.Told));
@@ -92,7 +92,7 @@ public sealed class MachineAddressMapTests
     }
 
     private ulong Read(AddressSpaceKind kind, ulong address) =>
-        (kind == AddressSpaceKind.Port ? _ports : _memory).Read(address, AccessWidth.Byte);
+        (kind == AddressSpaceKind.Io ? _ports : _memory).Read(address, AccessWidth.Byte);
 
     private sealed class Claimant : IPageClaimant
     {

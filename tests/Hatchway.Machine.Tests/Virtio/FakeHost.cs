@@ -67,7 +67,7 @@ internal sealed class FakeHost(int vectors) : IVirtioHost, IMessageInterrupts, I
 
     public bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target) => true;
 
-    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
+    public void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
     }
 

@@ -7,7 +7,7 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
 {
     private static readonly (AddressSpaceKind Kind, ulong First, ulong Last)[] Bridge =
     [
-        (AddressSpaceKind.Port, 0x1000, 0xFFFF),
+        (AddressSpaceKind.Io, 0x1000, 0xFFFF),
         (AddressSpaceKind.Memory, 0xC000_0000, 0xFEBF_FFFF),
         (AddressSpaceKind.Memory, 0x10_0000_0000, 0x7F_FFFF_FFFF),
     ];
@@ -32,11 +32,11 @@ internal sealed class FakeAddressMap(CallLog log) : IGuestAddressMap
         return true;
     }
 
-    public void ClaimPages(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
+    public void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
         Assert.Equal(0ul, (start | length) & 0xFFF);
         Assert.Contains(_targets, entry => ReferenceEquals(entry.Target, owner));
-        _claims.Ask(start, length, owner, claimant);
+        _claims.Claim(start, length, owner, claimant);
     }
 
     public void Unmap(AddressSpaceKind kind, IAddressTarget target)
