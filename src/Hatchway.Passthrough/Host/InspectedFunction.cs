@@ -38,9 +38,6 @@ public sealed record InspectedFunction(
         ? default
         : (Config.ReadWord(Header.SubsystemVendorId), Config.ReadWord(Header.SubsystemId));
 
-    /// <summary>True when config space is known beyond its header: the kernel shows that to root alone.</summary>
-    public bool HasCapabilities => Config.Size > Header.End;
-
     /// <summary>The revision.</summary>
     public byte Revision => Config.ReadByte(Header.RevisionId);
 

@@ -63,7 +63,7 @@ internal static class ShowCommand
             WriteHostFacts(output, view, device);
         Line(output, "interrupts", Interrupts(function));
         foreach (var bar in function.Bars)
-            WriteBar(output, bar, function.HasCapabilities || view is null);
+            WriteBar(output, bar, function.Config.HasCapabilities || view is null);
         foreach (var capability in (Capability[])[.. function.Capabilities.Standard, .. function.Capabilities.Extended])
             Line(output, $"capability {capability.Offset:x2}", CapabilityWords.Describe(function.Config, capability));
         foreach (var warning in function.Capabilities.Warnings)
@@ -109,7 +109,7 @@ internal static class ShowCommand
             kinds.Add($"MSI ({CapabilityWords.MsiCount(function.Config, msi)})");
         if (function.Capabilities.Find(CapabilityId.Msix) is { } msix)
             kinds.Add($"MSI-X ({MsixLayout.Read(function.Config, msix).Count})");
-        if (!function.HasCapabilities)
+        if (!function.Config.HasCapabilities)
             kinds.Add(NotKnown);
         return kinds.Count == 0 ? "none" : string.Join(", ", kinds);
     }
