@@ -3,7 +3,7 @@ namespace Hatchway.Passthrough.Host;
 /// <summary>Sizes of BARs for people.</summary>
 public static class Sizes
 {
-    private static readonly string[] Units = ["", " KiB", " MiB", " GiB", " TiB", " PiB"];
+    private static readonly string[] Units = [" bytes", " KiB", " MiB", " GiB", " TiB", " PiB"];
 
     /// <summary>In the largest unit that gives a whole number, as <c>16 KiB</c> or <c>100 bytes</c>.</summary>
     public static string Format(ulong bytes)
@@ -14,6 +14,6 @@ public static class Sizes
             bytes >>= 10;
             unit++;
         }
-        return $"{bytes}{(unit == 0 ? " bytes" : Units[unit])}";
+        return $"{bytes}{Units[unit]}";
     }
 }
