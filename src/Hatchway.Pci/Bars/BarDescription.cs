@@ -32,7 +32,7 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
     public AddressSpaceKind Space => Kind == BarKind.Io ? AddressSpaceKind.Io : AddressSpaceKind.Memory;
 
     /// <summary>Where the register is.</summary>
-    public ushort Register => Index == BarIndex.Rom ? Header.RomBar : (ushort)(Header.Bar0 + (4 * Index.Value));
+    public ushort Register => (ushort)(Index == BarIndex.Rom ? Header.RomBar : Header.Bar0 + (4 * Index.Value));
 
     /// <summary>Bytes of the register: 4, or 8 for a 64-bit BAR.</summary>
     public int RegisterBytes => Kind == BarKind.Memory64 ? 8 : 4;

@@ -4,31 +4,31 @@ namespace Hatchway.Pci.Spec;
 public static class Header
 {
     /// <summary>Vendor ID, 16 bits, read-only (§7.5.1.1.1). 0xFFFF: no function answers.</summary>
-    public const ushort VendorId = 0x00;
+    public const int VendorId = 0x00;
 
     /// <summary>Device ID, 16 bits, read-only (§7.5.1.1.2).</summary>
-    public const ushort DeviceId = 0x02;
+    public const int DeviceId = 0x02;
 
     /// <summary>Command, 16 bits (§7.5.1.1.3); its bits are <see cref="CommandBits"/>.</summary>
-    public const ushort Command = 0x04;
+    public const int Command = 0x04;
 
     /// <summary>Status, 16 bits, mostly write-one-to-clear (§7.5.1.1.4).</summary>
-    public const ushort Status = 0x06;
+    public const int Status = 0x06;
 
     /// <summary>Bit of <see cref="Status"/>: a capability list is there.</summary>
     public const ushort StatusCapabilityList = 1 << 4;
 
     /// <summary>Revision ID, 8 bits, read-only (§7.5.1.1.5).</summary>
-    public const ushort RevisionId = 0x08;
+    public const int RevisionId = 0x08;
 
     /// <summary>Class code, 24 bits: programming interface, sub-class, base class (§7.5.1.1.6).</summary>
-    public const ushort ClassCode = 0x09;
+    public const int ClassCode = 0x09;
 
     /// <summary>The class code's base class, 8 bits (§7.5.1.1.6).</summary>
-    public const ushort BaseClass = 0x0B;
+    public const int BaseClass = 0x0B;
 
     /// <summary>Header type, 8 bits: layout in 6:0, multi-function in 7 (§7.5.1.1.9).</summary>
-    public const ushort HeaderType = 0x0E;
+    public const int HeaderType = 0x0E;
 
     /// <summary>Bit of <see cref="HeaderType"/>: other functions of this device may be there.</summary>
     public const byte MultiFunction = 0x80;
@@ -37,28 +37,28 @@ public static class Header
     public const byte LayoutMask = 0x7F;
 
     /// <summary>BAR0; six registers of 32 bits follow one another (§7.5.1.2.1).</summary>
-    public const ushort Bar0 = 0x10;
+    public const int Bar0 = 0x10;
 
     /// <summary>Subsystem vendor ID, 16 bits (§7.5.1.2.3).</summary>
-    public const ushort SubsystemVendorId = 0x2C;
+    public const int SubsystemVendorId = 0x2C;
 
     /// <summary>Subsystem ID, 16 bits (§7.5.1.2.3).</summary>
-    public const ushort SubsystemId = 0x2E;
+    public const int SubsystemId = 0x2E;
 
     /// <summary>Expansion ROM base address, 32 bits (§7.5.1.2.4).</summary>
-    public const ushort RomBar = 0x30;
+    public const int RomBar = 0x30;
 
     /// <summary>Capabilities pointer, 8 bits (§7.5.1.1.11).</summary>
-    public const ushort CapabilitiesPointer = 0x34;
+    public const int CapabilitiesPointer = 0x34;
 
     /// <summary>Interrupt line, 8 bits: software's own note of the routing (§7.5.1.1.12).</summary>
-    public const ushort InterruptLine = 0x3C;
+    public const int InterruptLine = 0x3C;
 
     /// <summary>Interrupt pin, 8 bits, read-only: 0 none, 1 to 4 INTA to INTD (§7.5.1.1.13).</summary>
-    public const ushort InterruptPin = 0x3D;
+    public const int InterruptPin = 0x3D;
 
     /// <summary>Where the header ends and capabilities may lie.</summary>
-    public const ushort End = 0x40;
+    public const int End = 0x40;
 
     /// <summary>Bytes of conventional config space.</summary>
     public const int ConventionalSize = 256;

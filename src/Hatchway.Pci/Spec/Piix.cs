@@ -19,10 +19,10 @@ public static class Piix
     public const int PowerManagementFunction = 3;
 
     /// <summary>PMBA, 32 bits: first port of the power management block, with bit 0 set for I/O (82371AB §7.1.13).</summary>
-    public const ushort PowerManagementBase = 0x40;
+    public const int PowerManagementBase = 0x40;
 
     /// <summary>PMREGMISC, 8 bits (82371AB §7.1.27).</summary>
-    public const ushort PowerManagementMiscellaneous = 0x80;
+    public const int PowerManagementMiscellaneous = 0x80;
 
     /// <summary>Bit of <see cref="PowerManagementMiscellaneous"/>: the block is decoded.</summary>
     public const byte PowerManagementEnable = 1;
