@@ -9,6 +9,7 @@ namespace Hatchway.Passthrough.Kvm;
 /// Masking detaches KVM's end only: a signal that comes meanwhile stays counted in the eventfd, which serves as the pending bit; binding
 /// the irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once). The caller serialises calls.
 /// </remarks>
+// A mutable structure: a device's vectors, up to 2048, are one array and so one allocation, each changed in place by reference.
 internal struct IrqfdVector
 {
     private uint? _gsi;
