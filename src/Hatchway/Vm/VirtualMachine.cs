@@ -69,14 +69,8 @@ internal sealed class VirtualMachine : IDisposable
             }
             var ram = Own(new GuestRam(Vm, layout.Ram, options.Memory, hasDevices: hosts.Count > 0));
             var space = JoinIommu(hosts, ram, log);
-            if (space is not null && firmware is null)
-                layout = layout.Within(space.LastAddress);
-            if (space is not null && firmware is not null)
-            {
-                // Firmware puts the 64-bit window at the end of the CPU's addresses: so the CPU gets no more address bits than the IOMMU.
-                addressBits = Math.Min(addressBits, BitOperations.Log2(space.LastAddress) + 1);
-                layout = Layout(options.Memory.Bytes, addressBits, hasFirmware: true);
-            }
+            if (space is not null)
+                (layout, addressBits) = Within(space.LastAddress, layout, addressBits, options.Memory.Bytes, firmware is not null);
             _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
                 ClockOffset = options.ClockInLocalTime ? HostClock.LocalOffset : TimeSpan.Zero,
@@ -102,12 +96,8 @@ internal sealed class VirtualMachine : IDisposable
                 Own(new FirmwareBoot(firmware, options.Firmware!.Items, description, identity, Vm, _pc, ram, log));
             var boot = firmware is null ? Load(options, description, identity, ram) : null;
             AddVcpus(options, supported, kvm.CheckExtension(KvmCapability.TscDeadlineTimer) != 0, boot, addressBits);
-            // Last, and this process's terminal last of all, so that an earlier error leaves the terminal alone.
-            foreach (var isTerminal in (ReadOnlySpan<bool>)[false, true])
-            {
-                foreach (var port in options.SerialPorts.Where(port => port.Backend is StandardStreams == isTerminal))
-                    AddSerialPort(port, port.Number == 1 ? console : null, stop);
-            }
+            // Last, so that an earlier error leaves this process's terminal alone.
+            AddSerialPorts(options.SerialPorts, console, stop);
         }
         catch
         {
@@ -214,6 +204,13 @@ internal sealed class VirtualMachine : IDisposable
         loop.Run();
     }
 
+    // The terminal comes last of them.
+    private void AddSerialPorts(IReadOnlyList<SerialPortOption> ports, AttachedConsole? console, Action stop)
+    {
+        foreach (var port in ports.OrderBy(static port => port.Backend is StandardStreams))
+            AddSerialPort(port, port.Number == 1 ? console : null, stop);
+    }
+
     private void AddSerialPort(SerialPortOption option, AttachedConsole? console, Action stop)
     {
         var opened = SerialPeers.Open(option, stop, _end.Ended);
@@ -254,6 +251,17 @@ internal sealed class VirtualMachine : IDisposable
     {
         _owned.Push(part);
         return part;
+    }
+
+    // No BAR is where the IOMMU has no addresses: another device could not reach it.
+    private static (MemoryLayout Layout, int AddressBits) Within(
+        ulong lastAddress, MemoryLayout layout, int addressBits, ulong ramBytes, bool hasFirmware)
+    {
+        if (!hasFirmware)
+            return (layout.Within(lastAddress), addressBits);
+        // Firmware puts the window where the CPU's addresses end: so these end where the IOMMU's do.
+        var common = Math.Min(addressBits, BitOperations.Log2(lastAddress) + 1);
+        return (Layout(ramBytes, common, hasFirmware: true), common);
     }
 
     private static MemoryLayout Layout(ulong bytes, int addressBits, bool hasFirmware)
