@@ -122,7 +122,7 @@ public sealed class PcTests
 
         Assert.Equal([PowerEvent.PowerOff], _power.Requests);
         Assert.Equal(0xFFFFul, pc.Ports.Read(0x604, AccessWidth.Word));
-        Assert.False(pc.PciMap.TryMap(AddressSpaceKind.Port, 0xB000, 0x10, new ConstantTarget(7)));
+        Assert.False(pc.PciMap.TryMap(AddressSpaceKind.Io, 0xB000, 0x10, new ConstantTarget(7)));
     }
 
     [Fact]
