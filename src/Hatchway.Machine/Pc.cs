@@ -10,7 +10,7 @@ namespace Hatchway.Machine;
 /// The hypervisor provides RAM, the interrupt controllers and the interval timer with port 0x61: only accesses that it does not answer
 /// come here. The program adds functions to <see cref="Bus"/>, bridges included, because the user chooses their slots.
 /// </remarks>
-public sealed class Pc
+public sealed class Pc : IDisposable
 {
     // The machine's own devices take precedence over anything else that may be mapped.
     private const int Fixed = 1;
@@ -29,7 +29,7 @@ public sealed class Pc
         var configPorts = new ConfigAndResetPorts(new ConfigPorts(Bus), new ResetPort(parts.Power));
         Ports.Map(ConfigPorts.FirstPort, ConfigPorts.PortCount, configPorts, Fixed);
         Ports.Map(parts.Layout.PowerManagementPorts, PowerManagementDevice.PortCount, PowerManagement, Fixed);
-        Clock = new RealTimeClock(parts.Time, parts.ClockOffset);
+        Clock = new RealTimeClock(parts.Time, parts.Line(RealTimeClock.Gsi), parts.ClockOffset);
         Ports.Map(RealTimeClock.FirstPort, RealTimeClock.PortCount, Clock, Fixed);
         Ports.Map(KeyboardControllerReset.Port, 1, new KeyboardControllerReset(parts.Power), Fixed);
     }
@@ -62,6 +62,9 @@ public sealed class Pc
 
     /// <summary>The clock with its CMOS RAM.</summary>
     public RealTimeClock Clock { get; }
+
+    /// <summary>Stops what the machine does by itself as time passes. No CPU may run.</summary>
+    public void Dispose() => Clock.Dispose();
 
     /// <summary>Connects one more device to the wire of a global system interrupt. While the machine is being built.</summary>
     /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from 16 on PCI's and level-triggered,

@@ -6,18 +6,21 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests;
 
-public sealed class PcTests
+public sealed class PcTests : IDisposable
 {
     private readonly FakePower _power = new();
     private readonly Dictionary<uint, FakeLine> _lines = [];
+    private readonly FakeTime _time = new(DateTimeOffset.UnixEpoch);
     private readonly Pc _pc;
 
     public PcTests()
     {
-        _pc = new Pc(new Pc.Parts(MemoryLayout.For(1ul << 30, 40), Line, _power, new FakeTime(DateTimeOffset.UnixEpoch)));
+        _pc = new Pc(new Pc.Parts(MemoryLayout.For(1ul << 30, 40), Line, _power, _time));
         _pc.Bus.Add(0, 0, Bridges.HostBridge());
         _pc.Bus.Add(31, 0, Bridges.LpcBridge());
     }
+
+    public void Dispose() => _pc.Dispose();
 
     [Fact]
     public void Linux_finds_configuration_mechanism_1()
@@ -113,7 +116,7 @@ public sealed class PcTests
     [Fact]
     public void Firmware_switches_off_where_a_PIIX4_has_its_power_management_with_sleep_type_0()
     {
-        var pc = new Pc(new Pc.Parts(MemoryLayout.ForFirmware(1ul << 30, 40), Line, _power, new FakeTime(DateTimeOffset.UnixEpoch)));
+        using var pc = new Pc(new Pc.Parts(MemoryLayout.ForFirmware(1ul << 30, 40), Line, _power, _time));
 
         // OvmfPkg/Library/ResetSystemLib: the type is cleared first, then SLP_EN set.
         pc.Ports.Write(0xB004, AccessWidth.Word, pc.Ports.Read(0xB004, AccessWidth.Word) & ~0x3C00ul);
@@ -126,10 +129,14 @@ public sealed class PcTests
     }
 
     [Fact]
-    public void The_clock_is_at_0x70()
+    public void The_clock_is_at_0x70_on_interrupt_8()
     {
         Out(0x70, AccessWidth.Byte, 0x32);
         Assert.Equal(0x19ul, In(0x71, AccessWidth.Byte));
+        _time.Elapsed = TimeSpan.FromSeconds(1);
+        Out(0x70, AccessWidth.Byte, 0x0B);
+        Out(0x71, AccessWidth.Byte, 0x12);
+        Assert.True(_lines[8].Asserted);
     }
 
     [Fact]

@@ -99,11 +99,10 @@ internal static class Dsdt
             Return(Arg(3)));
     }
 
-    // No interrupt: the RTC has no alarm.
     private static AmlTerm Rtc() => Device(
         "RTC",
         Name("_HID", EisaId("PNP0B00")),
-        Name("_CRS", Template(Io(RealTimeClock.FirstPort, RealTimeClock.PortCount))));
+        Name("_CRS", Template(Io(RealTimeClock.FirstPort, RealTimeClock.PortCount), Irq((int)RealTimeClock.Gsi))));
 
     private static AmlTerm Serial(SerialPort port) => Device(
         $"COM{port.Number}",

@@ -59,7 +59,7 @@ public sealed class PowerManagementDevice : IAddressTarget
     private const ushort RealTimeClockAlarm = 1 << 10;
 
     // GBL_EN and RTC_EN are writable because ACPICA reports an error when they are not. Neither event ever comes: no firmware releases the
-    // global lock, and the clock has no alarm.
+    // global lock, and the clock's alarm, which has an interrupt of its own, wakes nothing.
     private const ushort EnableMask = GlobalLock | PowerButton | RealTimeClockAlarm;
 
     // The control register.

@@ -7,11 +7,13 @@ namespace Hatchway.Machine.Devices;
 /// <para>It shows the time provider's UTC plus an offset, in BCD and 24 hours unless the guest chooses otherwise in register B. The guest
 /// may set it; the difference to the provider's time is kept for this machine's life. A date that does not exist (the 31st of February)
 /// is ignored.</para>
-/// <para>It raises no interrupt and sets no interrupt flag: the enable bits of register B stay zero and register C reads as
-/// zero, so no driver relies on an alarm that will not come. The alarm registers are plain RAM.</para>
-/// <para>Any thread; index and data are separate accesses, which the guest must serialise.</para>
+/// <para>It interrupts for an alarm, at the end of each update, and periodically, as far as the host's timer can, which is no finer than a
+/// millisecond. Flags are worked out when register C is read or an interrupt is due: no timer runs unless an interrupt is enabled, nor while
+/// the line is up, when there is nothing to add.</para>
+/// <para>Any thread; index and data are separate accesses, which the guest must serialise. The line is driven under the clock's lock, in
+/// the order of the changes.</para>
 /// </remarks>
-public sealed class RealTimeClock : IAddressTarget, IByteRegisters
+public sealed partial class RealTimeClock : IAddressTarget, IByteRegisters
 {
     /// <summary>The index port; the data port follows it.</summary>
     public const ushort FirstPort = 0x70;
@@ -31,7 +33,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
     private const byte SetTime = 0x80;
     private const byte BinaryMode = 0x04;
     private const byte Hours24 = 0x02;
-    private const byte RegisterBWritable = SetTime | BinaryMode | Hours24;
+    private const byte RegisterBWritable = SetTime | Events | BinaryMode | Hours24;
 
     // Register D: the RAM and the time are valid.
     private const byte Valid = 0x80;
@@ -47,29 +49,37 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 
     private readonly TimeProvider _time;
 
-    // Guards everything below.
+    // Guards everything below, and the level of the line.
     private readonly Lock _lock = new();
     private readonly byte[] _ram = new byte[IndexMask + 1];
     private TimeSpan _offset;
     private byte _index;
 
     /// <summary>Makes a clock that shows a time provider's UTC plus an offset.</summary>
-    /// <param name="time">The time provider.</param>
+    /// <param name="time">The source of the date, of timestamps and of a timer.</param>
+    /// <param name="line">The interrupt, <see cref="Gsi"/>.</param>
     /// <param name="offset">How far the clock is ahead of UTC; a time zone's offset for local time.</param>
-    public RealTimeClock(TimeProvider time, TimeSpan offset = default)
+    public RealTimeClock(TimeProvider time, IInterruptLine line, TimeSpan offset = default)
     {
         ArgumentNullException.ThrowIfNull(time);
-        _time = time;
+        ArgumentNullException.ThrowIfNull(line);
+        (_time, _line) = (time, line);
         _offset = offset;
         _ram[(int)Cell.A] = RegisterAAtStart;
         _ram[(int)Cell.B] = Hours24;
+        _timer = time.CreateTimer(
+            static clock => ((RealTimeClock)clock!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Restart();
     }
 
     private enum Cell : byte
     {
         Seconds = 0,
+        SecondsAlarm = 1,
         Minutes = 2,
+        MinutesAlarm = 3,
         Hours = 4,
+        HoursAlarm = 5,
         DayOfWeek = 6,
         Day = 7,
         Month = 8,
@@ -138,7 +148,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
             case Cell.A:
                 return (byte)(_ram[(int)Cell.A] | (UpdateIsNear() ? UpdateInProgress : 0));
             case Cell.C:
-                return 0;
+                return TakeEvents();
             case Cell.D:
                 return Valid;
             default:
@@ -148,13 +158,16 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
 
     private void WriteCell(Cell cell, byte value)
     {
+        // What was due by what is written over.
+        Advance();
         switch (cell)
         {
             case Cell.A:
                 WriteControl(Cell.A, (byte)(value & ~UpdateInProgress));
                 break;
             case Cell.B:
-                WriteControl(Cell.B, (byte)(value & RegisterBWritable));
+                // An update that is stopped has no end (MC146818, "Register B").
+                WriteControl(Cell.B, (byte)(value & RegisterBWritable & ~((value & SetTime) != 0 ? Update : 0)));
                 break;
             case Cell.C or Cell.D:
                 break;
@@ -177,6 +190,8 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
         // After the divider's reset the first update comes half a second later; otherwise the fraction of the second continues.
         if (wasStopped && !Stopped)
             Adopt(now, wasHeld ? AfterDividerReset : Fraction(now));
+        Restart();
+        Drive();
     }
 
     // Writes one register while the clock runs; the others keep the time.
@@ -186,6 +201,7 @@ public sealed class RealTimeClock : IAddressTarget, IByteRegisters
         Latch(now);
         _ram[(int)cell] = value;
         Adopt(now, Fraction(now));
+        Restart();
     }
 
     private void Latch(DateTime now)

@@ -71,10 +71,10 @@ internal sealed class VirtualMachine : IDisposable
             var space = JoinIommu(hosts, ram, log);
             if (space is not null)
                 (layout, addressBits) = Within(space.LastAddress, layout, addressBits, options.Memory.Bytes, firmware is not null);
-            _pc = new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
+            _pc = Own(new Pc(new Pc.Parts(layout, gsi => new KvmInterruptLine(Vm, gsi), _end, TimeProvider.System)
             {
                 ClockOffset = options.ClockInLocalTime ? HostClock.LocalOffset : TimeSpan.Zero,
-            });
+            }));
             // Behind all other targets.
             if (options.StrictPorts)
                 _pc.Ports.Map(0, _pc.Ports.Length, new UnclaimedPorts(_end), int.MinValue);

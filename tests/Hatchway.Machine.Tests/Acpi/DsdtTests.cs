@@ -81,6 +81,12 @@ public sealed class DsdtTests
     }
 
     [Fact]
+    public void The_clock_has_its_ports_and_interrupt_8() => Assert.True(Has(new WrittenTables(), Aml.Device(
+        "RTC",
+        Aml.Name("_HID", Aml.EisaId("PNP0B00")),
+        Aml.Name("_CRS", AmlResources.Template(AmlResources.Io(0x70, 2), AmlResources.Irq(8))))));
+
+    [Fact]
     public void Every_CPU_is_a_device_with_the_MADTs_UID()
     {
         var tables = new WrittenTables(cpus: 300);

@@ -75,7 +75,7 @@ public sealed class FirmwareConfigurationTests
     [InlineData(5ul << 30, 0xBF00u, 0x8000u)]
     public void CMOS_has_the_memory_in_units_of_64_KiB(ulong ram, uint above16MiB, uint above4GiB)
     {
-        var clock = new RealTimeClock(new FakeTime(DateTimeOffset.UnixEpoch));
+        using var clock = new RealTimeClock(new FakeTime(DateTimeOffset.UnixEpoch), new FakeLine());
         FirmwareConfiguration.Write(MemoryLayout.ForFirmware(ram, 40), 4, clock);
 
         Assert.Equal(above16MiB, Cell(clock, 0x34) | (Cell(clock, 0x35) << 8));
