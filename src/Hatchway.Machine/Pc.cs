@@ -64,7 +64,11 @@ public sealed class Pc : IDisposable
     public RealTimeClock Clock { get; }
 
     /// <summary>Stops what the machine does by itself as time passes. No CPU may run.</summary>
-    public void Dispose() => Clock.Dispose();
+    public void Dispose()
+    {
+        Clock.Dispose();
+        PowerManagement.Dispose();
+    }
 
     /// <summary>Connects one more device to the wire of a global system interrupt. While the machine is being built.</summary>
     /// <param name="gsi">The interrupt. Below 16 it is ISA's and edge-triggered, from 16 on PCI's and level-triggered,

@@ -12,12 +12,12 @@ namespace Hatchway.Machine.Devices;
 /// 8       4      PM timer, 24 bits at 3.579545 MHz            §4.8.3.3
 /// </code>
 /// <para>Its first port is the layout's.</para>
-/// <para>There is no system management mode and so no SMI command port: the machine is always in ACPI mode and SCI_EN reads as one. The
-/// power button's event is the only one that occurs. The timer's carry sets no status, because software reads a 24-bit timer more often
-/// than it wraps; there is no sleep button and no wake alarm.</para>
+/// <para>There is no system management mode and so no SMI command port: the machine is always in ACPI mode, and SCI_EN reads as one. Two
+/// events occur: a press of the power button, and a change of the timer's highest bit, which is worked out at the next access; a host timer
+/// runs only while that is to interrupt. There is no sleep button and no wake alarm.</para>
 /// <para>Any thread. The SCI is level-triggered; the device drives it under its lock, in the order of the changes.</para>
 /// </remarks>
-public sealed class PowerManagementDevice : IAddressTarget
+public sealed class PowerManagementDevice : IAddressTarget, IDisposable
 {
     /// <summary>Offset of the PM1a event block: status and enable, 2 bytes each.</summary>
     public const ushort EventBlock = 0;
@@ -53,6 +53,7 @@ public sealed class PowerManagementDevice : IAddressTarget
     public const uint TimerFrequency = 3_579_545;
 
     // Events; status and enable have the same bits.
+    private const ushort TimerCarry = 1 << 0;
     private const ushort GlobalLock = 1 << 5;
     private const ushort PowerButton = 1 << 8;
 
@@ -60,7 +61,7 @@ public sealed class PowerManagementDevice : IAddressTarget
 
     // GBL_EN and RTC_EN are writable because ACPICA reports an error when they are not. Neither event ever comes: no firmware releases the
     // global lock, and the clock's alarm, which has an interrupt of its own, wakes nothing.
-    private const ushort EnableMask = GlobalLock | PowerButton | RealTimeClockAlarm;
+    private const ushort EnableMask = TimerCarry | GlobalLock | PowerButton | RealTimeClockAlarm;
 
     // The control register.
     private const ushort SciEnabled = 1 << 0;
@@ -70,28 +71,38 @@ public sealed class PowerManagementDevice : IAddressTarget
     private const ushort SleepEnable = 1 << 13;
 
     private const uint TimerMask = 0x00FF_FFFF;
+    private const int TimerHighestBit = 23;
 
     private readonly IPowerControl _power;
     private readonly IInterruptLine _sci;
     private readonly TimeProvider _time;
+    private readonly ITimer _carryTimer;
 
-    // Guards the registers and the SCI's level. The power control is called outside it.
+    // Guards the registers, the SCI's level and the carry's timer. The power control is called outside it.
     private readonly Lock _lock = new();
     private ushort _status;
     private ushort _enable;
     private ushort _control = SciEnabled;
     private bool _asserted;
 
+    // How often the timer's highest bit had changed at the last look.
+    private ulong _changes;
+    private bool _isTimed;
+    private bool _isDisposed;
+
     /// <summary>Makes the device as it is after a reset.</summary>
     /// <param name="power">Receives the request to switch off.</param>
     /// <param name="sci">The interrupt, <see cref="SciGsi"/>.</param>
-    /// <param name="time">The timer's time base; only its timestamps are used.</param>
+    /// <param name="time">The timer's time base: only its timestamps, and a timer for the interrupt, are used.</param>
     public PowerManagementDevice(IPowerControl power, IInterruptLine sci, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(power);
         ArgumentNullException.ThrowIfNull(sci);
         ArgumentNullException.ThrowIfNull(time);
         (_power, _sci, _time) = (power, sci, time);
+        _changes = CountTicks() >> TimerHighestBit;
+        _carryTimer = time.CreateTimer(
+            static device => ((PowerManagementDevice)device!).OnCarry(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>
@@ -107,14 +118,26 @@ public sealed class PowerManagementDevice : IAddressTarget
         }
     }
 
+    /// <summary>Ends the timer's interrupts.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+            _isDisposed = true;
+        _carryTimer.Dispose();
+    }
+
     /// <inheritdoc/>
     public ulong Read(ulong offset, AccessWidth width)
     {
+        // Read once, so that one access sees one value of the timer.
+        var ticks = CountTicks();
         ulong low;
         lock (_lock)
+        {
+            LookAt(ticks);
             low = _status | ((ulong)_enable << 16) | ((ulong)_control << 32);
-        // Read once, so that one access sees one value of the timer.
-        var registers = new UInt128(ReadTimer(), low);
+        }
+        var registers = new UInt128(ticks & TimerMask, low);
         return (ulong)(registers >> (8 * (int)offset)) & width.AllOnes();
     }
 
@@ -134,6 +157,7 @@ public sealed class PowerManagementDevice : IAddressTarget
         var off = false;
         lock (_lock)
         {
+            LookAt(CountTicks());
             switch (offset & ~1)
             {
                 case EventBlock:
@@ -159,12 +183,46 @@ public sealed class PowerManagementDevice : IAddressTarget
     private void UpdateSci()
     {
         var asserted = (_status & _enable) != 0;
-        if (asserted == _asserted)
-            return;
-        _asserted = asserted;
-        _sci.Set(asserted);
+        if (asserted != _asserted)
+        {
+            _asserted = asserted;
+            _sci.Set(asserted);
+        }
+        // While the line is up there is nothing to add.
+        var isTimed = !asserted && (_enable & TimerCarry) != 0 && !_isDisposed;
+        if (isTimed || _isTimed)
+            _carryTimer.Change(isTimed ? UntilCarry() : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _isTimed = isTimed;
     }
 
-    private uint ReadTimer() =>
-        (uint)((UInt128)(ulong)_time.GetTimestamp() * TimerFrequency / (ulong)_time.TimestampFrequency) & TimerMask;
+    private void OnCarry()
+    {
+        lock (_lock)
+        {
+            if (_isDisposed)
+                return;
+            _isTimed = false;
+            LookAt(CountTicks());
+            UpdateSci();
+        }
+    }
+
+    // TMR_STS is for the highest bit's changes, either way (ACPI 6.5 §4.8.3.3). Another thread's look may have been later.
+    private void LookAt(ulong ticks)
+    {
+        var changes = ticks >> TimerHighestBit;
+        if (changes <= _changes)
+            return;
+        _changes = changes;
+        _status |= TimerCarry;
+    }
+
+    // Up to the next whole millisecond, which is what a host's timer knows.
+    private TimeSpan UntilCarry()
+    {
+        var rest = ((_changes + 1) << TimerHighestBit) - CountTicks();
+        return (long)rest > 0 ? TimeSpan.FromMilliseconds((long)(rest * 1000 / TimerFrequency) + 1) : TimeSpan.Zero;
+    }
+
+    private ulong CountTicks() => (ulong)((UInt128)(ulong)_time.GetTimestamp() * TimerFrequency / (ulong)_time.TimestampFrequency);
 }

@@ -3,10 +3,10 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Machine.Tests.Devices;
 
-public sealed class PowerManagementDeviceTests
+public sealed class PowerManagementDeviceTests : IDisposable
 {
     private const ulong Status = 0, Enable = 2, Control = 4, Timer = 8;
-    private const ushort PowerButton = 1 << 8;
+    private const ushort TimerCarry = 1 << 0, PowerButton = 1 << 8;
 
     private readonly FakePower _power = new();
     private readonly FakeLine _sci = new();
@@ -14,6 +14,8 @@ public sealed class PowerManagementDeviceTests
     private readonly PowerManagementDevice _device;
 
     public PowerManagementDeviceTests() => _device = new PowerManagementDevice(_power, _sci, _time);
+
+    public void Dispose() => _device.Dispose();
 
     [Fact]
     public void The_machine_is_in_ACPI_mode_and_stays_in_it()
@@ -82,7 +84,7 @@ public sealed class PowerManagementDeviceTests
     public void Only_events_that_ACPICA_must_be_able_to_enable_can_be()
     {
         Put(Enable, 0xFFFF);
-        Assert.Equal(0x0520, Get(Enable));
+        Assert.Equal(0x0521, Get(Enable));
     }
 
     [Fact]
@@ -115,6 +117,60 @@ public sealed class PowerManagementDeviceTests
         Assert.Equal(0ul, _device.Read(Timer, AccessWidth.Qword));
         Assert.Equal(0ul, _device.Read(6, AccessWidth.Word));
     }
+
+    [Fact]
+    public void The_timers_status_is_set_by_each_change_of_its_highest_bit_without_a_timer_of_the_hosts()
+    {
+        Pass(2.343);
+        Assert.Equal(0, Get(Status));
+        Pass(0.001);
+        Assert.Equal(TimerCarry, Get(Status));
+        Assert.Equal(0x80_0000ul, _device.Read(Timer, AccessWidth.Dword) & 0x80_0000);
+        Put(Status, TimerCarry);
+        Assert.Equal(0, Get(Status));
+        Pass(2.342);
+        Assert.Equal(0, Get(Status));
+        Pass(0.001);
+        Assert.Equal(TimerCarry, Get(Status));
+        // One that nobody has looked at is cleared, too.
+        Pass(2.4);
+        Put(Status, TimerCarry);
+        Assert.Equal(0, Get(Status));
+        Assert.Equal((0, 0), (_time.Fired, _sci.Edges));
+    }
+
+    [Fact]
+    public void The_timer_interrupts_when_its_highest_bit_changes_and_again_when_that_was_seen()
+    {
+        Put(Enable, TimerCarry);
+        Pass(2.343);
+        Assert.False(_sci.Asserted);
+        Pass(0.002);
+        Assert.True(_sci.Asserted);
+        Pass(60);
+        Assert.Equal((1, 1), (_time.Fired, _sci.Edges));
+        Put(Status, TimerCarry);
+        Assert.False(_sci.Asserted);
+        Pass(2.345);
+        Assert.True(_sci.Asserted);
+        Put(Enable, 0);
+        Assert.False(_sci.Asserted);
+        Put(Status, TimerCarry);
+        Assert.False(_time.HasTimer);
+    }
+
+    [Fact]
+    public void The_timer_interrupts_nobody_when_the_machine_is_gone()
+    {
+        Put(Enable, TimerCarry);
+        _device.Dispose();
+        Pass(5);
+        Put(Enable, TimerCarry);
+        Pass(5);
+        Assert.Equal(0, _time.Fired);
+    }
+
+    private void Pass(double seconds) => _time.Elapsed += TimeSpan.FromSeconds(seconds);
 
     private ushort Get(ulong offset) => (ushort)_device.Read(offset, AccessWidth.Word);
 
