@@ -16,10 +16,10 @@ public sealed class CapabilityWalkerTests
     [InlineData("qemu-xhci", "11@90+12 10@a0+60", "")]
     [InlineData("megasas-gen2", "10@a0+60 11@68+12 05@50+14", "")]
     [InlineData("pvscsi", "10@40+60 05@7c+14", "")]
-    [InlineData("e1000e", "01@c8+8 05@d0+14 10@e0+20 11@a0+12", "0001@100+64 0003@140+3776")]
-    [InlineData("vmxnet3", "10@48+60 11@9c+12 05@84+14", "0003@100+3840")]
-    [InlineData("nvme-sriov", "11@40+12 10@80+60 01@60+8", "000e@100+32 0010@120+3808")]
-    [InlineData("virtio-net", "11@dc+12 09@c8+20 09@b4+20 09@a4+16 09@94+16 09@84+16 01@7c+8 10@40+60", "0001@100+72 000f@148+3768")]
+    [InlineData("e1000e", "01@c8+8 05@d0+14 10@e0+20 11@a0+12", "0001@100+64 0003@140+12")]
+    [InlineData("vmxnet3", "10@48+60 11@9c+12 05@84+14", "0003@100+12")]
+    [InlineData("nvme-sriov", "11@40+12 10@80+60 01@60+8", "000e@100+8 0010@120+64")]
+    [InlineData("virtio-net", "11@dc+12 09@c8+20 09@b4+20 09@a4+16 09@94+16 09@84+16 01@7c+8 10@40+60", "0001@100+72 000f@148+8")]
     public void The_chains_of_a_recorded_device_are_found_in_order(string device, string standard, string extended)
     {
         var chains = Walk(RecordedFunction.Load(device));

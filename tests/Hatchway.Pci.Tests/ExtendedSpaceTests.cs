@@ -37,6 +37,34 @@ public sealed class ExtendedSpaceTests
         }
     }
 
+    [Theory]
+    [InlineData(ExtendedCapabilityId.LatencyTolerance, 0u, 0x5555_5555u, 8)]
+    [InlineData(ExtendedCapabilityId.AddressTranslation, 0u, 0x5555_5555u, 8)]
+    [InlineData(ExtendedCapabilityId.Pasid, 0u, 0x5555_5555u, 8)]
+    [InlineData(ExtendedCapabilityId.AlternativeRoutingId, 0u, 0x5555_5555u, 8)]
+    [InlineData(ExtendedCapabilityId.PageRequest, 0u, 0x5555_5555u, 16)]
+    [InlineData(ExtendedCapabilityId.SingleRootIov, 0u, 0x5555_5555u, 64)]
+    [InlineData(ExtendedCapabilityId.AccessControlServices, 0x005Fu, 0x5555_5555u, 8)]
+    [InlineData(ExtendedCapabilityId.AccessControlServices, 0x217Fu, 0x5555_5555u, 16)]
+    [InlineData(ExtendedCapabilityId.AccessControlServices, 0x007Fu, 0x5555_5555u, 40)]
+    [InlineData(ExtendedCapabilityId.ResizableBar, 0u, 0x20u, 12)]
+    [InlineData(ExtendedCapabilityId.ResizableBar, 0u, 0xC0u, 52)]
+    [InlineData(ExtendedCapabilityId.VfResizableBar, 0u, 0x40u, 20)]
+    [InlineData(ExtendedCapabilityId.ResizableBar, 0u, 0u, 0x80)]
+    [InlineData(ExtendedCapabilityId.L1Substates, 0u, 0x5555_5555u, 0x80)]
+    public void A_hidden_capability_hides_its_own_registers_and_what_lies_behind_is_read(
+        ExtendedCapabilityId hidden, uint first, uint second, int length)
+    {
+        var builder = new ConfigBuilder().Extended(0x100, ExtendedCapabilityId.DeviceSerialNumber).Extended(0x200, hidden)
+            .Extended(0x280, ExtendedCapabilityId.DeviceSerialNumber);
+        for (var at = 0x204; at < 0x280; at += 4)
+            builder.Set32(at, 0x5555_5555);
+        using var guest = new Guest(builder.Set32(0x204, first).Set32(0x208, second).Build());
+
+        for (var at = 0x200; at < 0x280; at += 4)
+            Assert.Equal(at < 0x200 + length ? 0u : 0x5555_5555, guest.Read32(at));
+    }
+
     private static Guest Create() => new(new ConfigBuilder()
         .Extended(Errors, ExtendedCapabilityId.AdvancedErrorReporting)
         .Extended(Vendor, ExtendedCapabilityId.VendorSpecific)

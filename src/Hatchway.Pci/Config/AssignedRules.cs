@@ -265,6 +265,10 @@ public static class AssignedRules
         }
     }
 
+    /// <summary>Bytes that an extended capability has; where nothing says how many, as far as the next one.</summary>
+    internal static int ClaimedLength(IHostConfigSpace config, Capability capability) =>
+        WritableLength(config, capability) is > 0 and var length ? Math.Min(length, capability.Length) : capability.Length;
+
     private static bool IsHidden(Capability extended) => HiddenExtended.ContainsKey((ExtendedCapabilityId)extended.Id);
 
     // Bytes of an extended capability that a guest's driver may write, header included; the kernel guards the bits of error reporting.

@@ -21,7 +21,7 @@ public static class CapabilityWalker
         ArgumentNullException.ThrowIfNull(config);
         var warnings = new List<string>();
         var standard = SetLengths(WalkStandard(config, warnings), Header.ConventionalSize, warnings);
-        var extended = SetLengths(WalkExtended(config, warnings), config.Size, warnings);
+        var extended = SetLengths(WalkExtended(config, warnings), config.Size, null);
         return new CapabilityChains(standard, extended, warnings);
     }
 
@@ -101,14 +101,15 @@ public static class CapabilityWalker
                     warnings.Add($"extended capability pointer {at:x3}h points at no capability; the chain is cut there");
                 break;
             }
-            found.Add(new Capability((ushort)header, (ushort)at, LengthNotKnown));
+            found.Add(new Capability((ushort)header, (ushort)at, ExtendedLength(config, (ExtendedCapabilityId)(ushort)header, at)));
             at = ExtendedCapabilityHeader.Next(header);
         }
         return found;
     }
 
     // A capability ends where the specification says, or earlier where another begins: no byte belongs to two.
-    private static List<Capability> SetLengths(List<Capability> chain, int end, List<string> warnings)
+    // Extended ones are cut without a word: many are shorter in devices that came before their last registers.
+    private static List<Capability> SetLengths(List<Capability> chain, int end, List<string>? warnings)
     {
         var starts = chain.ConvertAll(c => (int)c.Offset);
         starts.Sort();
@@ -117,7 +118,7 @@ public static class CapabilityWalker
             var next = starts.BinarySearch(c.Offset) + 1;
             var room = (next < starts.Count ? starts[next] : end) - c.Offset;
             if (c.Length > room && c.Length != LengthNotKnown)
-                warnings.Add($"capability {c.Id:x2}h at {c.Offset:x2}h has {c.Length} bytes, of which {room} are its own; it is cut there");
+                warnings?.Add($"capability {c.Id:x2}h at {c.Offset:x2}h has {c.Length} bytes, of which {room} are its own; it is cut there");
             return c with { Length = Math.Min(c.Length, room) };
         });
     }
@@ -135,6 +136,30 @@ public static class CapabilityWalker
         CapabilityId.PciExpress => PciExpressLength(config, c),
         _ => LengthNotKnown,
     };
+
+    // Of those that a guest does not see, so that no more than they are is hidden, and of those that real devices have registers behind.
+    private static int ExtendedLength(IHostConfigSpace config, ExtendedCapabilityId id, int at) => id switch
+    {
+        ExtendedCapabilityId.DeviceSerialNumber => ExtendedLengths.DeviceSerialNumber,
+        ExtendedCapabilityId.PowerBudgeting => ExtendedLengths.PowerBudgeting,
+        ExtendedCapabilityId.LatencyTolerance => ExtendedLengths.LatencyTolerance,
+        ExtendedCapabilityId.AlternativeRoutingId => ExtendedLengths.AlternativeRoutingId,
+        ExtendedCapabilityId.Pasid => ExtendedLengths.Pasid,
+        ExtendedCapabilityId.SingleRootIov => ExtendedLengths.SingleRootIov,
+        ExtendedCapabilityId.AddressTranslation => ExtendedLengths.AddressTranslation,
+        ExtendedCapabilityId.PageRequest => ExtendedLengths.PageRequest,
+        ExtendedCapabilityId.AccessControlServices => Within(config, at + ExtendedLengths.AccessControlAt, 2)
+            ? ExtendedLengths.AccessControl(config.ReadWord(at + ExtendedLengths.AccessControlAt))
+            : LengthNotKnown,
+        ExtendedCapabilityId.ResizableBar or ExtendedCapabilityId.VfResizableBar =>
+            Within(config, at + ExtendedLengths.ResizableBarControlAt, 4)
+            && ExtendedLengths.ResizableBar(config.ReadDword(at + ExtendedLengths.ResizableBarControlAt)) is > 0 and var length
+                ? length
+                : LengthNotKnown,
+        _ => LengthNotKnown,
+    };
+
+    private static bool Within(IHostConfigSpace config, int at, int length) => at + length <= config.Size;
 
     private static int PciExpressLength(IHostConfigSpace config, Capability c)
     {

@@ -57,8 +57,25 @@ public sealed class FunctionMirrors
     private List<ConfigRange> PassedOn(KnownMirror known)
     {
         var ranges = new List<ConfigRange>(known.Own);
-        if (known.MsiHeader && CapabilityWalker.Walk(_host.Config).Find(CapabilityId.Msi) is { } msi)
+        var chains = CapabilityWalker.Walk(_host.Config);
+        if (known.MsiHeader && chains.Find(CapabilityId.Msi) is { } msi)
             ranges.Add(new ConfigRange(msi.Offset, CapabilityHeader.Bytes));
+        ranges.AddRange(Unclaimed(_host.Config, chains));
         return ranges;
+    }
+
+    // Extended config space that no capability has: such a device's driver finds registers of its own there (nouveau: g84_pci_init changes
+    // bits of 41Ch). In config space itself they are only read: what they do there is nobody's promise.
+    private static IEnumerable<ConfigRange> Unclaimed(IHostConfigSpace config, CapabilityChains chains)
+    {
+        var at = Header.ConventionalSize;
+        foreach (var capability in chains.Extended.OrderBy(static capability => capability.Offset))
+        {
+            if (capability.Offset > at)
+                yield return new ConfigRange(at, capability.Offset - at);
+            at = capability.Offset + AssignedRules.ClaimedLength(config, capability);
+        }
+        if (at < config.Size)
+            yield return new ConfigRange(at, config.Size - at);
     }
 }

@@ -46,6 +46,9 @@ public enum ExtendedCapabilityId : ushort
     /// <summary>Device serial number.</summary>
     DeviceSerialNumber = 0x0003,
 
+    /// <summary>Power budgeting.</summary>
+    PowerBudgeting = 0x0004,
+
     /// <summary>Vendor-specific.</summary>
     VendorSpecific = 0x000B,
 

@@ -142,6 +142,25 @@ public sealed class ConfigMirrorTests
     }
 
     [Theory]
+    [InlineData(0x41C, true)]
+    [InlineData(0x138, true)]
+    [InlineData(0xE00, true)]
+    [InlineData(0x104, false)]
+    [InlineData(0x134, false)]
+    [InlineData(0x608, false)]
+    public void A_write_through_a_known_mirror_to_what_no_capability_has_reaches_the_device(uint register, bool reaches)
+    {
+        var log = new CallLog();
+        var handlers = new BarHandlerList();
+        var host = new FakeHostFunction(Display(0x1380), log);
+        var mirrors = new FunctionMirrors(host, handlers);
+        using var function = new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
+        mirrors.Bind(function);
+        function.Windows[0].Write(0x8_8000 + register, AccessWidth.Dword, 0x60);
+        Assert.Equal(reaches ? [$"BAR0.write {0x8_8000 + register:x} 4 60"] : [], log.Of("BAR0.write"));
+    }
+
+    [Theory]
     [InlineData(1, 0, 0x100, "the device has no BAR1; it has BAR0")]
     [InlineData(0, 0x10_0000, 0x100, "100h bytes at 100000h do not lie in BAR0, which has 100000h")]
     [InlineData(0, 0xF_FF80, 0x100, "100h bytes at fff80h do not lie in BAR0, which has 100000h")]
@@ -166,7 +185,9 @@ public sealed class ConfigMirrorTests
 
     private static RecordedFunction Display(ushort device) => new ConfigBuilder()
         .Set16(Header.VendorId, 0x10DE).Set16(Header.DeviceId, device).Set8(Header.ClassCode + 2, 3)
-        .Bar(0, 0, 0x100_0000).Msi(0x68, 0).Build();
+        .Bar(0, 0, 0x100_0000).Msi(0x68, 0)
+        .Extended(0x100, (ExtendedCapabilityId)0x0002).Extended(0x128, ExtendedCapabilityId.PowerBudgeting)
+        .Extended(0x600, ExtendedCapabilityId.VendorSpecific).Set32(0x604, 0x8000_0000).Build();
 
     private static Guest Mirrored(RecordedFunction recorded, out int size)
     {
