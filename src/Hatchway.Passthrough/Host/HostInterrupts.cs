@@ -38,4 +38,23 @@ public static class HostInterrupts
         }
         return count;
     }
+
+    /// <summary>Whose interrupts come by a line of the host's, as the kernel names them: drivers mostly; empty when it is nobody's.</summary>
+    /// <param name="table">Such a table.</param>
+    /// <param name="number">The line's number.</param>
+    public static IReadOnlyList<string> Owners(TextReader table, int number)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        var start = string.Create(CultureInfo.InvariantCulture, $"{number}:");
+        while (table.ReadLine()?.Trim() is { } line)
+        {
+            if (!line.StartsWith(start, StringComparison.Ordinal))
+                continue;
+            // A number for each CPU, the controller, its input and how that is handled, and then the owners, by commas.
+            var words = line[start.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .SkipWhile(static word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out _));
+            return string.Join(' ', words.Skip(2)).Split(", ", StringSplitOptions.RemoveEmptyEntries);
+        }
+        return [];
+    }
 }

@@ -49,7 +49,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         if (device.GetIrqCount(VfioPciIndex.IntxIrq) > 0 && pin is >= 1 and <= 4)
         {
             IntxGsi = intxGsi(pin);
-            _intx = new VfioIntx(name, device, vm, IntxGsi.Value, log);
+            _intx = new VfioIntx(host.Address, device, vm, IntxGsi.Value, log);
         }
         if (device.GetIrqCount(VfioPciIndex.MsiIrq) is > 0 and var msi)
             _msi = new VfioMessageInterrupts(name, device, VfioPciIndex.MsiIrq, msi, vm, routes, log);

@@ -1,6 +1,8 @@
 using Hatchway.Linux;
 using Hatchway.Linux.Kvm;
 using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Host;
+using Hatchway.Pci.Address;
 using Hatchway.Pci.Interrupts;
 using Microsoft.Extensions.Logging;
 
@@ -12,7 +14,7 @@ namespace Hatchway.Passthrough.Vfio;
 /// the line and signals the resample eventfd, which VFIO takes as the request to unmask: if the device still asserts, it fires again
 /// (linux/kvm.h KVM_IRQFD_FLAG_RESAMPLE; linux/vfio.h VFIO_IRQ_SET_ACTION_UNMASK). The caller serialises calls.
 /// </remarks>
-internal sealed partial class VfioIntx(string name, VfioDevice device, KvmVm vm, uint gsi, ILogger log) : IIntxInterrupt, IDisposable
+internal sealed partial class VfioIntx(PciAddress address, VfioDevice device, KvmVm vm, uint gsi, ILogger log) : IIntxInterrupt, IDisposable
 {
     private readonly ILogger _log = log;
     private EventFd? _trigger;
@@ -31,7 +33,7 @@ internal sealed partial class VfioIntx(string name, VfioDevice device, KvmVm vm,
         }
         catch (LinuxException failure)
         {
-            LogFailed(name, failure.Message);
+            LogFailed(address, VfioRefusal.OfIntx(new HostView(), address, failure));
             Disable();
             return false;
         }
@@ -47,7 +49,7 @@ internal sealed partial class VfioIntx(string name, VfioDevice device, KvmVm vm,
         }
         catch (LinuxException failure)
         {
-            LogFailed(name, failure.Message);
+            LogFailed(address, failure.Message);
         }
         // Deassigning a resampling irqfd also lowers the line (virt/kvm/eventfd.c, irqfd_resampler_shutdown).
         vm.DeassignIrqfd(_trigger, gsi);
@@ -59,5 +61,5 @@ internal sealed partial class VfioIntx(string name, VfioDevice device, KvmVm vm,
     public void Dispose() => Disable();
 
     [LoggerMessage(LogLevel.Warning, "{Device}: INTx can't be switched: {Reason}")]
-    private partial void LogFailed(string device, string reason);
+    private partial void LogFailed(PciAddress device, string reason);
 }

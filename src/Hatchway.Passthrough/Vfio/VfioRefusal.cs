@@ -1,9 +1,11 @@
+using System.Globalization;
 using Hatchway.Linux;
 using Hatchway.Passthrough.Host;
+using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>Says what it means when VFIO does not give a group or a device, and what to do.</summary>
+/// <summary>Says what it means when VFIO does not give a group, a device or its interrupt, and what to do.</summary>
 internal static class VfioRefusal
 {
     /// <summary>A group can't be opened, or can't be put into a container.</summary>
@@ -37,6 +39,20 @@ internal static class VfioRefusal
         ? $"{device.Address} can't be switched on ({failure.Message}): a BAR of its has no address on the host, as "
             + $"'hatchway host check {device.Address}' and the host's 'dmesg' say"
         : OfEither(device, group, failure);
+
+    /// <summary>A function's INTx can't be switched on.</summary>
+    public static string OfIntx(HostView view, PciAddress address, LinuxException failure)
+    {
+        // A function that can't mask its pin by the command register needs a line of its own (drivers/vfio/pci/vfio_pci_intrs.c,
+        // vfio_intx_set_signal).
+        if (failure.Errno != Errno.EBUSY || !int.TryParse(view.Text(address, "irq"), CultureInfo.InvariantCulture, out var line))
+            return failure.Message;
+        using var table = new StringReader(view.Proc("interrupts") ?? "");
+        var owners = HostInterrupts.Owners(table, line);
+        return $"{failure.Message}: it can't share the host's interrupt {line} with "
+            + (owners.Count == 0 ? "another driver" : string.Join(", ", owners))
+            + ": unbind that driver, or move the card to another slot; where its driver uses MSI or MSI-X it works all the same";
+    }
 
     /// <summary>A failure's message, with what to do where that is known.</summary>
     public static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM

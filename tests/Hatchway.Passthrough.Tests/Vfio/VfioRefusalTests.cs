@@ -59,7 +59,37 @@ public sealed class VfioRefusalTests : IDisposable
         Assert.Contains($"'hatchway host check {Function}'", line, StringComparison.Ordinal);
     }
 
-    private HostDevice Device => _tree.View.Find(PciAddress.Parse(Function, CultureInfo.InvariantCulture))!;
+    [Fact]
+    public void A_line_that_can_not_be_shared_is_named_with_its_other_owners()
+    {
+        _tree.Text($"devices/pci0000:00/{Function}/irq", "16").WithProc(
+            "interrupts",
+            """
+                        CPU0       CPU1
+              1:          2          0  IR-IO-APIC    1-edge      i8042
+             16:         29          7  IR-IO-APIC   16-fasteoi   ehci_hcd:usb1, snd_hda_intel:card0
+            116:         29          7  PCI-MSI 98304-edge      nvme0q0
+            """);
+
+        var line = VfioRefusal.OfIntx(_tree.View, Address, Failure(Errno.EBUSY));
+
+        Assert.Contains("interrupt 16 with ehci_hcd:usb1, snd_hda_intel:card0: unbind that driver", line, StringComparison.Ordinal);
+        Assert.Equal(Failure(Errno.ENOMEM).Message, VfioRefusal.OfIntx(_tree.View, Address, Failure(Errno.ENOMEM)));
+    }
+
+    [Fact]
+    public void A_line_of_which_the_host_tells_no_owner_is_named_all_the_same()
+    {
+        _tree.Text($"devices/pci0000:00/{Function}/irq", "17");
+
+        var line = VfioRefusal.OfIntx(_tree.View, Address, Failure(Errno.EBUSY));
+
+        Assert.Contains("interrupt 17 with another driver", line, StringComparison.Ordinal);
+    }
+
+    private static PciAddress Address => PciAddress.Parse(Function, CultureInfo.InvariantCulture);
+
+    private HostDevice Device => _tree.View.Find(Address)!;
 
     private string OfGroup(Errno errno, bool isFirst) =>
         VfioRefusal.OfGroup(_tree.View, Device, Group, Failure(errno), isFirst);
