@@ -1,4 +1,5 @@
 using Hatchway.Linux.Vfio;
+using Hatchway.Passthrough.Host;
 using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Vfio;
@@ -16,6 +17,8 @@ public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddres
 /// </remarks>
 internal static class DmaRanges
 {
+    private const ulong HighRam = 1ul << 32;
+
     /// <summary>The parts of a range of RAM that can be mapped, each as large as it can be, in rising order.</summary>
     /// <param name="ram">The range.</param>
     /// <param name="usable">What can be mapped, in rising order; empty when the kernel does not say (before Linux 5.4): then all.</param>
@@ -32,6 +35,41 @@ internal static class DmaRanges
                 pieces.Add(new GuestRamRange(from, ram.HostAddress + (nint)(from - ram.GuestPhysical), to - from));
         }
         return pieces;
+    }
+
+    /// <summary>Sees that devices reach all RAM above 4 GiB, of which a guest is not told where they don't.</summary>
+    /// <remarks>AMD's IOMMU has no addresses for DMA from FD_0000_0000h to FF_FFFF_FFFFh, HyperTransport's (drivers/iommu/amd/iommu.c,
+    /// amd_iommu_get_resv_regions).</remarks>
+    /// <param name="ram">All RAM, in rising order.</param>
+    /// <param name="usable">As above.</param>
+    /// <exception cref="PassthroughException">They don't; the message names the addresses and the most RAM that fits before.</exception>
+    public static void CheckHighRam(IReadOnlyList<GuestRamRange> ram, IReadOnlyList<IovaRange> usable)
+    {
+        var before = 0ul;
+        foreach (var range in ram)
+        {
+            if (range.GuestPhysical >= HighRam && FirstGap(range, usable) is { } gap)
+            {
+                var next = usable.FirstOrDefault(usable => usable.Start > gap).Start;
+                throw new PassthroughException(
+                    $"devices' DMA does not reach addresses from {gap:x}h {(next == 0 ? "on" : $"to {next - 1:x}h")}, which the host's "
+                    + "IOMMU does not translate, and so not all of this guest's RAM: give it no more than "
+                    + $"{Sizes.Format(before + gap - range.GuestPhysical)} (-m)");
+            }
+            before += range.Length;
+        }
+    }
+
+    private static ulong? FirstGap(GuestRamRange ram, IReadOnlyList<IovaRange> usable)
+    {
+        var at = ram.GuestPhysical;
+        foreach (var piece in Mappable(ram, usable))
+        {
+            if (piece.GuestPhysical > at)
+                break;
+            at = piece.GuestPhysical + piece.Length;
+        }
+        return at < ram.GuestPhysical + ram.Length ? at : null;
     }
 
     // Half a page can't be mapped. The page at the very end of 64 bits is no loss.

@@ -56,7 +56,7 @@ public sealed partial class IommuSpace : IDisposable
 
     /// <summary>Takes the groups of all devices in, and then maps the guest's RAM for all of them. Once, before any is opened.</summary>
     /// <exception cref="PassthroughException">A group is not viable, in use elsewhere, or can't be in one address space with the others;
-    /// or the RAM can't be locked.</exception>
+    /// or the RAM can't be locked, or lies where devices don't reach it.</exception>
     public void Join(IReadOnlyList<Host.HostDevice> devices)
     {
         ArgumentNullException.ThrowIfNull(devices);
@@ -194,6 +194,7 @@ public sealed partial class IommuSpace : IDisposable
         var usable = _container.GetIovaRanges();
         if (usable.Count > 0)
             LastAddress = usable[^1].Last;
+        DmaRanges.CheckHighRam(_ram, usable);
         foreach (var range in _ram)
         {
             var mapped = 0ul;

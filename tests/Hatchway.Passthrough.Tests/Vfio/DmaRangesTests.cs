@@ -12,6 +12,12 @@ public sealed class DmaRangesTests
     // A PC's ranges, with 39 address bits: all except the addresses of messages.
     private static readonly IovaRange[] Pc = [new(0, 0xFEDF_FFFF), new(0xFEF0_0000, (1ul << 39) - 1)];
 
+    // AMD's: neither those of HyperTransport.
+    private static readonly IovaRange[] Amd = [new(0, 0xFEDF_FFFF), new(0xFEF0_0000, 0xFC_FFFF_FFFF), new(1ul << 40, (1ul << 48) - 1)];
+
+    private static GuestRamRange[] Ram(ulong low, ulong high) =>
+        [new(0, Here, low * GiB), new(4 * GiB, Here + (nint)(low * GiB), high * GiB)];
+
     [Fact]
     public void Ram_in_one_range_is_one_mapping() =>
         Assert.Equal([new(4 * GiB, Here, 8 * GiB)], DmaRanges.Mappable(new(4 * GiB, Here, 8 * GiB), Pc));
@@ -31,6 +37,31 @@ public sealed class DmaRangesTests
     {
         Assert.Equal([new(510 * GiB, Here, 2 * GiB)], DmaRanges.Mappable(new(510 * GiB, Here, 4 * GiB), Pc));
         Assert.Empty(DmaRanges.Mappable(new(512 * GiB, Here, GiB), Pc));
+    }
+
+    [Theory]
+    [InlineData(1012, 3, "from fd00000000h to ffffffffffh", "1011 GiB (-m)")]
+    [InlineData(2048, 1, "from fd00000000h to ffffffffffh", "1009 GiB (-m)")]
+    public void A_guest_whose_high_RAM_runs_into_what_the_IOMMU_reserves_is_refused_with_what_fits(
+        ulong gibibytes, ulong low, string range, string most)
+    {
+        var failure = Assert.Throws<PassthroughException>(() => DmaRanges.CheckHighRam(Ram(low, gibibytes), Amd));
+
+        Assert.Contains(range, failure.Message, StringComparison.Ordinal);
+        Assert.Contains(most, failure.Message, StringComparison.Ordinal);
+        DmaRanges.CheckHighRam(Ram(low, 1008), Amd);
+    }
+
+    [Fact]
+    public void A_guest_whose_high_RAM_goes_on_behind_the_IOMMUs_last_address_is_refused() => Assert.Contains(
+        "from 8000000000h on, which the host's IOMMU does not translate, and so not all of this guest's RAM: give it no more than 511 GiB",
+        Assert.Throws<PassthroughException>(() => DmaRanges.CheckHighRam(Ram(3, 600), Pc)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Reserved_addresses_in_low_RAM_and_a_kernel_that_names_none_refuse_no_guest()
+    {
+        DmaRanges.CheckHighRam(Ram(3, 8), [new(0, 0x7FFF_FFFF), new(0x8100_0000, ulong.MaxValue)]);
+        DmaRanges.CheckHighRam(Ram(3, 2048), []);
     }
 
     [Fact]
