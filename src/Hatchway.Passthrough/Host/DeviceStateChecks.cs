@@ -14,6 +14,7 @@ internal static class DeviceStateChecks
         new("BAR addresses", StopsRun: false, BarAddresses),
         new("BARs below a page", StopsRun: false, SmallBars),
         new("ROM", StopsRun: false, Rom),
+        new("Intel graphics", StopsRun: false, IntelGraphics),
     ];
 
     private static Finding Reset(DeviceSubject subject)
@@ -75,6 +76,15 @@ internal static class DeviceStateChecks
                 $"{words}; trapped, each access an exit",
                 OwnPages.Shared(subject).Count > 0 ? $"'hatchway host reserve --own-page {subject.Address}'" : null);
     }
+
+    // Integrated graphics are always at 00:02.0, and their virtual functions behind. ASLS, BDSM and GGC are registers of its config space
+    // (Linux drivers/vfio/pci/vfio_pci_igd.c, include/drm/intel/i915_drm.h).
+    private static Finding? IntelGraphics(DeviceSubject subject) =>
+        subject is { Address: { Domain: 0, Bus: 0, Device: 2, Function: 0 }, Device: { Vendor: 0x8086, Class: var kind } }
+            && kind >> 16 == 3
+            ? Finding.Note(
+                "a guest's driver reads host addresses in it (ASLS, BDSM, GGC) and gets no OpRegion: it may find no display, or not start")
+            : null;
 
     private static Finding Rom(DeviceSubject subject)
     {

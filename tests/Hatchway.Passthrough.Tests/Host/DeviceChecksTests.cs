@@ -107,6 +107,17 @@ public sealed class DeviceChecksTests : IDisposable
     }
 
     [Fact]
+    public void That_integrated_graphics_get_no_OpRegion_is_noted_and_of_another_card_nothing_is_said()
+    {
+        const string Integrated = "0000:00:02.0";
+        _tree.WithFunction(Integrated, "vfio-pci", 2, classCode: 0x03_00_00).WithFunction("0000:03:00.0", "vfio-pci", 3, 0x03_00_00);
+
+        AssertFinding("Intel graphics", FindingLevel.Note, "no OpRegion", Integrated);
+        Assert.DoesNotContain(Report("0000:03:00.0").Results, static result => result.Check == "Intel graphics");
+        Assert.DoesNotContain(Report().Results, static result => result.Check == "Intel graphics");
+    }
+
+    [Fact]
     public void A_device_without_a_reset_is_noted()
     {
         AssertFinding("reset", FindingLevel.Note, "none");
