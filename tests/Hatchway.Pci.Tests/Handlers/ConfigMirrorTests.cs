@@ -154,7 +154,7 @@ public sealed class ConfigMirrorTests
         var handlers = new BarHandlerList();
         var host = new FakeHostFunction(Display(0x1380), log);
         var mirrors = new FunctionMirrors(host, handlers);
-        using var function = new Topology.AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
+        using var function = new AssignedFunction(host, new FakeAddressMap(log), handlers, new AssignedOptions());
         mirrors.Bind(function);
         function.Windows[0].Write(0x8_8000 + register, AccessWidth.Dword, 0x60);
         Assert.Equal(reaches ? [$"BAR0.write {0x8_8000 + register:x} 4 60"] : [], log.Of("BAR0.write"));
