@@ -16,6 +16,10 @@ namespace Hatchway.Machine.Virtio;
 internal sealed class VirtioConfigSpace : IHostConfigSpace
 {
     private const ushort StatusInterrupt = 1 << 3;
+    // BAR0 takes the two registers of a 64-bit one, and the next is free.
+    public static readonly BarIndex StructuresBar = new(0);
+    public static readonly BarIndex MsixBar = new(2);
+
     private const int MsixAt = 0x40;
     private const int CommonAt = 0x50;
     private const int NotifyAt = 0x60;
@@ -109,7 +113,7 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         offset = BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(AccessAt + VirtioCapability.Offset));
         var length = BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(AccessAt + VirtioCapability.StructureLength));
         width = (AccessWidth)length;
-        return length is 1 or 2 or 4 && offset % length == 0 && _bytes[AccessAt + VirtioCapability.Bar] == 0
+        return length is 1 or 2 or 4 && offset % length == 0 && _bytes[AccessAt + VirtioCapability.Bar] == StructuresBar.Value
             && _window is not null && offset + length <= _window.Size;
     }
 
@@ -118,8 +122,8 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
         _bytes[MsixAt] = (byte)CapabilityId.Msix;
         _bytes[MsixAt + 1] = next;
         SetWord(MsixAt + Msix.Control, (ushort)(vectors - 1));
-        SetDword(MsixAt + Msix.Table, VirtioRegion.MsixTableAt);
-        SetDword(MsixAt + Msix.Pba, VirtioRegion.MsixPendingAt);
+        SetDword(MsixAt + Msix.Table, VirtioMsixRegion.TableAt | MsixBar.Value);
+        SetDword(MsixAt + Msix.Pba, VirtioMsixRegion.PendingAt | MsixBar.Value);
     }
 
     private void AddStructure(int at, byte next, byte type, uint offset, int length, byte bytes = VirtioCapability.Bytes)

@@ -16,7 +16,7 @@ public sealed record VirtioFunctionOptions(bool Packed, bool Msix);
 /// <summary>A virtio device as a PCI function (VIRTIO 1.2 §4.1), implemented in software behind an
 /// <see cref="AssignedFunction"/>.</summary>
 /// <remarks>
-/// vCPUs access config space and the BAR; the device's workers call <see cref="Serve"/>. A driver's mistake with a queue makes the device
+/// vCPUs access config space and the BARs; the device's workers call <see cref="Serve"/>. A driver's mistake with a queue makes the device
 /// need a reset, and has no other effect.
 /// </remarks>
 public sealed class VirtioFunction : IHostFunction
@@ -29,6 +29,7 @@ public sealed class VirtioFunction : IHostFunction
     private readonly CommonConfiguration _common;
     private readonly VirtioConfigSpace _config;
     private readonly VirtioRegion _region;
+    private readonly VirtioMsixRegion _msix = new();
     private readonly DescriptorChain[] _buffers;
     private readonly KeptBuffers?[] _kept;
 
@@ -81,7 +82,10 @@ public sealed class VirtioFunction : IHostFunction
     public bool NeedsReset => _common.NeedsReset;
 
     /// <inheritdoc/>
-    public IHostRegion? Region(BarIndex bar) => bar.Value == 0 ? _region : null;
+    public IHostRegion? Region(BarIndex bar) =>
+        bar == VirtioConfigSpace.StructuresBar ? _region
+        : bar == VirtioConfigSpace.MsixBar && MsiX is not null ? _msix
+        : null;
 
     /// <summary>Stops taking buffers. When it returns, no worker has one.</summary>
     public void Stop() => _common.Stop();

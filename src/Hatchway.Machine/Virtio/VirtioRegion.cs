@@ -11,9 +11,7 @@ internal sealed class VirtioRegion(
     public const uint IsrAt = 0x1000;
     public const uint DeviceAt = 0x2000;
     public const uint NotifyAt = 0x3000;
-    public const uint MsixTableAt = 0x4000;
-    public const uint MsixPendingAt = 0x5000;
-    public const uint Bytes = 0x8000;
+    public const uint Bytes = 0x4000;
 
     /// <summary>Bytes from one queue's doorbell to the next (notify_off_multiplier, §4.1.4.4).</summary>
     public const int DoorbellBytes = 4;
@@ -41,8 +39,6 @@ internal sealed class VirtioRegion(
                 value = device.ReadConfiguration(at, width);
                 return true;
             case NotifyAt:
-            // The host's side of MSI-X keeps the pending bits.
-            case MsixPendingAt:
                 value = 0;
                 return true;
             default:

@@ -15,6 +15,7 @@ internal sealed record DriverOptions(
 internal sealed class Driver : IDisposable
 {
     public const ulong Bar = 0xC000_0000;
+    private const uint MsixBar = 0xC001_0000;
     private const ulong MoreRings = 0x8_0000;
     public const byte Acknowledge = 1;
     public const byte HasDriver = 2;
@@ -32,8 +33,10 @@ internal sealed class Driver : IDisposable
         Virtio = new VirtioFunction(device, Host, Memory, new VirtioFunctionOptions(Packed: true, msix));
         Function = new AssignedFunction(Virtio, Host, new BarHandlerList(), new AssignedOptions());
         SetConfig(Header.Bar0, AccessWidth.Dword, unchecked((uint)Bar));
+        SetConfig(Header.Bar0 + (2 * sizeof(uint)), AccessWidth.Dword, MsixBar);
         SetConfig(Header.Command, AccessWidth.Word, (uint)(CommandBits.Memory | CommandBits.BusMaster));
         FindStructures();
+        Window = WindowOf(GetConfig(_structures[1] + 4, AccessWidth.Byte));
     }
 
     public ArrayMemory Memory { get; } = new(1 << 20);
@@ -44,7 +47,8 @@ internal sealed class Driver : IDisposable
 
     public AssignedFunction Function { get; }
 
-    public BarWindow Window => Function.Windows.Single();
+    /// <summary>The BAR of the structures.</summary>
+    public BarWindow Window { get; }
 
     public DriverRing Ring { get; private set; } = null!;
 
@@ -77,6 +81,23 @@ internal sealed class Driver : IDisposable
             Walk((at, id) => msix = id == (int)CapabilityId.Msix ? at : msix);
             return msix;
         }
+    }
+
+    /// <summary>Reads MSI-X's table or pending bits, where the capability says that they are.</summary>
+    /// <param name="part"><see cref="Msix.Table"/> or <see cref="Msix.Pba"/>.</param>
+    /// <param name="at">Bytes from its start.</param>
+    /// <param name="width">Of the access.</param>
+    public ulong GetMsix(int part, uint at, AccessWidth width)
+    {
+        var place = GetConfig(MsixAt + part, AccessWidth.Dword);
+        return WindowOf(place & Msix.BirMask).Read((place & ~Msix.BirMask) + at, width);
+    }
+
+    /// <summary>Writes to MSI-X's table.</summary>
+    public void SetMsix(uint at, uint value)
+    {
+        var place = GetConfig(MsixAt + Msix.Table, AccessWidth.Dword);
+        WindowOf(place & Msix.BirMask).Write((place & ~Msix.BirMask) + at, AccessWidth.Dword, value);
     }
 
     /// <summary>The offset of a structure's capability in config space.</summary>
@@ -171,10 +192,11 @@ internal sealed class Driver : IDisposable
     private void UnmaskVectors()
     {
         SetConfig(MsixAt + Msix.Control, AccessWidth.Word, Msix.Enable);
-        var table = GetConfig(MsixAt + Msix.Table, AccessWidth.Dword);
         for (var vector = 0u; vector < 2; vector++)
-            Window.Write(table + (vector * Msix.EntryBytes) + 12, AccessWidth.Dword, 0);
+            SetMsix((vector * Msix.EntryBytes) + 12, 0);
     }
+
+    private BarWindow WindowOf(uint bar) => Function.Windows.Single(window => window.Bar.Index.Value == bar);
 
     private void FindStructures() => Walk((at, id) =>
     {

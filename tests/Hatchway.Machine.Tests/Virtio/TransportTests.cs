@@ -1,4 +1,5 @@
 using Hatchway.Pci.Address;
+using Hatchway.Pci.Bars;
 using Hatchway.Pci.Spec;
 
 namespace Hatchway.Machine.Tests.Virtio;
@@ -123,11 +124,24 @@ public sealed class TransportTests : IDisposable
     public void Of_its_own_it_holds_no_message_back()
     {
         _driver.Start(new DriverOptions());
-        var table = _driver.GetConfig(_driver.MsixAt + Msix.Table, AccessWidth.Dword);
-        var pending = _driver.GetConfig(_driver.MsixAt + Msix.Pba, AccessWidth.Dword);
-        _driver.Window.Write(table + 12, AccessWidth.Dword, Msix.VectorMasked);
+        _driver.SetMsix(12, Msix.VectorMasked);
 
-        Assert.Equal(0ul, _driver.Window.Read(pending, AccessWidth.Qword));
+        Assert.Equal(0ul, _driver.GetMsix(MsiX.PendingBitArray, 0, AccessWidth.Qword));
+    }
+
+    [Fact]
+    public void Msix_is_in_a_bar_that_holds_none_of_the_structures()
+    {
+        var table = _driver.GetConfig(_driver.MsixAt + MsiX.Table, AccessWidth.Dword) & MsiX.BarMask;
+        var pending = _driver.GetConfig(_driver.MsixAt + MsiX.PendingBitArray, AccessWidth.Dword) & MsiX.BarMask;
+        var structures = new[] { 1, 2, 3, 4 }.Select(type => _driver.GetConfig(_driver.Capability(type) + 4, AccessWidth.Byte));
+
+        Assert.DoesNotContain(table, structures);
+        Assert.DoesNotContain(pending, structures);
+        // The table has an entry for each vector there, each masked, and nothing of the driver's changes what is between.
+        Assert.Equal(MsiX.VectorMasked, (uint)_driver.GetMsix(MsiX.Table, 12, AccessWidth.Dword));
+        Assert.Equal(0ul, _driver.GetMsix(MsiX.Table, 2 * MsiX.EntryBytes, AccessWidth.Dword));
+        Assert.Equal([BarKind.Memory64, BarKind.Memory32], _driver.Function.Windows.Select(static window => window.Bar.Kind));
     }
 
     [Fact]
@@ -190,6 +204,7 @@ public sealed class TransportTests : IDisposable
         driver.Start(new DriverOptions(Msix: false));
         var first = (int)driver.GetConfig(Header.CapabilitiesPointer, AccessWidth.Byte);
         Assert.NotEqual((uint)CapabilityId.Msix, driver.GetConfig(first, AccessWidth.Byte));
+        Assert.Single(driver.Function.Windows);
         Assert.Equal(0xFFFFul, driver.Common(0x1A, AccessWidth.Word));
         driver.Ring.WantInterrupt(after: 0);
         driver.Ring.Offer(false, new Piece(Data, 8, true));
