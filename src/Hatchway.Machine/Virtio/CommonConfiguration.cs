@@ -114,6 +114,7 @@ internal sealed class CommonConfiguration
         lock (_gate)
         {
             StopQueues();
+            _device.Reset();
             ForgetDriver();
             _interrupts.TakeStatus();
         }

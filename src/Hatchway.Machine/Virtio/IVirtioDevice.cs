@@ -41,6 +41,11 @@ public interface IVirtioDevice
     /// <param name="features">The negotiated features.</param>
     void Start(ulong features);
 
+    /// <summary>The driver has reset the device: until the next <see cref="Start"/> there is none. No buffer is in anybody's hands.</summary>
+    void Reset()
+    {
+    }
+
     /// <summary>Executes the request in a buffer of a queue without a keeper. Allocates nothing, and does not throw whatever the buffer
     /// holds.</summary>
     /// <param name="queue">The buffer's queue.</param>

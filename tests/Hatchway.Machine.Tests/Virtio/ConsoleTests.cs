@@ -83,17 +83,41 @@ public sealed class ConsoleTests : IDisposable
         OfferRoom(_driver.More[LogToGuest], 0x100);
         OfferRoom(_driver.More[LogToGuest], 0x100);
         _driver.Notify(LogToGuest);
-        Assert.Equal(5, _log.Receive("hello"u8));
+        Assert.Equal(0, _log.Receive("hello"u8));
         _driver.Serve();
         Assert.Equal("", Read(_driver.More[LogToGuest]));
+        Assert.Empty(_drained);
 
         Say(1, 6, 1);
+        Assert.Equal(["log"], _drained);
+        Assert.Equal(5, _log.Receive("hello"u8));
+        _driver.Serve();
         Assert.Equal("hello", Read(_driver.More[LogToGuest]));
 
         Say(1, 6, 0);
-        _log.Receive(" again"u8);
+        Assert.Equal(0, _log.Receive(" again"u8));
         _driver.Serve();
         Assert.Equal("", Read(_driver.More[LogToGuest]));
+    }
+
+    [Fact]
+    public void What_a_client_sends_before_there_is_a_driver_is_not_lost()
+    {
+        Assert.Equal(0, _agent.Receive("hello"u8));
+
+        Start();
+        Say(0, 6, 1);
+        Assert.Equal(["agent"], _drained);
+        Assert.Equal(5, _agent.Receive("hello"u8));
+        OfferRoom(_driver.Ring, 0x100);
+        _driver.Notify();
+        Assert.Equal("hello", Read(_driver.Ring));
+
+        // The next driver knows one port, which is open from when it begins.
+        _driver.Status = 0;
+        Assert.Equal(0, _agent.Receive("again"u8));
+        _driver.Start(new DriverOptions());
+        Assert.Equal(["agent", "agent"], _drained);
     }
 
     [Fact]

@@ -51,7 +51,8 @@ public sealed class ConsolePort : ICharacterInput
         int taken;
         lock (_gate)
         {
-            taken = Math.Min(bytes.Length, Room - _count);
+            // For a port that is not open it stays with the client: a driver that begins anew has no use for what came before it.
+            taken = _isOpen ? Math.Min(bytes.Length, Room - _count) : 0;
             bytes[..taken].CopyTo(_bytes.AsSpan(_count));
             _count += taken;
             _isShort |= taken < bytes.Length;
@@ -84,11 +85,17 @@ public sealed class ConsolePort : ICharacterInput
             // Input that came for the driver before is not this one's.
             _count = 0;
             _sent = 0;
-            drained = _isShort;
-            _isShort = false;
+            drained = TakeShort();
         }
         if (drained)
             _drained();
+    }
+
+    /// <summary>The driver is gone, and the guest's programs with it.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+            _isOpen = false;
     }
 
     /// <summary>Passes a buffer of the guest's to the client, from where the client last stopped taking. On the device's thread.</summary>
@@ -134,9 +141,15 @@ public sealed class ConsolePort : ICharacterInput
     /// delivered.</summary>
     internal void SetOpen(bool isOpen)
     {
+        bool drained;
         lock (_gate)
+        {
             _isOpen = isOpen;
+            drained = TakeShort();
+        }
         _arrived();
+        if (drained)
+            _drained();
     }
 
     /// <summary>Moves input into a buffer of the guest's.</summary>
@@ -152,12 +165,19 @@ public sealed class ConsolePort : ICharacterInput
             moved = buffer.Write(memory, 0, _bytes.AsSpan(0, _count));
             _bytes.AsSpan(moved, _count - moved).CopyTo(_bytes);
             _count -= moved;
-            drained = _isShort;
-            _isShort = false;
+            drained = TakeShort();
         }
         if (drained)
             _drained();
         return moved;
+    }
+
+    // With the gate. Whether there is room now for what was not taken; of a closed port there is none.
+    private bool TakeShort()
+    {
+        var drained = _isOpen && _isShort;
+        _isShort &= !drained;
+        return drained;
     }
 
     /// <summary>Writes the next control message for the guest.</summary>

@@ -90,6 +90,13 @@ public sealed class VirtioConsole : IVirtioDevice
     }
 
     /// <inheritdoc/>
+    public void Reset()
+    {
+        foreach (var port in _ports)
+            port.Close();
+    }
+
+    /// <inheritdoc/>
     public uint Handle(int queue, int worker, DescriptorChain buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
