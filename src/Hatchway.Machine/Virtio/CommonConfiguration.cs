@@ -173,6 +173,13 @@ internal sealed class CommonConfiguration
                 return true;
             case CommonRegister.QueueEnable when value == 1:
                 setup.IsEnabled = true;
+                // A driver may set a queue up while the device runs, as OVMF's does with a port's (OvmfPkg/VirtioSerialDxe).
+                if ((_status & DeviceStatus.DriverOk) != 0)
+                {
+                    MakeRing(ref setup);
+                    if (_isBusMaster && !_needsReset)
+                        StartQueue(_queueSelect);
+                }
                 return true;
             case var _ when IsArea(offset):
                 SetHalf(ref Area(ref setup, offset), HalfAt(offset), (uint)value);
@@ -232,36 +239,37 @@ internal sealed class CommonConfiguration
         if ((added & DeviceStatus.DriverOk) == 0)
             return;
         _device.Start(_driverFeatures);
-        MakeRings();
+        foreach (ref var setup in _setups.AsSpan())
+            MakeRing(ref setup);
         if (_isBusMaster && !_needsReset)
             StartQueues();
     }
 
-    private void MakeRings()
+    private void MakeRing(ref Setup setup)
     {
-        foreach (ref var setup in _setups.AsSpan())
-        {
-            if (!setup.IsEnabled)
-                continue;
-            var settings = new QueueSettings(setup.Size, setup.Descriptors, setup.Driver, setup.Device, _driverFeatures);
-            setup.Ring = (_driverFeatures & Feature.PackedRing) != 0
-                ? PackedQueue.TryCreate(_memory, settings)
-                : SplitQueue.TryCreate(_memory, settings);
-            if (setup.Ring is null)
-                NeedReset();
-        }
+        if (!setup.IsEnabled)
+            return;
+        var settings = new QueueSettings(setup.Size, setup.Descriptors, setup.Driver, setup.Device, _driverFeatures);
+        setup.Ring = (_driverFeatures & Feature.PackedRing) != 0
+            ? PackedQueue.TryCreate(_memory, settings)
+            : SplitQueue.TryCreate(_memory, settings);
+        if (setup.Ring is null)
+            NeedReset();
     }
 
     private void StartQueues()
     {
         for (var i = 0; i < _queues.Length; i++)
-        {
-            if (_setups[i].Ring is not { } ring)
-                continue;
-            _queues[i].Start(ring);
-            // Buffers that the driver offered before have had no notification that took effect.
-            _host.Ring(i);
-        }
+            StartQueue(i);
+    }
+
+    private void StartQueue(int index)
+    {
+        if (_setups[index].Ring is not { } ring)
+            return;
+        _queues[index].Start(ring);
+        // What was offered before has had no notification that counted.
+        _host.Ring(index);
     }
 
     private void StopQueues()

@@ -241,6 +241,40 @@ public sealed class TransportTests : IDisposable
         Assert.True(_driver.Ring.TryTake(out _, out _));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_queue_may_be_set_up_when_the_device_runs_already(bool isBusMaster)
+    {
+        _driver.Start(new DriverOptions());
+        var ring = _driver.Ring;
+        StartWithoutQueues();
+        if (!isBusMaster)
+            _driver.SetConfig(Header.Command, AccessWidth.Word, (uint)CommandBits.Memory);
+
+        ring.Offer(false, new Piece(Data, 8, true));
+        _driver.SetUpQueue(0, ring.Size, DriverRing.Descriptors, DriverRing.Driver, DriverRing.Device);
+        _driver.Serve();
+
+        Assert.Equal(isBusMaster, ring.TryTake(out _, out _));
+        _driver.SetConfig(Header.Command, AccessWidth.Word, (uint)(CommandBits.Memory | CommandBits.BusMaster));
+        _driver.Serve();
+        Assert.Equal(!isBusMaster, ring.TryTake(out _, out _));
+        ring.Offer(false, new Piece(Data, 8, true));
+        _driver.Notify();
+        Assert.True(ring.TryTake(out _, out _));
+    }
+
+    [Fact]
+    public void A_queue_that_is_set_up_late_and_wrongly_needs_a_reset()
+    {
+        StartWithoutQueues();
+
+        _driver.SetUpQueue(0, 8, DriverRing.Descriptors, 1ul << 40, DriverRing.Device);
+
+        Assert.Equal(Driver.NeedsReset, _driver.Status & Driver.NeedsReset);
+    }
+
     [Fact]
     public void What_was_offered_before_the_driver_was_ready_is_found()
     {
@@ -256,5 +290,14 @@ public sealed class TransportTests : IDisposable
         _driver.Serve();
 
         Assert.True(ring.TryTake(out _, out _));
+    }
+
+    private void StartWithoutQueues()
+    {
+        _driver.Status = 0;
+        _driver.Status = Driver.Acknowledge | Driver.HasDriver;
+        _driver.Negotiate(1ul << 32);
+        _driver.Status |= Driver.DriverOk;
+        _driver.Serve();
     }
 }
