@@ -11,7 +11,10 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     private bool _isLineInUse;
     private bool _isDisabled;
     private bool _isAsserted;
+
+    // ISR status, and of it what the pin is for.
     private byte _isr;
+    private byte _forLine;
 
     /// <summary>True while an interrupt is pending for the pin: the status register's bit, whatever the command register says.</summary>
     public bool IsPending
@@ -19,7 +22,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
         get
         {
             lock (_gate)
-                return _isr != 0;
+                return _forLine != 0;
         }
     }
 
@@ -40,9 +43,12 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     {
         lock (_gate)
         {
+            // A change of configuration is to be found there with MSI-X, too, and before the message comes (§4.1.4.5.1).
+            if (_isLineInUse || cause == VirtioPci.IsrConfiguration)
+                _isr |= cause;
             if (_isLineInUse)
             {
-                _isr |= cause;
+                _forLine |= cause;
                 Drive();
                 return;
             }
@@ -57,7 +63,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
         lock (_gate)
         {
             var status = _isr;
-            _isr = 0;
+            _isr = _forLine = 0;
             Drive();
             return status;
         }
@@ -84,7 +90,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
 
     private void Drive()
     {
-        var asserted = _isr != 0 && _isLineInUse && !_isDisabled;
+        var asserted = _forLine != 0 && _isLineInUse && !_isDisabled;
         if (asserted == _isAsserted)
             return;
         _isAsserted = asserted;

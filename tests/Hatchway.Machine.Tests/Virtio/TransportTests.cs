@@ -158,6 +158,23 @@ public sealed class TransportTests : IDisposable
     }
 
     [Fact]
+    public void With_msix_the_register_that_says_why_tells_of_a_changed_configuration_and_the_pin_stays_low()
+    {
+        _driver.Start(new DriverOptions());
+        // Nothing is at this address, so that the device needs a reset, of which it tells as of a change (§2.1.2).
+        _driver.Ring.Offer(false, new Piece(1ul << 40, 8, true));
+        _driver.Notify();
+
+        Assert.Equal(1, _driver.Host.Signals(0));
+        Assert.Equal((0u, 0), (_driver.GetConfig(Header.Status, AccessWidth.Word) & 8, _driver.Host.LineInterrupts));
+        // A driver that goes back to the pin is not told of it once more.
+        _driver.SetConfig(_driver.MsixAt + MsiX.Control, AccessWidth.Word, 0);
+        Assert.Equal((0u, 0), (_driver.GetConfig(Header.Status, AccessWidth.Word) & 8, _driver.Host.LineInterrupts));
+        Assert.Equal(2ul, _driver.Window.Read(_driver.At(3), AccessWidth.Byte));
+        Assert.Equal(0ul, _driver.Window.Read(_driver.At(3), AccessWidth.Byte));
+    }
+
+    [Fact]
     public void A_buffer_that_could_not_be_handled_keeps_no_reset_waiting()
     {
         using var driver = new Driver(static memory => new EchoDevice(memory) { Fails = true });
