@@ -69,8 +69,11 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
 
     public uint Read(ConfigOffset offset, AccessWidth width)
     {
-        if (offset.Value == AccessAt + VirtioCapability.More && TryAim(out var at, out var aimed) && aimed == width)
-            return _window!.TryRead(at, width, out var found) ? (uint)found : (uint)width.AllOnes();
+        if (offset.Value == AccessAt + VirtioCapability.More && TryAim(out var at, out var aimed) && aimed <= width)
+        {
+            _window!.TryRead(at, aimed, out var found);
+            return (uint)found;
+        }
         var value = (uint)width.Load(_bytes.AsSpan(offset.Value));
         // A driver may read the status register together with the command register, in one access.
         var status = Header.Status - offset.Value;
@@ -83,8 +86,8 @@ internal sealed class VirtioConfigSpace : IHostConfigSpace
     {
         if (offset.Value == AccessAt + VirtioCapability.More)
         {
-            if (TryAim(out var at, out var aimed) && aimed == width)
-                _window!.TryWrite(at, width, value);
+            if (TryAim(out var at, out var aimed) && aimed <= width)
+                _window!.TryWrite(at, aimed, value & (uint)aimed.AllOnes());
             return;
         }
         for (var i = 0; i < (int)width; i++)

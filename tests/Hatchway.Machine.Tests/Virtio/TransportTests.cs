@@ -103,7 +103,16 @@ public sealed class TransportTests : IDisposable
         _driver.SetConfig(at + 8, AccessWidth.Dword, (uint)_driver.At(4));
         _driver.SetConfig(at + 12, AccessWidth.Dword, 4);
         Assert.Equal(0x1234_5678u, _driver.GetConfig(at + 16, AccessWidth.Dword));
+        // An access may be wider than what it leads to, and not narrower.
+        _driver.SetConfig(at + 12, AccessWidth.Dword, 2);
+        Assert.Equal(0x5678u, _driver.GetConfig(at + 16, AccessWidth.Dword));
+        Assert.Equal(0u, _driver.GetConfig(at + 16, AccessWidth.Byte));
+        _driver.SetConfig(at + 8, AccessWidth.Dword, (uint)_driver.At(1) + 0x14);
+        _driver.SetConfig(at + 12, AccessWidth.Dword, 1);
+        _driver.SetConfig(at + 16, AccessWidth.Dword, 0xABCD_EF00 | Driver.Acknowledge | Driver.HasDriver);
+        Assert.Equal(Driver.Acknowledge | Driver.HasDriver, _driver.Status);
         // An invalid length accesses nothing.
+        _driver.SetConfig(at + 8, AccessWidth.Dword, (uint)_driver.At(4));
         _driver.SetConfig(at + 12, AccessWidth.Dword, 3);
         Assert.NotEqual(0x1234_5678u, _driver.GetConfig(at + 16, AccessWidth.Dword));
     }
