@@ -67,11 +67,11 @@ internal sealed class PackedQueue : IVirtQueue
             _memory.Write(at + DescriptorLength, written[i]);
             _memory.Write(at + DescriptorId, chains[i].Id);
             if (i > 0)
-                WriteUsedFlags(_used, written[i]);
+                WriteUsedFlags(_used, chains[i]);
             _used = _used.Advance(chains[i].RingEntries, _settings.Size);
         }
         // The first buffer's flags come last: a driver that does not see them looks at none of the later ones.
-        WriteUsedFlags(first, written[0]);
+        WriteUsedFlags(first, chains[0]);
     }
 
     public bool NeedsInterrupt()
@@ -104,12 +104,13 @@ internal sealed class PackedQueue : IVirtQueue
         return HasMore;
     }
 
-    // Release: a driver that sees the flags also sees the rest of the descriptor, and the buffer (§2.8.9). The length is valid only with
-    // the write flag.
-    private void WriteUsedFlags(Place place, uint written)
+    // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The write flag says that anything was written,
+    // with which the length counts (§2.8.3, §2.8.4): that may be 0, as of a disk's request that failed and has its status behind data that was
+    // not written. A device writes to any buffer in which it can.
+    private void WriteUsedFlags(Place place, DescriptorChain chain)
     {
         var flags = place.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
-        _memory.WriteRelease(At(place.Index) + DescriptorFlags, (ushort)(written > 0 ? flags | DescriptorFlag.Write : flags));
+        _memory.WriteRelease(At(place.Index) + DescriptorFlags, (ushort)(chain.WritableBytes > 0 ? flags | DescriptorFlag.Write : flags));
     }
 
     private ulong At(int index) => _settings.Descriptors + ((ulong)index * DescriptorBytes);

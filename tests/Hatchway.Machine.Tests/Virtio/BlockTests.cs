@@ -77,6 +77,19 @@ public sealed class BlockTests : IDisposable
     }
 
     [Fact]
+    public void A_request_that_failed_has_written_its_status_and_says_so_in_a_packed_ring()
+    {
+        const ushort write = 2;
+        _driver.Start(new DriverOptions(Packed: true), Flush);
+        WriteHeader(0, 64);
+
+        Assert.Equal(1, Ask(new Piece(Request, 16, false), new Piece(Data, 512, true), StatusByte));
+        // The length and the flags of the used descriptor (§2.8.3, §2.8.4).
+        Assert.Equal(0u, _driver.Memory.UInt32(DriverRing.Descriptors + 8));
+        Assert.Equal(write, _driver.Memory.UInt16(DriverRing.Descriptors + 14) & write);
+    }
+
+    [Fact]
     public void A_request_that_is_not_known_is_unsupported()
     {
         WriteHeader(77, 0);
