@@ -100,25 +100,39 @@ public sealed class VirtioFunction : IHostFunction
     /// <param name="worker">0 to the device's number of workers less one; no two threads use the same.</param>
     public void Serve(int queue, int worker)
     {
-        var buffer = _buffers[worker];
         var served = _common.Queue(queue);
-        if (_device.KeeperOf(queue) is { } keeper)
+        if (!served.TryEnter(out var ring))
+            return;
+        // What a queue is for may depend on what a driver has negotiated. It stays so while a reset waits for this thread, and for as long
+        // as the queue has this ring.
+        if (_device.KeeperOf(queue) is not { } keeper)
         {
-            // A queue with a keeper has one worker, so the buffers are made once.
-            var kept = _kept[queue] ??= new KeptBuffers(served);
-            try
-            {
-                if (keeper.Serve(kept))
-                    _host.Ring(queue);
-            }
-            catch
-            {
-                kept.Abandon();
-                throw;
-            }
+            served.Leave();
+            ServeRequests(served, ring, queue, worker);
             return;
         }
-        while (served.TryTake(buffer, out var wake))
+        // Such a queue has one worker, which makes these once.
+        var kept = _kept[queue] ??= new KeptBuffers(served);
+        try
+        {
+            if (keeper.Serve(kept))
+                _host.Ring(queue);
+        }
+        catch
+        {
+            kept.Abandon();
+            throw;
+        }
+        finally
+        {
+            served.Leave();
+        }
+    }
+
+    private void ServeRequests(VirtioQueue served, IVirtQueue ring, int queue, int worker)
+    {
+        var buffer = _buffers[worker];
+        while (served.TryTake(ring, buffer, out var wake))
         {
             if (wake)
                 _host.Ring(queue);

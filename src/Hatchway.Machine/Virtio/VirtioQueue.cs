@@ -61,17 +61,18 @@ internal sealed class VirtioQueue
         }
     }
 
-    /// <summary>Takes a buffer for the calling thread, which handles it and gives it back with <see cref="Complete"/>.</summary>
-    /// <param name="buffer">Filled with the buffer.</param>
-    /// <param name="wake">True when there are more buffers and a free worker, which the caller should wake.</param>
-    /// <returns>False when there is no buffer; the driver then notifies of the next.</returns>
-    public bool TryTake(DescriptorChain buffer, out bool wake)
+    /// <summary>Takes a buffer for the calling thread, which handles it and gives it back by <see cref="Complete"/>.</summary>
+    /// <param name="from">The ring that is meant; one that came after it has a notification of its own.</param>
+    /// <param name="buffer">Filled.</param>
+    /// <param name="wake">True when there is more, and a thread that could take it: wake one.</param>
+    /// <returns>False when there is nothing to do; the driver notifies when there is again.</returns>
+    public bool TryTake(IVirtQueue from, DescriptorChain buffer, out bool wake)
     {
         ArgumentNullException.ThrowIfNull(buffer);
         wake = false;
         lock (_gate)
         {
-            if (_isStopping || _ring is not { } ring || !TryTake(ring, buffer))
+            if (_isStopping || _ring is not { } ring || !ReferenceEquals(ring, from) || !TryTake(ring, buffer))
                 return false;
             _busy++;
             wake = Share(ring);

@@ -196,6 +196,34 @@ public sealed class TransportTests : IDisposable
         Assert.Equal(0, driver.Status);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_queue_was_for_with_the_driver_before_it_is_not_with_the_next(bool keeps)
+    {
+        var device = new ChoosingDevice(keeps);
+        using var driver = new Driver(_ => device);
+        driver.Start(new DriverOptions());
+        var next = new Thread(() =>
+        {
+            driver.Start(new DriverOptions());
+            driver.Ring.Offer(false, new Piece(Data, 8, true));
+        });
+        // It has to wait, or else is done in far less.
+        device.Meanwhile = () =>
+        {
+            next.Start();
+            next.Join(TimeSpan.FromMilliseconds(500));
+        };
+
+        driver.Virtio.Serve(0, 0);
+
+        Assert.Equal(0, device.Handled);
+        next.Join();
+        driver.Notify();
+        Assert.Equal(1, device.Handled);
+    }
+
     [Fact]
     public void A_device_that_is_let_go_takes_no_buffer_any_more()
     {
