@@ -24,10 +24,14 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
     private readonly GuestRam _ram;
     private readonly Pair[] _pairs;
 
+    // The first so many; a queue is in use from when it is opened.
+    private int _inUse;
+
     private TapBackend(IReadOnlyList<TapFile> queues, GuestRam ram)
     {
         _ram = ram;
         _pairs = [.. queues.Select(static queue => new Pair(queue))];
+        _inUse = _pairs.Length;
         // UDP fragmentation offload exists in some kernels only.
         TapOffloads[] tries = [Every, Every & ~TapOffloads.Udp, TapOffloads.Checksum];
         Offloads = (NetworkOffloads)tries.FirstOrDefault(queues[0].TrySetOffloads);
@@ -75,7 +79,7 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
         // Above all, nothing may arrive that the driver would not understand.
         if (!tap.TrySetOffloads((TapOffloads)offloads))
             tap.TrySetOffloads(TapOffloads.None);
-        TryUse(1);
+        UseNoMoreThan(1);
         foreach (var pair in _pairs)
         {
             for (var i = 0; i < MostStale && TryReceive(pair, []) > 0; i++)
@@ -86,15 +90,15 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
 
     public bool TryUse(int pairs)
     {
-        for (var i = 0; i < _pairs.Length; i++)
+        var before = _inUse;
+        for (; _inUse < pairs; _inUse++)
         {
-            var active = i < pairs;
-            if (_pairs[i].IsActive == active)
+            if (_pairs[_inUse].Tap.TrySetActive(true))
                 continue;
-            if (!_pairs[i].Tap.TrySetActive(active))
-                return false;
-            _pairs[i].IsActive = active;
+            UseNoMoreThan(before);
+            return false;
         }
+        UseNoMoreThan(pairs);
         return true;
     }
 
@@ -113,6 +117,13 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
     {
         foreach (var pair in _pairs)
             pair.Tap.Dispose();
+    }
+
+    // The kernel refuses only for a queue that it does not use already (drivers/net/tun.c, tun_set_queue).
+    private void UseNoMoreThan(int pairs)
+    {
+        while (_inUse > pairs)
+            _pairs[--_inUse].Tap.TrySetActive(false);
     }
 
     private static TapFile OpenQueue(string name, int queues)
@@ -187,8 +198,5 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
         public HostRange OverflowRange { get; }
 
         public ReadOnlySpan<byte> Overflow => _overflow;
-
-        // A queue is attached from its opening on.
-        public bool IsActive { get; set; } = true;
     }
 }
