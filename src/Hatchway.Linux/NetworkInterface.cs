@@ -31,6 +31,15 @@ public static class NetworkInterface
         Do(TunRequests.SIOCSIFFLAGS, ref request, $"SIOCSIFFLAGS {name}");
     }
 
+    /// <summary>Bytes of its largest packet, without the Ethernet header.</summary>
+    /// <exception cref="LinuxException">There is none.</exception>
+    public static int Mtu(string name)
+    {
+        var request = Request(name);
+        Do(TunRequests.SIOCGIFMTU, ref request, $"SIOCGIFMTU {name}");
+        return request.ifr_mtu;
+    }
+
     /// <summary>Sets the interface's MTU: the bytes of its largest packet, without the Ethernet header.</summary>
     /// <exception cref="LinuxException">EPERM without CAP_NET_ADMIN, EINVAL out of its range.</exception>
     public static void SetMtu(string name, int mtu)

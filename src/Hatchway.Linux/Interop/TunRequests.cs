@@ -9,6 +9,7 @@ internal static class TunRequests
 {
     public const uint SIOCGIFFLAGS = 0x8913;
     public const uint SIOCSIFFLAGS = 0x8914;
+    public const uint SIOCGIFMTU = 0x8921;
     public const uint SIOCSIFMTU = 0x8922;
 
     public const uint IFF_UP = 1;

@@ -61,15 +61,19 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
                 queues.Add(OpenQueue(name, options.Queues));
             if (!existed)
                 SetUp(name, options.Mtu);
-            else if (!NetworkInterface.IsUp(name))
-                log.Configuration($"{origin}: {name} is down, and no packet passes: 'ip link set {name} up'");
+            else
+                Check(origin, options, log);
             return new TapBackend(queues, ram);
         }
         catch (LinuxException failure)
         {
-            foreach (var queue in queues)
-                queue.Dispose();
+            Close(queues);
             throw new UserException($"{origin}: {Explain(failure, options, existed)}");
+        }
+        catch (UserException)
+        {
+            Close(queues);
+            throw;
         }
     }
 
@@ -144,6 +148,27 @@ internal sealed class TapBackend : INetworkBackend, IDisposable
         if (mtu is { } bytes)
             NetworkInterface.SetMtu(name, bytes);
         NetworkInterface.BringUp(name);
+    }
+
+    // An interface that was there is its owner's to change.
+    private static void Check(string origin, VirtioNetOptions options, ILogger log)
+    {
+        var name = options.Tap;
+        // Once the guest is told of an MTU, no larger packet may come (VIRTIO 1.2 §5.1.4.1).
+        if (options.Mtu is { } promised && NetworkInterface.Mtu(name) is var mtu && mtu > promised)
+        {
+            throw new UserException(
+                $"{origin}: {name} lets packets of {mtu} bytes pass, and the guest would be told of {promised}: "
+                + $"'ip link set {name} mtu {promised}', or leave ',mtu={promised}' away");
+        }
+        if (!NetworkInterface.IsUp(name))
+            log.Configuration($"{origin}: {name} is down, and no packet passes: 'ip link set {name} up'");
+    }
+
+    private static void Close(List<TapFile> queues)
+    {
+        foreach (var queue in queues)
+            queue.Dispose();
     }
 
     private static string Explain(LinuxException failure, VirtioNetOptions options, bool existed)

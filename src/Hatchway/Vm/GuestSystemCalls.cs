@@ -23,9 +23,9 @@ internal static class GuestSystemCalls
             // TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONREAD, FIONBIO; TIOCGPTN and TIOCSPTLCK for a new pseudo terminal.
             (All, 0x5401), (All, 0x5402), (All, 0x5403), (All, 0x5404), (All, 0x5413), (All, 0x541B), (All, 0x5421),
             (All, 0x8004_5430), (All, 0x4004_5431),
-            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU: for a tap that is made anew when the guest restarts, when sockets are allowed,
-            // too.
-            (All, 0x8913), (All, 0x8914), (All, 0x8922),
+            // SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFMTU, SIOCSIFMTU: a tap that is opened or made anew when the guest starts again,
+            // for which there is a socket then.
+            (All, 0x8913), (All, 0x8914), (All, 0x8921), (All, 0x8922),
         ]),
         17,  // pread64
         18,  // pwrite64

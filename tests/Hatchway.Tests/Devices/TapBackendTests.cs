@@ -29,6 +29,24 @@ public sealed class TapBackendTests
         Assert.True(queues[1].TrySetActive(false));
     }
 
+    [Fact]
+    public void An_interface_with_a_larger_mtu_than_the_guest_is_told_of_is_refused()
+    {
+        // It was there before the card, with two queues, so that one is left.
+        using var before = Open(queues: 2, mtu: 1400);
+        Assert.Equal(1400, NetworkInterface.Mtu(Name));
+
+        var refused = Assert.Throws<UserException>(() => Open(mtu: 1399));
+        Assert.Equal(
+            $"-s 3: {Name} lets packets of 1400 bytes pass, and the guest would be told of 1399: 'ip link set {Name} mtu 1399', "
+            + "or leave ',mtu=1399' away",
+            refused.Message);
+
+        Open(mtu: 1400).Dispose();
+        Open(mtu: 1401).Dispose();
+        Open().Dispose();
+    }
+
     private static TapBackend Open(int queues = 1, int? mtu = null)
     {
         try
