@@ -10,7 +10,7 @@ public readonly record struct HostRange(nint Address, nuint Length);
 
 /// <summary>How a <see cref="DiskFile"/> is opened.</summary>
 /// <param name="ReadOnly">For reading only.</param>
-/// <param name="Direct">Past the host's page cache (O_DIRECT): offsets, lengths and memory must then be aligned.</param>
+/// <param name="Direct">Past the host's page cache (O_DIRECT): offsets and lengths must then be of whole logical blocks.</param>
 /// <param name="Synchronous">A write returns only once the data is on the storage (O_SYNC).</param>
 public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool Synchronous);
 
@@ -29,9 +29,10 @@ public sealed class DiskFile : FileDescriptor
     private static readonly unsafe void* Zeroes = AllocateZeroes();
 
     private readonly bool _isReadOnly;
+    private readonly DirectAlignment _alignment;
 
-    private DiskFile(int fd, bool isReadOnly)
-        : base(fd) => _isReadOnly = isReadOnly;
+    private DiskFile(int fd, bool isReadOnly, DirectAlignment alignment)
+        : base(fd) => (_isReadOnly, _alignment) = (isReadOnly, alignment);
 
     /// <summary>The disk's length in bytes when it was opened.</summary>
     public ulong Length { get; private init; }
@@ -39,7 +40,8 @@ public sealed class DiskFile : FileDescriptor
     /// <summary>True for a block device, false for a file.</summary>
     public bool IsBlockDevice { get; private init; }
 
-    /// <summary>Bytes of a block device's logical block; 512 for a file.</summary>
+    /// <summary>Bytes of a block device's logical block; 512 for a file, but for one that takes larger ones only, past the page
+    /// cache.</summary>
     public uint LogicalBlock { get; private init; }
 
     /// <summary>Bytes of a block device's physical block; 512 for a file.</summary>
@@ -60,11 +62,12 @@ public sealed class DiskFile : FileDescriptor
             throw failure;
         }
         var isDevice = TryAsk(fd, BlockRequests.BLKSSZGET, out var logical);
-        return new DiskFile(fd, options.ReadOnly)
+        var alignment = options.Direct ? DirectAlignment.Of(fd, isDevice ? logical : null) : DirectAlignment.None;
+        return new DiskFile(fd, options.ReadOnly, alignment)
         {
             Length = (ulong)length,
             IsBlockDevice = isDevice,
-            LogicalBlock = isDevice ? logical : 512,
+            LogicalBlock = Math.Max(isDevice ? logical : 512, alignment.Block),
             PhysicalBlock = isDevice && TryAsk(fd, BlockRequests.BLKPBSZGET, out var physical) ? Math.Max(physical, logical) : 512,
         };
     }
@@ -165,7 +168,32 @@ public sealed class DiskFile : FileDescriptor
         return Ioctl.ioctl(fd, request, range) == 0;
     }
 
-    private unsafe bool TryTransfer(long offset, ReadOnlySpan<HostRange> parts, bool isWrite)
+    // A driver may cut a request as it likes, and put the parts anywhere (VIRTIO 1.2 §2.7.4).
+    private bool TryTransfer(long offset, ReadOnlySpan<HostRange> parts, bool isWrite) =>
+        _alignment.IsMetBy(parts) ? TryTransferInPlace(offset, parts, isWrite) : TryTransferByCopy(offset, parts, isWrite);
+
+    private bool TryTransferByCopy(long offset, ReadOnlySpan<HostRange> parts, bool isWrite)
+    {
+        var piece = AlignedPiece.OfThread;
+        var left = (nuint)0;
+        foreach (ref readonly var part in parts)
+            left += part.Length;
+        for (var done = (nuint)0; left > 0;)
+        {
+            var length = (int)Math.Min(left, AlignedPiece.Bytes);
+            if (isWrite)
+                piece.Copy(parts, done, length, isToParts: false);
+            if (!TryTransferInPlace(offset + (long)done, [piece.First(length)], isWrite))
+                return false;
+            if (!isWrite)
+                piece.Copy(parts, done, length, isToParts: true);
+            done += (nuint)length;
+            left -= (nuint)length;
+        }
+        return true;
+    }
+
+    private unsafe bool TryTransferInPlace(long offset, ReadOnlySpan<HostRange> parts, bool isWrite)
     {
         using var use = Use();
         var vector = stackalloc iovec[MostParts];

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Hatchway.Linux.Tests;
@@ -76,6 +78,83 @@ public sealed class DiskFileTests : IDisposable
     }
 
     [Fact]
+    public void Past_the_page_cache_data_may_lie_anywhere_in_memory()
+    {
+        using var disk = OpenDirect(_path);
+
+        CopyUnaligned(disk);
+    }
+
+    [Fact]
+    public void A_file_system_that_does_not_say_what_it_takes_has_sectors_and_takes_data_from_anywhere_in_memory()
+    {
+        // In memory: there is no device below.
+        var path = $"/dev/shm/hatchway-disk-{Environment.ProcessId}";
+        File.WriteAllBytes(path, new byte[Length]);
+        try
+        {
+            using var disk = OpenDirect(path);
+            Assert.Equal((false, 512u), (disk.IsBlockDevice, disk.LogicalBlock));
+
+            CopyUnaligned(disk);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void Past_the_page_cache_a_disk_of_large_blocks_says_so_and_takes_data_from_anywhere_in_memory()
+    {
+        var loop = Execute("losetup", "--find", "--show", "--sector-size", "4096", _path);
+        Assert.SkipUnless(loop.Status == 0, $"no loop device can be had: {loop.Output}");
+        try
+        {
+            using var disk = OpenDirect(loop.Output);
+            Assert.Equal((true, 4096u, 4096u), (disk.IsBlockDevice, disk.LogicalBlock, disk.PhysicalBlock));
+
+            CopyUnaligned(disk);
+        }
+        finally
+        {
+            Execute("losetup", "--detach", loop.Output);
+        }
+    }
+
+    [Fact]
+    public void Past_the_page_cache_a_file_has_the_blocks_of_what_it_lies_on()
+    {
+        var folder = Directory.CreateTempSubdirectory("hatchway-disk-");
+        var made = Execute("sh", "-c",
+            $"truncate -s 32M {folder}.img && losetup --find --show --sector-size 4096 {folder}.img");
+        try
+        {
+            Assert.SkipUnless(made.Status == 0, $"no loop device can be had: {made.Output}");
+            var mounted = Execute("sh", "-c", $"mkfs.ext4 -q {made.Output} && mount {made.Output} {folder}");
+            Assert.SkipUnless(mounted.Status == 0, $"no file system can be made: {mounted.Output}");
+            var path = Path.Combine(folder.FullName, "disk.img");
+            File.Copy(_path, path);
+
+            using (var disk = OpenDirect(path))
+            {
+                Assert.Equal((false, 4096u), (disk.IsBlockDevice, disk.LogicalBlock));
+                CopyUnaligned(disk);
+            }
+            using var cached = DiskFile.Open(path, default);
+            Assert.Equal(512u, cached.LogicalBlock);
+            // Where the kernel does not say it of the file, the device's is found by its numbers.
+            var numbers = File.ReadAllText($"/sys/class/block/{Path.GetFileName(made.Output)}/dev").Split(':').Select(uint.Parse).ToArray();
+            Assert.Equal(4096u, DirectAlignment.BlockBelow(numbers[0], numbers[1]));
+        }
+        finally
+        {
+            Execute("sh", "-c", $"umount {folder}; losetup --detach {made.Output}; rm -f {folder}.img");
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void Random_bytes_differ()
     {
         var bytes = new byte[64];
@@ -83,6 +162,56 @@ public sealed class DiskFileTests : IDisposable
         Assert.Equal(32, RandomBytes.Fill(bytes.AsSpan(32)));
 
         Assert.NotEqual(bytes[..32], bytes[32..]);
+    }
+
+    private static DiskFile OpenDirect(string path)
+    {
+        try
+        {
+            return DiskFile.Open(path, new DiskFileOptions(ReadOnly: false, Direct: true, Synchronous: false));
+        }
+        catch (LinuxException failure) when (failure.Errno == Errno.EINVAL)
+        {
+            Assert.Skip($"the file system of {path} can't go past the page cache");
+            throw;
+        }
+    }
+
+    // 160 KiB, which are more than are copied at a time, in parts of an odd length at odd addresses.
+    private void CopyUnaligned(DiskFile disk)
+    {
+        const int count = 160;
+        const int half = Length / 2;
+        HostRange[] Cut(int start) => [.. Parts(start + 1, count - 1, 1023), .. Parts(start + 1 + ((count - 1) * 1023), 1, 1183)];
+
+        Assert.True(disk.TryWriteAt(8192, Cut(0)));
+        Assert.True(disk.TryFlush());
+        Assert.True(disk.TryReadAt(8192, Cut(half)));
+        Assert.Equal(_memory[1..(1 + (count * 1024))], _memory[(half + 1)..(half + 1 + (count * 1024))]);
+        // What is beside it is as it was.
+        Assert.True(disk.TryReadAt(0, Parts(half + 1, 8, 1024)));
+        Assert.True(disk.TryReadAt(8192 + (count * 1024), Parts(half + 1 + 8192, 8, 1024)));
+        Assert.All(_memory[(half + 1)..(half + 1 + 16384)], static value => Assert.Equal(0, value));
+    }
+
+    private static (int Status, string Output) Execute(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            var output = process.StandardOutput.ReadToEndAsync();
+            var errors = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, process.ExitCode == 0 ? output.Result.Trim() : errors.Trim());
+        }
+        catch (Win32Exception failure)
+        {
+            return (-1, failure.Message);
+        }
     }
 
     private HostRange[] Parts(int start, int count, int length)

@@ -16,7 +16,7 @@ public sealed class KernelHeaderTests
         "stddef.h", "stdio.h", "fcntl.h", "linux/kvm.h", "linux/vfio.h",
         "poll.h", "signal.h", "time.h", "termios.h", "sys/epoll.h", "sys/resource.h",
         "sys/uio.h", "linux/fs.h", "linux/sockios.h", "linux/if.h", "linux/if_tun.h",
-        "linux/filter.h", "linux/landlock.h", "pwd.h",
+        "linux/filter.h", "linux/landlock.h", "linux/stat.h", "pwd.h",
     ];
 
     private static readonly Dictionary<string, int> Native = AskCompiler();

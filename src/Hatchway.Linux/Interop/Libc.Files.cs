@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), readv(2), writev(2), fcntl(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3),
+/// pwritev(2), readv(2), writev(2), statx(2), fcntl(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3),
 /// socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
 internal static unsafe partial class Libc
 {
@@ -25,6 +25,8 @@ internal static unsafe partial class Libc
     public const short F_WRLCK = 1;
     public const short F_UNLCK = 2;
     public const int SEEK_END = 2;
+    public const int AT_EMPTY_PATH = 0x1000;
+    public const uint STATX_DIOALIGN = 0x2000;
     public const int FALLOC_FL_KEEP_SIZE = 1;
     public const int FALLOC_FL_PUNCH_HOLE = 2;
     public const int FALLOC_FL_ZERO_RANGE = 16;
@@ -136,6 +138,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     public static partial nint send(int fd, void* data, nuint length, int flags);
 
+    [LibraryImport(Name, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(int directory, string path, int flags, uint mask, statx* answer);
+
     [LibraryImport(Name, SetLastError = true)]
     public static partial int fcntl(int fd, int command, flock* argument);
 
@@ -159,6 +164,26 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name, SetLastError = true)]
     public static partial nint getrandom(void* buffer, nuint length, uint flags);
+}
+
+/// <summary>struct statx of linux/stat.h, as far as where a file lies and direct access go.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 256)]
+internal struct statx
+{
+    [FieldOffset(0)]
+    public uint stx_mask;
+
+    [FieldOffset(136)]
+    public uint stx_dev_major;
+
+    [FieldOffset(140)]
+    public uint stx_dev_minor;
+
+    [FieldOffset(152)]
+    public uint stx_dio_mem_align;
+
+    [FieldOffset(156)]
+    public uint stx_dio_offset_align;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -52,6 +52,13 @@ internal sealed class DiskStorage : IBlockStorage, IDisposable
                 $"{origin}: {options.Path} is open in another guest or program, and one of the two writes it: "
                 + $"'lsof {options.Path}' says which; end that, or, where their file system is made for it, add ',shared' to both");
         }
+        if (options is { NoCache: true, LogicalBlock: { } wanted } && wanted < file.LogicalBlock)
+        {
+            file.Dispose();
+            throw new UserException(
+                $"{origin}: past the page cache {options.Path} takes blocks of {file.LogicalBlock} bytes, and 'sectorsize' is {wanted}: "
+                + $"leave ',nocache' away, or write ',sectorsize={file.LogicalBlock}'");
+        }
         var storage = new DiskStorage(file, ram, options);
         if (file.Length > 0 && file.Length % storage.LogicalBlock == 0)
             return storage;
