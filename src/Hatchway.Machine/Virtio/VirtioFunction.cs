@@ -84,7 +84,7 @@ public sealed class VirtioFunction : IHostFunction
     /// <inheritdoc/>
     public IHostRegion? Region(BarIndex bar) =>
         bar == VirtioConfigSpace.StructuresBar ? _region
-        : bar == VirtioConfigSpace.MsixBar && MsiX is not null ? _msix
+        : bar == VirtioConfigSpace.MsixBar && Msix is not null ? _msix
         : null;
 
     /// <summary>Stops taking buffers. When it returns, no worker has one.</summary>

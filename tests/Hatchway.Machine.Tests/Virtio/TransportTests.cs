@@ -135,21 +135,21 @@ public sealed class TransportTests : IDisposable
         _driver.Start(new DriverOptions());
         _driver.SetMsix(12, Msix.VectorMasked);
 
-        Assert.Equal(0ul, _driver.GetMsix(MsiX.PendingBitArray, 0, AccessWidth.Qword));
+        Assert.Equal(0ul, _driver.GetMsix(Msix.Pba, 0, AccessWidth.Qword));
     }
 
     [Fact]
     public void Msix_is_in_a_bar_that_holds_none_of_the_structures()
     {
-        var table = _driver.GetConfig(_driver.MsixAt + MsiX.Table, AccessWidth.Dword) & MsiX.BarMask;
-        var pending = _driver.GetConfig(_driver.MsixAt + MsiX.PendingBitArray, AccessWidth.Dword) & MsiX.BarMask;
+        var table = _driver.GetConfig(_driver.MsixAt + Msix.Table, AccessWidth.Dword) & Msix.BirMask;
+        var pending = _driver.GetConfig(_driver.MsixAt + Msix.Pba, AccessWidth.Dword) & Msix.BirMask;
         var structures = new[] { 1, 2, 3, 4 }.Select(type => _driver.GetConfig(_driver.Capability(type) + 4, AccessWidth.Byte));
 
         Assert.DoesNotContain(table, structures);
         Assert.DoesNotContain(pending, structures);
         // The table has an entry for each vector there, each masked, and nothing of the driver's changes what is between.
-        Assert.Equal(MsiX.VectorMasked, (uint)_driver.GetMsix(MsiX.Table, 12, AccessWidth.Dword));
-        Assert.Equal(0ul, _driver.GetMsix(MsiX.Table, 2 * MsiX.EntryBytes, AccessWidth.Dword));
+        Assert.Equal(Msix.VectorMasked, (uint)_driver.GetMsix(Msix.Table, 12, AccessWidth.Dword));
+        Assert.Equal(0ul, _driver.GetMsix(Msix.Table, 2 * Msix.EntryBytes, AccessWidth.Dword));
         Assert.Equal([BarKind.Memory64, BarKind.Memory32], _driver.Function.Windows.Select(static window => window.Bar.Kind));
     }
 
@@ -177,7 +177,7 @@ public sealed class TransportTests : IDisposable
         Assert.Equal(1, _driver.Host.Signals(0));
         Assert.Equal((0u, 0), (_driver.GetConfig(Header.Status, AccessWidth.Word) & 8, _driver.Host.LineInterrupts));
         // A driver that goes back to the pin is not told of it once more.
-        _driver.SetConfig(_driver.MsixAt + MsiX.Control, AccessWidth.Word, 0);
+        _driver.SetConfig(_driver.MsixAt + Msix.Control, AccessWidth.Word, 0);
         Assert.Equal((0u, 0), (_driver.GetConfig(Header.Status, AccessWidth.Word) & 8, _driver.Host.LineInterrupts));
         Assert.Equal(2ul, _driver.Window.Read(_driver.At(3), AccessWidth.Byte));
         Assert.Equal(0ul, _driver.Window.Read(_driver.At(3), AccessWidth.Byte));
