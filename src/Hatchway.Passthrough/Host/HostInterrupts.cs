@@ -39,7 +39,7 @@ public static class HostInterrupts
         return count;
     }
 
-    /// <summary>Whose interrupts come by a line of the host's, as the kernel names them: drivers mostly; empty when it is nobody's.</summary>
+    /// <summary>Whose interrupts come by a line of the host's, as the kernel names them; empty when it is nobody's.</summary>
     /// <param name="table">Such a table.</param>
     /// <param name="number">The line's number.</param>
     public static IReadOnlyList<string> Owners(TextReader table, int number)

@@ -50,7 +50,7 @@ internal static class DmaRanges
         {
             if (range.GuestPhysical >= HighRam && FirstGap(range, usable) is { } gap)
             {
-                var next = usable.FirstOrDefault(usable => usable.Start > gap).Start;
+                var next = usable.FirstOrDefault(other => other.Start > gap).Start;
                 throw new PassthroughException(
                     $"devices' DMA does not reach addresses from {gap:x}h {(next == 0 ? "on" : $"to {next - 1:x}h")}, which the host's "
                     + "IOMMU does not translate, and so not all of this guest's RAM: give it no more than "

@@ -36,7 +36,7 @@ internal static class VfioRefusal
     /// <summary>A function of a group that is in a container can't be opened.</summary>
     public static string OfDevice(HostDevice device, int group, LinuxException failure) => failure.Errno == Errno.EINVAL
         // drivers/pci/setup-res.c, pci_enable_resources.
-        ? $"{device.Address} can't be switched on ({failure.Message}): a BAR of its has no address on the host, as "
+        ? $"{device.Address} can't be switched on ({failure.Message}): one of its BARs has no address on the host, as "
             + $"'hatchway host check {device.Address}' and the host's 'dmesg' say"
         : OfEither(device, group, failure);
 

@@ -108,7 +108,7 @@ public static class CapabilityWalker
     }
 
     // A capability ends where the specification says, or earlier where another begins: no byte belongs to two.
-    // Extended ones are cut without a word: many are shorter in devices that came before their last registers.
+    // Extended ones are cut without a word: a device of an older specification may have fewer registers.
     private static List<Capability> SetLengths(List<Capability> chain, int end, List<string>? warnings)
     {
         var starts = chain.ConvertAll(c => (int)c.Offset);
@@ -117,8 +117,8 @@ public static class CapabilityWalker
         {
             var next = starts.BinarySearch(c.Offset) + 1;
             var room = (next < starts.Count ? starts[next] : end) - c.Offset;
-            if (c.Length > room && c.Length != LengthNotKnown)
-                warnings?.Add($"capability {c.Id:x2}h at {c.Offset:x2}h has {c.Length} bytes, of which {room} are its own; it is cut there");
+            if (warnings is not null && c.Length > room && c.Length != LengthNotKnown)
+                warnings.Add($"capability {c.Id:x2}h at {c.Offset:x2}h has {c.Length} bytes, of which {room} are its own; it is cut there");
             return c with { Length = Math.Min(c.Length, room) };
         });
     }

@@ -55,7 +55,7 @@ public sealed class VfioRefusalTests : IDisposable
     {
         var line = VfioRefusal.OfDevice(Device, Group, Failure(Errno.EINVAL));
 
-        Assert.Contains("a BAR of its has no address on the host", line, StringComparison.Ordinal);
+        Assert.Contains("one of its BARs has no address on the host", line, StringComparison.Ordinal);
         Assert.Contains($"'hatchway host check {Function}'", line, StringComparison.Ordinal);
     }
 
