@@ -19,6 +19,9 @@ internal static class VfioRequests
     public static readonly uint VFIO_DEVICE_GET_IRQ_INFO = Io(VFIO_TYPE, VFIO_BASE + 9);
     public static readonly uint VFIO_DEVICE_SET_IRQS = Io(VFIO_TYPE, VFIO_BASE + 10);
     public static readonly uint VFIO_DEVICE_RESET = Io(VFIO_TYPE, VFIO_BASE + 11);
+    // Requests 12 and on are numbered anew for each kind of file: a PCI device's, then a container's.
+    public static readonly uint VFIO_DEVICE_GET_PCI_HOT_RESET_INFO = Io(VFIO_TYPE, VFIO_BASE + 12);
+    public static readonly uint VFIO_DEVICE_PCI_HOT_RESET = Io(VFIO_TYPE, VFIO_BASE + 13);
     public static readonly uint VFIO_IOMMU_GET_INFO = Io(VFIO_TYPE, VFIO_BASE + 12);
     public static readonly uint VFIO_IOMMU_MAP_DMA = Io(VFIO_TYPE, VFIO_BASE + 13);
     public static readonly uint VFIO_IOMMU_UNMAP_DMA = Io(VFIO_TYPE, VFIO_BASE + 14);

@@ -77,6 +77,33 @@ internal struct vfio_irq_set
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct vfio_pci_dependent_device
+{
+    public uint group_id;
+    public ushort segment;
+    public byte bus;
+    public byte devfn;
+}
+
+// A header; dependent devices follow.
+[StructLayout(LayoutKind.Sequential)]
+internal struct vfio_pci_hot_reset_info
+{
+    public uint argsz;
+    public uint flags;
+    public uint count;
+}
+
+// A header; the descriptors of groups follow.
+[StructLayout(LayoutKind.Sequential)]
+internal struct vfio_pci_hot_reset
+{
+    public uint argsz;
+    public uint flags;
+    public uint count;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct vfio_iommu_type1_info
 {
     public uint argsz;

@@ -9,7 +9,7 @@ namespace Hatchway.Linux.Vfio;
 /// <summary>A device that VFIO gives this process (Linux Documentation/driver-api/vfio.rst).</summary>
 /// <remarks>Any thread may call. Registers are read and written with a pread or pwrite of their width, which the kernel turns into one
 /// access.</remarks>
-public sealed class VfioDevice : FileDescriptor
+public sealed partial class VfioDevice : FileDescriptor
 {
     private const uint VFIO_DEVICE_FLAGS_RESET = 1;
     private const uint VFIO_REGION_INFO_FLAG_WRITE = 2;
