@@ -124,6 +124,12 @@ public sealed partial class IommuSpace : IDisposable
         Leave(GroupOf(device));
     }
 
+    /// <summary>True while a group is in the space.</summary>
+    internal bool HasGroup(int number) => _groups.ContainsKey(number);
+
+    /// <summary>Groups that are in the space.</summary>
+    internal IReadOnlyList<VfioGroup> Groups(IReadOnlyList<int> numbers) => [.. numbers.Select(number => _groups[number].Group)];
+
     /// <summary>Closes the groups of which no device was opened, and unmaps the RAM. The devices must be closed before.</summary>
     public void Dispose()
     {

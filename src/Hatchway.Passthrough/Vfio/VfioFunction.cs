@@ -13,8 +13,9 @@ using Microsoft.Extensions.Logging;
 namespace Hatchway.Passthrough.Vfio;
 
 /// <summary>A PCI function of the host, opened over VFIO for one guest.</summary>
-/// <remarks>It is reset when it is opened and when it is let go, so that neither side finds what the other left.</remarks>
-public sealed partial class VfioFunction : IHostFunction, IDisposable
+/// <remarks>It is reset when it is opened and when it is let go, so that neither side finds what the other left. For one without a reset of
+/// its own <see cref="HotResets"/> does what can be done.</remarks>
+public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDisposable
 {
     private readonly IommuSpace _space;
     private readonly VfioDevice _device;
@@ -38,6 +39,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
         _space = space;
         _device = device;
         _log = log;
+        HasOwnReset = device.CanReset;
         var name = host.Address.ToString();
         Config = new VfioConfigSpace(device, device.GetRegionInfo(VfioPciIndex.ConfigRegion));
         for (byte i = 0; i < BarIndex.Count; i++)
@@ -59,6 +61,9 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
 
     /// <summary>What the host knows of the function.</summary>
     public HostDevice Host { get; }
+
+    /// <summary>True when the kernel can reset it alone, without other functions of its slot or bus.</summary>
+    public bool HasOwnReset { get; }
 
     /// <summary>The GSI that its interrupt pin is wired to, or null when it has no pin.</summary>
     public uint? IntxGsi { get; }
@@ -87,7 +92,7 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// <inheritdoc/>
     public IMessageInterrupts? Msix => _msix;
 
-    /// <summary>Opens a function and resets it.</summary>
+    /// <summary>Opens a function and resets it, if it has a reset of its own.</summary>
     /// <param name="host">A function that <see cref="Preconditions"/> has found fit.</param>
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
@@ -155,16 +160,21 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
     /// (drivers/vfio/pci/vfio_pci_config.c, init_pci_cap_basic_perm).</remarks>
     internal static bool Answers(IHostConfigSpace config) => config.ReadDword(Pci.Spec.Header.RevisionId) != uint.MaxValue;
 
-    // Not all devices have a reset, and one can fail: the log says so, and the device is used as it is.
+    bool IHotResetFunction.IsOpen => !_device.IsClosed;
+
+    bool IHotResetFunction.Answers => Answers(Config);
+
+    IReadOnlyList<DependentFunction>? IHotResetFunction.GetDependentFunctions() => _device.GetDependentFunctions();
+
+    void IHotResetFunction.HotReset(IReadOnlyList<int> groups) => _device.HotReset(_space.Groups(groups));
+
+    // A reset can fail: the log says so, and the device is used as it is.
     private void Reset()
     {
+        if (!HasOwnReset)
+            return;
         try
         {
-            if (!_device.CanReset)
-            {
-                LogNoReset(Host.Address);
-                return;
-            }
             _device.Reset();
             LogReset(Host.Address, Host.ResetMethods ?? "a way that this kernel does not name");
         }
@@ -216,11 +226,6 @@ public sealed partial class VfioFunction : IHostFunction, IDisposable
             return null;
         }
     }
-
-    [LoggerMessage(
-        LogLevel.Information,
-        "{Device} has no reset: the guest gets it in the state it was left in, and so does the host afterwards")]
-    private partial void LogNoReset(PciAddress device);
 
     [LoggerMessage(LogLevel.Information, "{Device} has been reset (the host's reset methods: {Methods})")]
     private partial void LogReset(PciAddress device, string methods);

@@ -81,6 +81,9 @@ internal sealed class DeviceWatch : IDisposable
                 _epoll.Remove(error);
             device.Dispose();
             _log.GivenBack(device.Host.Address, device.Slot.Slot, device.Slot.Function);
+            // The kernel resets no bus of which it is letting a device go, nor one on which others are open.
+            if (!device.Function.HasOwnReset)
+                _log.GivenBackAsLeft(device.Host.Address);
         }
         catch (LinuxException failure)
         {

@@ -18,6 +18,8 @@ internal sealed class PassthruDevice : IDisposable
 {
     private readonly VfioFunction _host;
     private readonly RegisterHandlers _handlers;
+    private readonly ILogger _log;
+    private AssignedFunction? _guest;
     private int _disposed;
 
     /// <param name="slot">The guest's slot.</param>
@@ -25,37 +27,34 @@ internal sealed class PassthruDevice : IDisposable
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
-    /// <param name="map">The guest's address spaces.</param>
-    /// <param name="multiFunction">True when the slot holds other functions, too.</param>
-    /// <param name="log">Receives limitations.</param>
-    public PassthruDevice(
-        SlotOption slot,
-        HostDevice host,
-        IommuSpace space,
-        KvmVm vm,
-        InterruptRoutes routes,
-        IGuestAddressMap map,
-        bool multiFunction,
-        ILogger log)
+    /// <param name="log">Where limitations are told.</param>
+    public PassthruDevice(SlotOption slot, HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         Slot = slot;
+        _log = log;
         _handlers = new RegisterHandlers(slot, host.Address, log);
         try
         {
             var peers = ((PassthruSlot)slot.Emulation).Options.ReachedByPeers;
             _host = VfioFunction.Open(host, space, vm, routes, pin => IntxRouting.Gsi(slot.Slot, pin), peers, log);
-            Guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(slot, multiFunction)));
-            foreach (var flaw in Guest.Flaws)
-                log.BrokenCapabilities(host.Address, flaw);
-            if (_host.IntxGsi is { } gsi)
-                Guest.SetInterruptLine((byte)gsi);
         }
         catch
         {
             _handlers.Dispose();
-            _host?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Makes what the guest sees of it, from what the function has after its reset. Once.</summary>
+    /// <param name="map">The guest's address spaces.</param>
+    /// <param name="multiFunction">The slot holds other functions, too.</param>
+    public void Attach(IGuestAddressMap map, bool multiFunction)
+    {
+        _guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(Slot, multiFunction)));
+        foreach (var flaw in _guest.Flaws)
+            _log.BrokenCapabilities(Host.Address, flaw);
+        if (_host.IntxGsi is { } gsi)
+            _guest.SetInterruptLine((byte)gsi);
     }
 
     private static AssignedOptions Options(SlotOption slot, bool multiFunction)
@@ -91,8 +90,11 @@ internal sealed class PassthruDevice : IDisposable
     /// <summary>The host's function.</summary>
     public HostDevice Host => _host.Host;
 
+    /// <summary>The function of the host, as it was opened.</summary>
+    public VfioFunction Function => _host;
+
     /// <summary>The guest's function.</summary>
-    public AssignedFunction Guest { get; }
+    public AssignedFunction Guest => _guest ?? throw new InvalidOperationException("the device is not attached");
 
     /// <summary>True while a vCPU is in one of the user's register handlers.</summary>
     public bool HasCpuInHandler => _handlers.HasCpu;
@@ -109,7 +111,7 @@ internal sealed class PassthruDevice : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        Guest.Dispose();
+        _guest?.Dispose();
         _handlers.Dispose();
         _host.Dispose();
     }

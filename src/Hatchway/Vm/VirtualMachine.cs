@@ -312,10 +312,13 @@ internal sealed class VirtualMachine : IDisposable
         RunOptions options, IReadOnlyList<(SlotOption Slot, HostDevice Host)> hosts, IommuSpace space, InterruptRoutes routes, ILogger log)
     {
         foreach (var (slot, host) in hosts)
+            _devices.Add(Own(new PassthruDevice(slot, host, space, Vm, routes, log)));
+        // When all are open, and before anything of them is the guest's; it ends before the first is closed.
+        Own(new HotResets([.. _devices.Select(static device => device.Function)], space, log)).Reset();
+        foreach (var device in _devices)
         {
-            var device = Own(new PassthruDevice(slot, host, space, Vm, routes, _pc.PciMap, options.IsMultiFunction(slot), log));
-            _pc.Bus.Add(slot.Slot, slot.Function, device.Guest);
-            _devices.Add(device);
+            device.Attach(_pc.PciMap, options.IsMultiFunction(device.Slot));
+            _pc.Bus.Add(device.Slot.Slot, device.Slot.Function, device.Guest);
         }
     }
 

@@ -24,6 +24,11 @@ internal static partial class VmLog
     [LoggerMessage(LogLevel.Warning, "{Device}: the host wants it back, and has it: slot {Slot}:{Function} of the guest is empty now")]
     public static partial void GivenBack(this ILogger log, PciAddress device, int slot, int function);
 
+    [LoggerMessage(
+        LogLevel.Information,
+        "{Device} is not reset, since it has no reset of its own: the host gets it in the state the guest left it in")]
+    public static partial void GivenBackAsLeft(this ILogger log, PciAddress device);
+
     [LoggerMessage(LogLevel.Warning, "the guest starts again with an empty slot {Slot}:{Function}: {Reason}")]
     public static partial void RestartWithout(this ILogger log, int slot, int function, string reason);
 

@@ -1,0 +1,165 @@
+using Hatchway.Linux;
+using Hatchway.Passthrough.Host;
+using Hatchway.Pci.Address;
+using Microsoft.Extensions.Logging;
+
+namespace Hatchway.Passthrough.Vfio;
+
+/// <summary>
+/// Resets of a guest's functions that have none of their own, as a graphics card's: that of their slot or bus, and so of all functions
+/// there.
+/// </summary>
+/// <remarks>
+/// <para>
+/// When a function alone is opened the kernel resets no bus that has others (drivers/pci/pci.c, pci_parent_bus_reset). So the guest asks
+/// for it when it has opened all that it gets, before anything of theirs is mapped, switched on or read to make the guest's side of it.
+/// </para>
+/// <para>
+/// At the end it need not ask: where it could, the kernel does the same by itself as the last function is closed, and so also when the
+/// process is killed (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_dev_set_try_reset). What is told then is whether it will.
+/// </para>
+/// <para>
+/// The host holds the lock of a device that it wants back until that is closed. The kernel tries the locks of all of a bus and refuses when
+/// one is held (drivers/pci/pci.c, pci_bus_trylock), so neither side waits for the other. For one thread, which opens and closes the
+/// functions, too.
+/// </para>
+/// </remarks>
+public sealed partial class HotResets : IDisposable
+{
+    private readonly IReadOnlyList<IHotResetFunction> _functions;
+    private readonly Func<int, bool> _hasGroup;
+    private readonly Func<PciAddress, HostDevice?> _find;
+    private readonly ILogger _log;
+
+    /// <param name="functions">All functions that the guest gets, opened. They are let go after this.</param>
+    /// <param name="space">The groups that the guest has.</param>
+    /// <param name="log">Where it is told what was reset, and what could not be.</param>
+    public HotResets(IReadOnlyList<VfioFunction> functions, IommuSpace space, ILogger log)
+        : this(functions, GroupsOf(space), static address => HostDevice.Find(new Sysfs(), address), log)
+    {
+    }
+
+    internal HotResets(
+        IReadOnlyList<IHotResetFunction> functions, Func<int, bool> hasGroup, Func<PciAddress, HostDevice?> find, ILogger log) =>
+        (_functions, _hasGroup, _find, _log) = (functions, hasGroup, find, log);
+
+    /// <summary>Resets what can be reset, once each slot or bus.</summary>
+    /// <exception cref="PassthroughException">A function does not answer any more.</exception>
+    public void Reset()
+    {
+        foreach (var (function, scope, sharing) in Scopes(atStart: true))
+        {
+            if (scope.IsGuests)
+                Reset(function, scope, sharing);
+            else
+                LogNotReset(Names(sharing), scope.Obstacles, scope.Remedy);
+        }
+    }
+
+    /// <summary>Says what becomes of the functions that the guest still has. Before the first of them is let go.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, scope, sharing) in Scopes(atStart: false))
+        {
+            if (scope.IsGuests)
+                LogLeftToHost(Names(sharing));
+            else if (scope.IsVfios)
+                LogLeftToOthers(Names(sharing), scope.Foreign);
+            else
+                LogLeftAsIs(Names(sharing), scope.Obstacles, scope.Remedy);
+        }
+    }
+
+    private void Reset(IHotResetFunction function, HotResetScope scope, List<IHotResetFunction> sharing)
+    {
+        try
+        {
+            function.HotReset(scope.Groups);
+        }
+        catch (LinuxException failure)
+        {
+            LogResetFailed(Names(sharing), failure.Message);
+            return;
+        }
+        foreach (var each in _functions)
+        {
+            if (scope.Contains(each.Host.Address) && !each.Answers)
+                throw new PassthroughException(DeviceChecks.NoAnswer(each.Host.Address, " after a reset").Line);
+        }
+        foreach (var each in sharing)
+            LogReset(each.Host.Address, scope.OthersThan(each.Host.Address));
+    }
+
+    // Each slot or bus once, by the first of the guest's functions there that have no reset of their own, and all of these.
+    private IEnumerable<(IHotResetFunction First, HotResetScope Scope, List<IHotResetFunction> Sharing)> Scopes(bool atStart)
+    {
+        var waiting = _functions.Where(static function => function is { IsOpen: true, HasOwnReset: false }).ToList();
+        while (waiting.Count > 0)
+        {
+            var first = waiting[0];
+            waiting.RemoveAt(0);
+            var address = first.Host.Address;
+            HotResetScope? scope;
+            try
+            {
+                var dependents = first.GetDependentFunctions();
+                scope = dependents is null ? null : new HotResetScope(address.Domain, dependents, _hasGroup, _find);
+            }
+            catch (LinuxException failure)
+            {
+                LogResetFailed(address.ToString(), failure.Message);
+                continue;
+            }
+            if (scope is null)
+            {
+                // For both ends.
+                if (atStart)
+                    LogNoReset(address);
+                continue;
+            }
+            var sharing = waiting.FindAll(function => scope.Contains(function.Host.Address));
+            waiting.RemoveAll(sharing.Contains);
+            yield return (first, scope, [first, .. sharing]);
+        }
+    }
+
+    private static Func<int, bool> GroupsOf(IommuSpace space)
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        return space.HasGroup;
+    }
+
+    private static string Names(List<IHotResetFunction> functions) =>
+        string.Join(", ", functions.Select(static function => function.Host.Address));
+
+    [LoggerMessage(
+        LogLevel.Information,
+        "{Device} has no reset, nor has its bus: the guest gets it in the state it was left in, and so does the host afterwards")]
+    private partial void LogNoReset(PciAddress device);
+
+    [LoggerMessage(LogLevel.Information, "{Device} has been reset (a hot reset of its bus, together with {Others})")]
+    private partial void LogReset(PciAddress device, string others);
+
+    [LoggerMessage(LogLevel.Warning, "{Devices} can't be reset: {Reason}")]
+    private partial void LogResetFailed(string devices, string reason);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Devices} can only be reset with the whole bus, but {Obstacles}: the guest finds what was left there{Remedy}")]
+    private partial void LogNotReset(string devices, string obstacles, string remedy);
+
+    [LoggerMessage(
+        LogLevel.Information, "the host resets {Devices} as the guest lets the last of its functions there go (a hot reset of the bus)")]
+    private partial void LogLeftToHost(string devices);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Devices} can only be reset with the whole bus: the host does so once nobody uses {Foreign}; "
+        + "who has a device before finds what this guest left there")]
+    private partial void LogLeftToOthers(string devices, string foreign);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Devices} can only be reset with the whole bus, but {Obstacles}: the next user finds what this guest left there{Remedy}")]
+    private partial void LogLeftAsIs(string devices, string obstacles, string remedy);
+}
