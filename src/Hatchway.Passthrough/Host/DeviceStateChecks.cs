@@ -9,24 +9,13 @@ internal static class DeviceStateChecks
 {
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
     [
-        new("reset", StopsRun: false, Reset),
+        new("reset", StopsRun: false, ResetCheck.Look),
         new("power", StopsRun: false, Power),
         new("BAR addresses", StopsRun: false, BarAddresses),
         new("BARs below a page", StopsRun: false, SmallBars),
         new("ROM", StopsRun: false, Rom),
         new("Intel graphics", StopsRun: false, IntelGraphics),
     ];
-
-    private static Finding Reset(DeviceSubject subject)
-    {
-        var device = subject.Device!;
-        if (device.ResetMethods is { Length: > 0 } methods)
-            return Finding.Ok(methods);
-        // Before Linux 5.15 only the file that does it is there.
-        return device.ResetMethods is null && subject.View.Sysfs.Exists($"{HostView.PathOf(device.Address)}/reset")
-            ? Finding.Ok("in a way that this kernel does not name")
-            : Finding.Note("none: a guest gets it in the state it was left in, and so does the host afterwards");
-    }
 
     private static Finding? Power(DeviceSubject subject) => subject.View.Text(subject.Address, "power_state") switch
     {

@@ -19,7 +19,7 @@ public sealed record HostDevice(
     /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
     public const string VfioDriver = "vfio-pci";
 
-    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; empty without any, null before Linux
+    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; null without any, and before Linux
     /// 5.15.</summary>
     public string? ResetMethods { get; init; }
 

@@ -127,6 +127,54 @@ public sealed class DeviceChecksTests : IDisposable
 
         _tree.WithText(Function, "reset_method", "flr bus");
         AssertFinding("reset", FindingLevel.Ok, "flr bus");
+
+        _tree.WithText(Function, "reset_method", "");
+        AssertFinding("reset", FindingLevel.Note, "none");
+    }
+
+    [Fact]
+    public void The_reset_of_a_bus_counts_while_a_function_is_alone_there_and_not_for_a_bridge_beside_it()
+    {
+        _tree.WithText(Function, "reset_method", "bus");
+        AssertFinding("reset", FindingLevel.Ok, "bus");
+
+        // On other buses.
+        _tree.WithFunction("0000:3c:00.0", "ixgbe", Group + 1).WithFunction("0001:3b:00.1", "ixgbe", Group + 2);
+        AssertFinding("reset", FindingLevel.Ok, "bus");
+
+        _tree.WithBridge("0000:3b:01.0", "pcieport", Group);
+        AssertFinding("reset", FindingLevel.Note, "only with its bus, on which is 0000:3b:01.0, a bridge");
+    }
+
+    [Fact]
+    public void Functions_of_one_bus_and_one_group_are_reset_together_once_all_are_reserved()
+    {
+        // As the kernel has them: the second function of a bus is not alone there, and has no file.
+        _tree.WithText(Function, "reset_method", "bus")
+            .WithFunction(Neighbour, "snd_hda_intel", Group);
+        AssertFinding("reset", FindingLevel.Note, $"which needs {Neighbour} of its group to be reserved, too");
+        AssertFinding("reset", FindingLevel.Note, $"'hatchway host reserve {Neighbour}', and give all of them to one guest");
+        // This one's sibling is reserved, and what it lacks itself another check says.
+        AssertFinding("reset", FindingLevel.Ok, $"with its bus, together with {Function} of its group", Neighbour);
+
+        _tree.Unbind(Neighbour);
+        _tree.Bind(Neighbour, "vfio-pci");
+        AssertFinding("reset", FindingLevel.Ok, $"together with {Neighbour} of its group: all are to stay reserved, and go to one guest");
+
+        _tree.WithText(Function, "reset_method", "pm bus");
+        AssertFinding("reset", FindingLevel.Ok, "pm");
+    }
+
+    [Fact]
+    public void Functions_of_one_bus_in_groups_of_their_own_are_reset_by_a_guest_that_has_all()
+    {
+        _tree.WithText(Function, "reset_method", "bus").WithFunction(Neighbour, "ixgbe", Group + 1);
+        AssertFinding("reset", FindingLevel.Note, $"by a guest that has {Neighbour}, too");
+        AssertFinding("reset", FindingLevel.Note, $"'hatchway host reserve {Neighbour}', and give all of them to one guest");
+
+        _tree.Unbind(Neighbour);
+        _tree.Bind(Neighbour, "vfio-pci");
+        AssertFinding("reset", FindingLevel.Note, "in the state it was left in: give all of them to one guest");
     }
 
     [Theory]
