@@ -28,7 +28,7 @@ internal readonly record struct DirectAlignment(uint Memory, uint Block)
             // Zeroes say that the kernel goes by the page cache all the same.
             return new DirectAlignment(Math.Max(answer.stx_dio_mem_align, 1), Math.Max(answer.stx_dio_offset_align, 1));
         }
-        // Before Linux 6.1, and of file systems that do not say. What lies on a device goes by its logical block; until 6.0 memory did, too.
+        // Linux before 6.1, and file systems that do not say: a device's logical block counts for offsets, and before 6.0 for memory, too.
         if (isKnown && logicalBlock is null)
             logicalBlock = BlockBelow(answer.stx_dev_major, answer.stx_dev_minor);
         if (logicalBlock is { } block)
@@ -51,7 +51,7 @@ internal readonly record struct DirectAlignment(uint Memory, uint Block)
         return true;
     }
 
-    /// <summary>The logical block of a device, in bytes; null when there is none of these numbers, as below a file system of several.</summary>
+    /// <summary>The logical block of a device, in bytes; null when no device has these numbers, as with a file system on several.</summary>
     internal static uint? BlockBelow(uint major, uint minor)
     {
         // A partition's folder is in its disk's, which has the queue.

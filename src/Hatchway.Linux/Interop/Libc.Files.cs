@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux.Interop;
 
 /// <summary>Files: open(2), close(2), read(2), write(2), pread(2), pwrite(2), poll(2), eventfd(2), epoll(7), memfd_create(2), preadv(2),
-/// pwritev(2), readv(2), writev(2), statx(2), fcntl(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2), getpwnam(3),
-/// socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
+/// pwritev(2), readv(2), writev(2), statx(2), fcntl(2), fdatasync(2), fallocate(2), lseek(2), getrandom(2), chown(2), chmod(2),
+/// getpwnam(3), socket(2), bind(2), listen(2), accept(2), shutdown(2).</summary>
 internal static unsafe partial class Libc
 {
     /// <summary>The library's name. The runtime finds it at the first try; for "libc" it would try three more names, one of them a linker

@@ -8,8 +8,8 @@ namespace Hatchway.Machine.Devices;
 /// may set it; the difference to the provider's time is kept for this machine's life. A date that does not exist (the 31st of February)
 /// is ignored.</para>
 /// <para>It interrupts for an alarm, at the end of each update, and periodically, as far as the host's timer can, which is no finer than a
-/// millisecond. Flags are worked out when register C is read or an interrupt is due: no timer runs unless an interrupt is enabled, nor while
-/// the line is up, when there is nothing to add.</para>
+/// millisecond. Flags are worked out when register C is read or an interrupt is due: no timer runs unless an interrupt is enabled, nor
+/// while the line is up, when there is nothing to add.</para>
 /// <para>Any thread; index and data are separate accesses, which the guest must serialise. The line is driven under the clock's lock, in
 /// the order of the changes.</para>
 /// </remarks>

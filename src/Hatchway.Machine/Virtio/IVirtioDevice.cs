@@ -41,7 +41,8 @@ public interface IVirtioDevice
     /// <param name="features">The negotiated features.</param>
     void Start(ulong features);
 
-    /// <summary>The driver has reset the device: until the next <see cref="Start"/> there is none. No buffer is in anybody's hands.</summary>
+    /// <summary>Called when the driver has reset the device: there is none until the next <see cref="Start"/>. No buffer is in
+    /// use.</summary>
     void Reset()
     {
     }

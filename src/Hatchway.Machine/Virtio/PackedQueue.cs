@@ -104,9 +104,9 @@ internal sealed class PackedQueue : IVirtQueue
         return HasMore;
     }
 
-    // Release: the driver that sees the flags sees the rest and the buffer, too (§2.8.9). The write flag says that anything was written,
-    // with which the length counts (§2.8.3, §2.8.4): that may be 0, as of a disk's request that failed and has its status behind data that was
-    // not written. A device writes to any buffer in which it can.
+    // Release: a driver that sees the flags also sees the rest of the descriptor, and the buffer (§2.8.9). The length is valid only with
+    // the write flag, which says that something was written (§2.8.3, §2.8.4). The length may then still be 0: a disk request that failed has
+    // its status after data that was not written. Every device here writes to each buffer that it can write to.
     private void WriteUsedFlags(Place place, DescriptorChain chain)
     {
         var flags = place.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;
