@@ -10,12 +10,11 @@ public sealed class PseudoTerminal : FileDescriptor
 {
     private readonly FileDescriptor _far;
 
-    private PseudoTerminal(int near, string name)
+    private PseudoTerminal(int near, FileDescriptor far, string name)
         : base(near)
     {
-        Name = name;
-        _far = OpenTerminal(name);
-        RawTerminal.TryEnter(_far);
+        (_far, Name) = (far, name);
+        RawTerminal.TryEnter(far);
     }
 
     /// <summary>The far end's path, as /dev/pts/3.</summary>
@@ -34,9 +33,10 @@ public sealed class PseudoTerminal : FileDescriptor
             var name = stackalloc byte[Longest];
             // SAFETY: the kernel's path fits the buffer, or the call fails.
             var errno = Libc.ptsname_r(near, name, Longest);
-            return errno == 0
-                ? new PseudoTerminal(near, Marshal.PtrToStringUTF8((nint)name)!)
-                : throw new LinuxException("ptsname", (Errno)errno);
+            if (errno != 0)
+                throw new LinuxException("ptsname", (Errno)errno);
+            var path = Marshal.PtrToStringUTF8((nint)name)!;
+            return new PseudoTerminal(near, OpenTerminal(path), path);
         }
         catch (LinuxException)
         {

@@ -200,7 +200,7 @@ internal static partial class TinyGuest
         a.je(again);
     }
 
-    // By ACPI's timer of 3579545 Hz; a wrap of its 24 bits ends the wait early.
+    // By ACPI's timer of 3579545 Hz, whose 24 bits may wrap meanwhile.
     private static void WaitHundredMilliseconds(Assembler a)
     {
         const int Timer = 0x608;
@@ -212,6 +212,7 @@ internal static partial class TinyGuest
         a.Label(ref again);
         a.@in(eax, dx);
         a.sub(eax, ecx);
+        a.and(eax, 0x00FF_FFFF);
         a.cmp(eax, Ticks);
         a.jb(again);
     }

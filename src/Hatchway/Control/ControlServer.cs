@@ -109,13 +109,16 @@ internal sealed class ControlServer : IDisposable
             {
                 client.WaitAtMost(RequestBound);
                 var request = ReadRequest(client);
+                if (request is "stop" or "kill")
+                {
+                    End(client, request);
+                    return;
+                }
                 var answer = TryAnswer(request, out var console);
                 if (console is not null)
                     console.Serve(client, answer);
                 else
                     client.Send(answer);
-                if (request is "stop" or "kill")
-                    WaitForTheEnd(client);
             }
         }
         catch (LinuxException)
@@ -124,14 +127,19 @@ internal sealed class ControlServer : IDisposable
         }
     }
 
-    // The connection ends with this process or with the client.
-    private void WaitForTheEnd(UnixConnection client)
+    // Answers before it acts, since the guest may end at once. The connection ends with this process or with the client.
+    private void End(UnixConnection client, string request)
     {
+        client.Send(Line(static json => WriteOutcome(json, error: null)));
         client.WaitAtMost(TimeSpan.Zero);
         lock (_waiting)
             _waiting.Add(client);
         try
         {
+            if (request == "stop")
+                _guest.PressPowerButton();
+            else
+                _guest.Stop();
             Span<byte> nothing = stackalloc byte[1];
             while (client.Read(nothing) > 0)
             {
@@ -211,12 +219,6 @@ internal sealed class ControlServer : IDisposable
         console = null;
         switch (request)
         {
-            case "stop":
-                _guest.PressPowerButton();
-                return null;
-            case "kill":
-                _guest.Stop();
-                return null;
             case "console":
                 if (_guest.Console is not { } there)
                     return "it has no com1: start it with -l com1,console, or another com1";

@@ -259,8 +259,8 @@ internal sealed class VirtualMachine : IDisposable
     {
         if (!hasFirmware)
             return (layout.Within(lastAddress), addressBits);
-        // Firmware puts the window where the CPU's addresses end: so these end where the IOMMU's do.
-        var common = Math.Min(addressBits, BitOperations.Log2(lastAddress) + 1);
+        // Firmware puts the window where the CPU's addresses end, so these may not go beyond the IOMMU's.
+        var common = Math.Min(addressBits, lastAddress == ulong.MaxValue ? 64 : BitOperations.Log2(lastAddress + 1));
         return (Layout(ramBytes, common, hasFirmware: true), common);
     }
 
