@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -68,12 +67,12 @@ public sealed class SerialPortTests : IDisposable
             a.@out(dx, al);
             a.jmp(again);
         }));
-        using var run = new ProgramRun("run", "-m", "32M", "-s", "1,lpc", "-l", "com1,stdio", "--kernel", _kernel, "guest");
+        using var run = new ProgramRun("run", "-m", "32M", "-s", "1,lpc", "-l", "com1,stdio", "--kernel", _kernel, "unread");
         Assert.True(SpinWait.SpinUntil(() => IsAsleep(run.Id, "vcpu 0"), ProgramRun.Bound));
 
-        using (var kill = Process.Start("kill", ["-INT", run.Id.ToString(CultureInfo.InvariantCulture)]))
-            kill.WaitForExit();
+        using var kill = new ProgramRun("kill", "unread");
 
+        Assert.Equal((0, "", ""), kill.Finish());
         Assert.True(run.EndsWithin(ProgramRun.Bound));
     }
 
