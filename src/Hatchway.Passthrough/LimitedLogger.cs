@@ -2,16 +2,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough;
 
-/// <summary>Passes on at most a number of lines a minute about one device, or about a guest, so that a guest can't fill the host's
+/// <summary>Limits the lines a minute that are logged about one device or one guest, so that a guest can't fill the host's
 /// log.</summary>
 /// <remarks>Any thread may call.</remarks>
-/// <param name="inner">Where it goes.</param>
-/// <param name="subject">For people: what the lines are of.</param>
-/// <param name="most">Lines a minute.</param>
-/// <param name="time">The time.</param>
+/// <param name="inner">The logger that gets the lines.</param>
+/// <param name="subject">The device or guest that the lines are about, for people.</param>
+/// <param name="most">Most lines a minute.</param>
+/// <param name="time">The clock.</param>
 public sealed class LimitedLogger(ILogger inner, string subject, int most, TimeProvider time) : ILogger
 {
-    /// <summary>Lines a minute of a device.</summary>
+    /// <summary>Most lines a minute about a device.</summary>
     public const int MostOfDevice = 20;
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);

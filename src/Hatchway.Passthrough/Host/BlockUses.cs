@@ -1,14 +1,14 @@
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>A thing of a function's that the host uses.</summary>
-/// <param name="Words">What, as <c>nvme0n1p2 is mounted at /</c>.</param>
-/// <param name="IsRoot">The host's root file system is on it.</param>
+/// <summary>A block device of a function that the host uses.</summary>
+/// <param name="Words">Its use, as <c>nvme0n1p2 is mounted at /</c>.</param>
+/// <param name="IsRoot">True when the host's root file system is on it.</param>
 internal sealed record BlockUse(string Words, bool IsRoot);
 
-/// <summary>What the host does with a function's disks, and with what is made of them: LUKS, LVM, RAID, btrfs, ZFS.</summary>
+/// <summary>Finds how the host uses a function's disks, directly or through LUKS, LVM, RAID, btrfs or ZFS.</summary>
 internal static class BlockUses
 {
-    /// <summary>The function's block devices, their partitions, and what is made of them.</summary>
+    /// <summary>Lists the function's block devices, their partitions, and the devices built on them.</summary>
     public static IReadOnlyList<string> Devices(DeviceSubject subject)
     {
         var found = new List<string>();
@@ -24,7 +24,7 @@ internal static class BlockUses
         return found;
     }
 
-    /// <summary>Those of them that are mounted or swapped to, and as what.</summary>
+    /// <summary>Lists those of them that are mounted or swapped to.</summary>
     public static IReadOnlyList<BlockUse> Of(HostView view, IReadOnlyList<string> devices)
     {
         var uses = new List<BlockUse>();
@@ -39,7 +39,7 @@ internal static class BlockUses
         return uses;
     }
 
-    // A file system that may span devices, as btrfs, has a number of its own, and names one of its devices.
+    // A file system that can span devices, such as btrfs, has a device number of its own, and names one of its devices as source.
     private static bool IsOn(HostView view, HostMount mount, string device)
     {
         if (mount.Device == view.Sysfs.TryReadText($"class/block/{device}/dev"))
@@ -50,18 +50,18 @@ internal static class BlockUses
         return sources.Contains(device) || (mount.Kind == "btrfs" && BtrfsPeers(view, device).Any(sources.Contains));
     }
 
-    // bcachefs names all of its devices, with colons between.
+    // bcachefs names all of its devices, separated by colons.
     private static string[] Sources(HostView view, HostMount mount) => mount.Source.StartsWith("/dev/", StringComparison.Ordinal)
         ? Array.ConvertAll(mount.Source.Split(':'), view.KernelNameOf)
         : [];
 
-    // fs/btrfs/sysfs.c, btrfs_sysfs_add_device: a link for each device of a mounted file system.
+    // A mounted file system has a link for each of its devices (fs/btrfs/sysfs.c, btrfs_sysfs_add_device).
     private static IEnumerable<string> BtrfsPeers(HostView view, string device) => view.Sysfs.List("fs/btrfs")
         .Select(id => view.Sysfs.List($"fs/btrfs/{id}/devices"))
         .Where(members => members.Contains(device))
         .SelectMany(static members => members);
 
-    // ZFS tells the kernel of no device that it has; udev reads its label (libblkid, zfs_member).
+    // The kernel does not show which devices a ZFS pool has, but udev reads their labels (libblkid, zfs_member).
     private static string? PoolOf(HostView view, string device)
     {
         var properties = view.UdevProperties(device);

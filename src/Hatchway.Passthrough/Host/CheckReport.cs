@@ -2,23 +2,23 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What all checks found: why something can't be passed through, and what to do.</summary>
-/// <param name="Results">In the checks' order; questions that do not arise are left out.</param>
+/// <summary>The results of all checks: why something can't be passed through, and what to do.</summary>
+/// <param name="Results">In the checks' order; checks that do not apply are left out.</param>
 public sealed record CheckReport(IReadOnlyList<CheckResult> Results)
 {
-    /// <summary>True when nothing is in the way.</summary>
+    /// <summary>True when no check found a problem.</summary>
     public bool IsFit => !Problems.Any();
 
-    /// <summary>What is in the way.</summary>
+    /// <summary>The results that are problems.</summary>
     public IEnumerable<CheckResult> Problems => Results.Where(static result => result.Finding.Level == FindingLevel.Problem);
 
-    /// <summary>Asks about the host.</summary>
+    /// <summary>Runs the checks of the host.</summary>
     public static CheckReport OfHost(HostSubject host) => Run(HostChecks.All, host);
 
-    /// <summary>Asks about one function.</summary>
+    /// <summary>Runs the checks of one function.</summary>
     public static CheckReport OfDevice(HostView view, PciAddress address) => Run(DeviceChecks.All, DeviceSubject.At(view, address));
 
-    /// <summary>The same of a function that has been looked at, without opening any device file.</summary>
+    /// <summary>Runs the checks of a function that was inspected before, except those that open a device file.</summary>
     public static CheckReport AtAGlance(HostView view, InspectedFunction function)
     {
         ArgumentNullException.ThrowIfNull(function);

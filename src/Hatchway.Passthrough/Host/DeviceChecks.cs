@@ -3,23 +3,23 @@ using Hatchway.Pci.Config;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>The checks of one function that decide whether the kernel lets it go.</summary>
-/// <remarks>Each of <c>hatchway host check</c>'s rules is in <see cref="All"/>; <see cref="Preconditions"/> takes those that stop
-/// <c>run</c>.</remarks>
+/// <summary>The checks of one function that decide whether the kernel gives it to a guest.</summary>
+/// <remarks><see cref="All"/> has every rule of <c>hatchway host check</c> about a function; <see cref="Preconditions"/> uses those that
+/// stop <c>run</c>.</remarks>
 public static class DeviceChecks
 {
-    // Drivers, other than VFIO's, that start no DMA and leave a group's ownership to user space: those with driver_managed_dma set
-    // (Linux drivers/iommu/iommu.c, iommu_device_use_default_domain). Any other driver keeps the group, a bridge's, too, since Linux 5.19.
+    // Drivers other than VFIO's that do no DMA and leave the group's ownership to user space: those with driver_managed_dma set (Linux
+    // drivers/iommu/iommu.c, iommu_device_use_default_domain). Since Linux 5.19 any other driver, even a bridge's, keeps the group.
     private static readonly string[] HarmlessDrivers = ["pci-stub", "pcieport"];
 
-    /// <summary>Those that whoever touches a function asks first: it is there, and no bridge.</summary>
+    /// <summary>The checks that precede every other use of a function: that it exists and is not a bridge.</summary>
     internal static IReadOnlyList<Check<DeviceSubject>> Identity { get; } =
     [
         new("function", StopsRun: true, Function),
         new("kind", StopsRun: true, static subject => subject.Device is null ? null : Kind(subject)),
     ];
 
-    /// <summary>All checks of a function. Without one at the address, only the first says something.</summary>
+    /// <summary>All checks of a function. When there is none at the address, only the first gives a result.</summary>
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
     [
         .. Identity,
@@ -37,13 +37,13 @@ public static class DeviceChecks
         }.Concat(DeviceStateChecks.All).Concat(DeviceUseChecks.All).Select(OfOneToGive),
     ];
 
-    /// <summary>What a function that does not answer is said to be.</summary>
-    /// <param name="address">Which.</param>
-    /// <param name="when">When it was, as <c> after a reset</c>, or nothing.</param>
+    /// <summary>The problem of a function that does not answer.</summary>
+    /// <param name="address">The function.</param>
+    /// <param name="when">The occasion, as <c> after a reset</c>, or empty.</param>
     internal static Finding NoAnswer(PciAddress address, string when = "") => Finding.Problem(
         $"{address} does not answer{when}", "its config space reads as all ones; a power cycle of the machine may bring it back");
 
-    // A function that is not there, or a bridge, which can't be given away, is asked nothing.
+    // Skips a check for a function that does not exist and for a bridge, which can't be given away.
     private static Check<DeviceSubject> OfOneToGive(Check<DeviceSubject> check) => check with
     {
         Look = subject => subject.Device is null or { IsBridge: true } ? null : check.Look(subject),
@@ -70,7 +70,7 @@ public static class DeviceChecks
 
     private static Finding Group(DeviceSubject subject)
     {
-        // Without an IOMMU, VFIO can be told to make groups of its own, which fence nothing: they are no use to a guest
+        // In its no-IOMMU mode VFIO makes groups of its own, which isolate nothing and are of no use to a guest
         // (drivers/vfio/group.c, vfio_noiommu_group_alloc).
         if (subject.Device!.IommuGroup is { } group
             && subject.View.Sysfs.TryReadText($"kernel/iommu_groups/{group}/name") != "vfio-noiommu")
@@ -90,7 +90,7 @@ public static class DeviceChecks
                 $"'hatchway host reserve {device.Address}'");
     }
 
-    /// <summary>Members of a function's group that the host uses; the function itself is none of them.</summary>
+    /// <summary>Lists the other members of a function's group that the host uses.</summary>
     internal static IReadOnlyList<HostDevice> HostMembers(DeviceSubject subject, int group) =>
         [.. subject.View.InGroup(group).Where(member => member.Address != subject.Address && !member.IsBoundToVfio
             && member.Driver is { } driver && !HarmlessDrivers.Contains(driver))];
@@ -107,7 +107,7 @@ public static class DeviceChecks
                 ? "alone in its group"
                 : $"shared with {Names(members.Where(member => member.Address != subject.Address))}, which the host does not use");
         }
-        // VFIO takes no bridge (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
+        // vfio-pci does not bind to bridges (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_register_device).
         var bridges = inTheWay.Any(static member => member.IsBridge) ? "a bridge is to have no driver, or pcieport" : null;
         var functions = inTheWay.Where(static member => !member.IsBridge).Select(static member => member.Address).ToList();
         var reserve = functions.Count > 0
@@ -118,7 +118,7 @@ public static class DeviceChecks
             string.Join("; ", ((string?[])[reserve, bridges]).OfType<string>()));
     }
 
-    // A platform device, for one, that does DMA through the same IOMMU stream as the function. vfio-pci is no driver for it.
+    // For example a platform device that shares the function's IOMMU stream. vfio-pci can't drive it.
     private static Finding? OtherBuses(DeviceSubject subject)
     {
         if (subject.Device!.IommuGroup is not { } group)
@@ -134,9 +134,9 @@ public static class DeviceChecks
             $"if the host can do without it, '{string.Join("; ", unbind)}'");
     }
 
-    // Firmware that goes on using a device asks for memory that is to stay where it is for it (RMRR of VT-d §8.4, unity mappings of
-    // AMD-Vi), and the kernel lets no guest take such a device (drivers/iommu/iommu.c, require_direct). Those of USB controllers and
-    // graphics are 'direct-relaxable' and do no harm.
+    // Firmware that goes on using a device demands an identity mapping of memory for it (VT-d §8.4, RMRR; AMD-Vi, unity mappings), and
+    // the kernel gives no such device to a guest (drivers/iommu/iommu.c, require_direct). The regions of USB controllers and graphics are
+    // 'direct-relaxable' and do no harm.
     private static Finding? ReservedRegions(DeviceSubject subject)
     {
         if (subject.Device!.IommuGroup is not { } group)
@@ -145,7 +145,7 @@ public static class DeviceChecks
         return FirmwareMemory(regions) ?? Finding.Ok(regions.Count == 0 ? "none" : string.Join(", ", regions));
     }
 
-    /// <summary>The problem of a group that the kernel keeps for its firmware's sake; null when there is none.</summary>
+    /// <summary>The problem of a group for which the firmware demands an identity mapping; null when it demands none.</summary>
     internal static Finding? FirmwareMemory(IReadOnlyList<ReservedRegion> regions)
     {
         var direct = regions.Where(static region => region.Kind == "direct").ToList();

@@ -4,7 +4,7 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>The checks of what a function is: its reset, power, BARs and ROM.</summary>
+/// <summary>The checks of a function's own state: its reset, power, BARs and ROM.</summary>
 internal static class DeviceStateChecks
 {
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
@@ -39,7 +39,7 @@ internal static class DeviceStateChecks
         }
         if (AddressBits(subject.View) is not { } bits)
             return null;
-        // A BAR is aligned to its size, and the lower half of all addresses has RAM in it.
+        // A BAR is aligned to its size, and the lower half of the address space has RAM in it.
         if (bars.FirstOrDefault(bar => bits < 64 && bar.Size > 1ul << (bits - 1)) is { } large)
         {
             return Finding.Problem(
@@ -66,8 +66,8 @@ internal static class DeviceStateChecks
                 OwnPages.Shared(subject).Count > 0 ? $"'hatchway host reserve --own-page {subject.Address}'" : null);
     }
 
-    // Integrated graphics are always at 00:02.0, and their virtual functions behind. ASLS, BDSM and GGC are registers of its config space
-    // (Linux drivers/vfio/pci/vfio_pci_igd.c, include/drm/intel/i915_drm.h).
+    // Integrated graphics are always at 00:02.0; their virtual functions follow. ASLS, BDSM and GGC are registers in config space (Linux
+    // drivers/vfio/pci/vfio_pci_igd.c, include/drm/intel/i915_drm.h).
     private static Finding? IntelGraphics(DeviceSubject subject) =>
         subject is { Address: { Domain: 0, Bus: 0, Device: 2, Function: 0 }, Device: { Vendor: 0x8086, Class: var kind } }
             && kind >> 16 == 3

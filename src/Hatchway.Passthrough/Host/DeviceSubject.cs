@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What is asked of one function.</summary>
+/// <summary>The function that the checks are about.</summary>
 /// <param name="View">The host.</param>
 /// <param name="Address">The function's address.</param>
 /// <param name="Device">The function, or null when the host has none there.</param>
@@ -17,8 +17,8 @@ public sealed record DeviceSubject(HostView View, PciAddress Address, HostDevice
         return new DeviceSubject(view, address, view.Find(address));
     }
 
-    /// <summary>Finds a function that is there, and no bridge.</summary>
-    /// <exception cref="PassthroughException">It is not there, or is a bridge; one line says which.</exception>
+    /// <summary>Finds a function that must exist and must not be a bridge.</summary>
+    /// <exception cref="PassthroughException">It does not exist, or is a bridge.</exception>
     internal static DeviceSubject Existing(HostView view, PciAddress address)
     {
         var subject = At(view, address);
@@ -27,10 +27,10 @@ public sealed record DeviceSubject(HostView View, PciAddress Address, HostDevice
         return subject;
     }
 
-    /// <summary>What is said of a function that is not there.</summary>
+    /// <summary>The message about a function that does not exist.</summary>
     public string NotThere => $"{Address}: this host has no such PCI function; 'lspci -D' lists them";
 
-    /// <summary>What is seen by looking, once a function is there.</summary>
+    /// <summary>The function in detail, inspected on first use. The function must exist.</summary>
     internal InspectedFunction Inspected
     {
         get => _inspected ??= InspectedFunction.Of(View, Device!);

@@ -1,6 +1,6 @@
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>The checks of what the host would lose with a function: its screen, its disks, its networks.</summary>
+/// <summary>The checks of what the host would lose with a function: its display, disks and networks.</summary>
 internal static class DeviceUseChecks
 {
     public static IReadOnlyList<Check<DeviceSubject>> All { get; } =
@@ -10,11 +10,11 @@ internal static class DeviceUseChecks
         new("networks", StopsRun: false, Networks),
     ];
 
-    /// <summary>Why a function is not to be taken from the host: what would go down with it. Empty when nothing would.</summary>
+    /// <summary>Lists what the host would lose with a function, as reasons not to take it. Empty when it would lose nothing.</summary>
     public static IReadOnlyList<string> Losses(DeviceSubject subject)
     {
         var losses = new List<string>();
-        // They go with their physical function (Documentation/ABI/testing/sysfs-bus-pci, "sriov_numvfs").
+        // Virtual functions disappear with their physical function (Documentation/ABI/testing/sysfs-bus-pci, "sriov_numvfs").
         if (subject.View.Text(subject.Address, "sriov_numvfs") is { } virtualFunctions and not "0")
             losses.Add($"it has {virtualFunctions} virtual function(s), which go with it");
         foreach (var use in BlockUses.Of(subject.View, BlockUses.Devices(subject)))

@@ -2,14 +2,14 @@ using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What is asked of the host as a whole.</summary>
+/// <summary>The host and the limits that its checks are about.</summary>
 /// <param name="View">The host.</param>
-/// <param name="MemoryBytes">RAM of the guest that is meant.</param>
+/// <param name="MemoryBytes">RAM of the intended guest.</param>
 /// <param name="LockLimit">Bytes that this process may lock in memory; <see cref="ulong.MaxValue"/> means no limit.</param>
-/// <param name="LocksFreely">The process has the capability to lock more than that.</param>
+/// <param name="LocksFreely">True when the process has the capability to lock more than that.</param>
 public sealed record HostSubject(HostView View, ulong MemoryBytes, ulong LockLimit, bool LocksFreely)
 {
-    /// <summary>The same with what this very process may lock.</summary>
+    /// <summary>Creates the subject with this process's own limits.</summary>
     public static HostSubject ForThisProcess(HostView view, ulong memoryBytes) =>
         new(view, memoryBytes, ResourceLimits.MemoryLock.Soft, ResourceLimits.HasHostCapability(ResourceLimits.CapIpcLock));
 }
@@ -27,11 +27,11 @@ public static class HostChecks
         ("kvm_amd", "npt", "nested paging (NPT)"),
     ];
 
-    // What keeps an IOMMU off or out of use on the kernel's command line (Linux Documentation/admin-guide/kernel-parameters.txt).
+    // Options of the kernel's command line that disable the IOMMU (Linux Documentation/admin-guide/kernel-parameters.txt).
     private static readonly string[] IommuOff = ["intel_iommu=off", "amd_iommu=off", "iommu=off"];
     private static readonly string[] RemappingOff = ["nointremap", "intremap=off"];
 
-    /// <summary>All of them, in the order in which they build on one another.</summary>
+    /// <summary>All checks of the host, each after those that it depends on.</summary>
     public static IReadOnlyList<Check<HostSubject>> All { get; } =
     [
         new("virtualisation", StopsRun: false, Virtualisation),
@@ -45,8 +45,8 @@ public static class HostChecks
         MemoryLock,
     ];
 
-    /// <summary>What may be locked in memory is enough for the guest's RAM, which a device's DMA needs at fixed places.</summary>
-    /// <remarks>A guest without devices needs none of it locked, unless its user wants it so.</remarks>
+    /// <summary>Checks that this process may lock the guest's RAM in memory, as DMA requires.</summary>
+    /// <remarks>A guest without devices needs no locked RAM, unless its user asks for it.</remarks>
     public static Check<HostSubject> MemoryLock => new("memory lock", StopsRun: true, LookAtMemoryLock);
 
     private static Finding Virtualisation(HostSubject host)
@@ -62,7 +62,7 @@ public static class HostChecks
             }
             break;
         }
-        // KVM's way on hosts that are guests themselves and have none to give (arch/x86/kvm/pvm, not in Linux yet).
+        // KVM can work without hardware support on a host that is itself a guest (arch/x86/kvm/pvm, not in Linux yet).
         if (DeviceFile.CanOpen(host.View.DeviceFilePath("kvm"), out _))
             return Finding.Ok("KVM works without vmx and svm");
         return Finding.Problem(
@@ -103,7 +103,7 @@ public static class HostChecks
         return null;
     }
 
-    // The firmware's word: the DMA remapping table (VT-d specification §8.1), or the I/O virtualisation reporting structure (AMD's §5.2).
+    // Looks for the firmware's DMA remapping table (VT-d specification §8.1) or I/O virtualisation reporting structure (AMD's §5.2).
     private static Finding IommuHardware(HostSubject host)
     {
         foreach (var table in (string[])["DMAR", "IVRS"])
@@ -134,8 +134,8 @@ public static class HostChecks
             : Finding.Problem("there are none: no function can be isolated", SwitchIommuOn);
     }
 
-    // The kernel names the interrupt chips that remap with IR- (/proc/interrupts). Without remapping a device could write any interrupt,
-    // and VFIO refuses (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group).
+    // In /proc/interrupts, the names of interrupt chips that remap begin with IR-. Without remapping, a device could raise any interrupt,
+    // so VFIO refuses it (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_type1_attach_group).
     private static Finding? InterruptRemapping(HostSubject host)
     {
         if (host.View.Proc("interrupts") is not { } interrupts)

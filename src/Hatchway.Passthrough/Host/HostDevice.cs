@@ -3,33 +3,33 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What the host's kernel says in sysfs about one PCI function (Linux Documentation/ABI/testing/sysfs-bus-pci).</summary>
-/// <param name="Address">Where it is.</param>
+/// <summary>A PCI function of the host, as sysfs describes it (Linux Documentation/ABI/testing/sysfs-bus-pci).</summary>
+/// <param name="Address">Its address on the host.</param>
 /// <param name="Vendor">Vendor id.</param>
 /// <param name="Device">Device id.</param>
 /// <param name="Class">Class code, 24 bits.</param>
 /// <param name="Driver">The driver bound to it, or null.</param>
 /// <param name="IommuGroup">Its IOMMU group, or null when no IOMMU isolates it.</param>
-/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a PCI-to-PCI bridge, 2 a CardBus bridge; others mean
-/// nothing.</param>
+/// <param name="HeaderLayout">Layout of its config header: 0 an endpoint, 1 a PCI-to-PCI bridge, 2 a CardBus bridge; others are
+/// undefined.</param>
 /// <param name="IsBoundToVfio">True when its driver gives it to user space.</param>
 public sealed record HostDevice(
     PciAddress Address, ushort Vendor, ushort Device, uint Class, string? Driver, int? IommuGroup, byte HeaderLayout, bool IsBoundToVfio)
 {
-    /// <summary>The driver that gives a function to user space (Linux Documentation/driver-api/vfio.rst).</summary>
+    /// <summary>The driver that gives functions to user space (Linux Documentation/driver-api/vfio.rst).</summary>
     public const string VfioDriver = "vfio-pci";
 
-    /// <summary>The ways in which the kernel resets it, the first tried first, as "flr bus"; null without any, and before Linux
+    /// <summary>The kernel's reset methods for it, in the order of trying, as "flr bus"; null when it has none, and before Linux
     /// 5.15.</summary>
     public string? ResetMethods { get; init; }
 
-    /// <summary>True for a PCI-to-PCI or CardBus bridge. A device that doesn't answer, and reads as all ones, is none.</summary>
+    /// <summary>True for a PCI-to-PCI or CardBus bridge; false for a function that does not answer and so reads as all ones.</summary>
     public bool IsBridge => HeaderLayout is 1 or 2;
 
-    /// <summary>A host bridge or an ISA bridge: a part of the host itself, with the header of an endpoint.</summary>
+    /// <summary>True for a host bridge or an ISA bridge, which is a part of the host itself but has an endpoint's header.</summary>
     public bool IsChipSet => Class >> 8 is 0x0600 or 0x0601;
 
-    /// <summary>Reads a function's facts; null when the host has no such function.</summary>
+    /// <summary>Reads a function's description; null when the host has no such function.</summary>
     public static HostDevice? Find(Sysfs sysfs, PciAddress address)
     {
         ArgumentNullException.ThrowIfNull(sysfs);
@@ -45,19 +45,19 @@ public sealed record HostDevice(
             driver,
             int.TryParse(sysfs.ReadLinkName($"{path}/iommu_group"), out var group) ? group : null,
             ReadHeaderLayout(sysfs, path),
-            // Drivers for single kinds of devices do as vfio-pci does, mlx5_vfio_pci for one; the kernel shows a device that VFIO has
-            // by this folder, since Linux 6.1 (drivers/vfio/vfio_main.c, vfio_init_device).
+            // Some devices have VFIO drivers of their own, such as mlx5_vfio_pci. Since Linux 6.1 each VFIO device has this folder
+            // (drivers/vfio/vfio_main.c, vfio_init_device).
             driver == VfioDriver || sysfs.Exists($"{path}/vfio-dev"))
         {
             ResetMethods = sysfs.TryReadText($"{path}/reset_method"),
         };
     }
 
-    /// <summary>The functions that share an IOMMU group, in order of address.</summary>
+    /// <summary>Lists the functions of an IOMMU group, in order of address.</summary>
     public static IReadOnlyList<HostDevice> InGroup(Sysfs sysfs, int group) =>
         InFolder(sysfs, $"kernel/iommu_groups/{group}/devices");
 
-    /// <summary>The functions that a folder of sysfs lists, in order of address.</summary>
+    /// <summary>Lists the functions in a folder of sysfs, in order of address.</summary>
     internal static IReadOnlyList<HostDevice> InFolder(Sysfs sysfs, string folder)
     {
         ArgumentNullException.ThrowIfNull(sysfs);
@@ -71,7 +71,7 @@ public sealed record HostDevice(
         return devices;
     }
 
-    // The first 64 bytes of config space are readable by everyone. One is read: each register may take an exit, when this host is a guest.
+    // Every user may read the first 64 bytes of config space. Only one is read: if this host is a guest, each access may be an exit.
     private static byte ReadHeaderLayout(Sysfs sysfs, string path) =>
         sysfs.ReadBytes($"{path}/config", 1, Pci.Spec.Header.HeaderType) is [var type]
             ? (byte)(type & Pci.Spec.Header.LayoutMask)

@@ -3,18 +3,18 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>How often the host's CPUs were interrupted by devices that VFIO has (proc(5), <c>/proc/interrupts</c>).</summary>
+/// <summary>Reads the host's interrupts, those of VFIO's devices above all, from <c>/proc/interrupts</c> (proc(5)).</summary>
 public static class HostInterrupts
 {
-    /// <summary>Interrupts of a function since its vectors in use were switched on, over all vectors and CPUs.</summary>
-    /// <returns>0 for a function that VFIO has not, or whose interrupts are off.</returns>
+    /// <summary>Counts a function's interrupts since its current vectors were enabled, over all vectors and CPUs.</summary>
+    /// <returns>0 for a function that VFIO does not have, or whose interrupts are off.</returns>
     public static long Count(PciAddress address)
     {
         using var file = new StreamReader("/proc/interrupts");
         return Count(file, address);
     }
 
-    /// <summary>The same, from such a table.</summary>
+    /// <summary>Counts them in the text of <c>/proc/interrupts</c>.</summary>
     public static long Count(TextReader table, PciAddress address)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -39,9 +39,9 @@ public static class HostInterrupts
         return count;
     }
 
-    /// <summary>Whose interrupts come by a line of the host's, as the kernel names them; empty when it is nobody's.</summary>
-    /// <param name="table">Such a table.</param>
-    /// <param name="number">The line's number.</param>
+    /// <summary>Lists the handlers of one of the host's interrupts, by their names in the kernel; empty when there are none.</summary>
+    /// <param name="table">The text of <c>/proc/interrupts</c>.</param>
+    /// <param name="number">The interrupt's number.</param>
     public static IReadOnlyList<string> Owners(TextReader table, int number)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -50,7 +50,7 @@ public static class HostInterrupts
         {
             if (!line.StartsWith(start, StringComparison.Ordinal))
                 continue;
-            // A number for each CPU, the controller, its input and how that is handled, and then the owners, by commas.
+            // A number for each CPU, the controller, its input with the trigger mode, and then the handlers, separated by commas.
             var words = line[start.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)
                 .SkipWhile(static word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out _));
             return string.Join(' ', words.Skip(2)).Split(", ", StringSplitOptions.RemoveEmptyEntries);

@@ -1,13 +1,13 @@
 namespace Hatchway.Passthrough.Host;
 
 /// <summary>A mounted file system: a line of mountinfo (proc(5)).</summary>
-/// <param name="Device">Number of its device, as <c>259:2</c>; 0 before the colon where it has one of its own.</param>
-/// <param name="Place">Where it is mounted.</param>
+/// <param name="Device">Device number, as <c>259:2</c>; the major number is 0 when no single device is behind it.</param>
+/// <param name="Place">The mount point.</param>
 /// <param name="Kind">The file system's type.</param>
-/// <param name="Source">What is mounted, as the file system says: a device file, or a name of its own.</param>
+/// <param name="Source">The source that the file system reports: a device file, or a name such as that of a ZFS data set.</param>
 public sealed record HostMount(string Device, string Place, string Kind, string Source)
 {
-    /// <summary>Reads all lines; what is none is left out.</summary>
+    /// <summary>Parses all lines, and skips malformed ones.</summary>
     public static IReadOnlyList<HostMount> ParseAll(string text)
     {
         var mounts = new List<HostMount>();

@@ -5,7 +5,7 @@ using Hatchway.Pci.Config;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>A process that holds a file of VFIO's open.</summary>
+/// <summary>A process that has a VFIO file open.</summary>
 /// <param name="Id">Its process id.</param>
 /// <param name="Name">Its command's name (proc(5), <c>comm</c>).</param>
 public readonly record struct HoldingProcess(int Id, string Name)
@@ -14,14 +14,14 @@ public readonly record struct HoldingProcess(int Id, string Name)
     public override string ToString() => $"{Name} ({Id})";
 }
 
-/// <summary>What the host says of itself in /sys, /proc and /dev.</summary>
+/// <summary>Reads about the host from /sys, /proc and /dev.</summary>
 /// <param name="sysfs">/sys.</param>
 /// <param name="proc">/proc.</param>
-/// <param name="dev">Where device files are.</param>
-/// <param name="udev">Where udev keeps what it knows of devices.</param>
+/// <param name="dev">The folder of device files.</param>
+/// <param name="udev">The folder of udev's device database.</param>
 /// <remarks>
-/// Lists, /proc's texts, resources, config spaces, groups and holders are read once and kept: a picture of one moment. <see cref="Find"/>,
-/// <see cref="Text"/>, <see cref="BridgesAbove"/> and <see cref="Consoles"/> look each time. For one thread. Reads only, opens no device.
+/// Lists, /proc's texts, resources, config spaces, groups and holders are read once and kept, as a snapshot. <see cref="Find"/>,
+/// <see cref="Text"/>, <see cref="BridgesAbove"/> and <see cref="Consoles"/> read anew each time. For one thread. Opens no device.
 /// </remarks>
 public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", string udev = "/run/udev/data")
 {
@@ -79,7 +79,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
         return members;
     }
 
-    /// <summary>What the kernel has given to a function: BARs 0 to 5, the ROM, and more.</summary>
+    /// <summary>A function's resources: BARs 0 to 5, the ROM, and others.</summary>
     public IReadOnlyList<PciResource> Resources(PciAddress address)
     {
         if (!_resources.TryGetValue(address, out var resources))
@@ -110,12 +110,12 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
         return bridges;
     }
 
-    /// <summary>Who has a group's file open, as far as this process may look (proc(5)).</summary>
+    /// <summary>The processes that have a group's file open, as far as this process may see them (proc(5)).</summary>
     public IReadOnlyList<HoldingProcess> Holders(int group) =>
         (_holders ??= FindHolders()).TryGetValue(group, out var holders) ? holders : [];
 
-    /// <summary>Block devices that a function makes, as <c>nvme0n1p1</c>.</summary>
-    /// <remarks>Disks of an NVMe subsystem hang below none of its controllers, since several may lead to them
+    /// <summary>The block devices of a function, as <c>nvme0n1p1</c>.</summary>
+    /// <remarks>The disks of an NVMe subsystem are not below its controllers in sysfs, since several may lead to one
     /// (drivers/nvme/host/multipath.c).</remarks>
     public IEnumerable<string> BlockDevices(PciAddress address)
     {
@@ -125,26 +125,26 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
         return Below(_blockDevices, address.ToString()).Concat(subsystems.SelectMany(subsystem => Below(_blockDevices, subsystem)));
     }
 
-    /// <summary>Network interfaces that a function makes.</summary>
+    /// <summary>The network interfaces of a function.</summary>
     public IEnumerable<string> Networks(PciAddress address) => Below(_networks ??= Links("class/net"), address.ToString());
 
-    /// <summary>Terminals of a function's, a serial port's, that are the kernel's console (Linux
+    /// <summary>The terminals of a function, such as a serial port, that are kernel consoles (Linux
     /// Documentation/ABI/testing/sysfs-tty).</summary>
     public IEnumerable<string> Consoles(PciAddress address) => (sysfs.TryReadText("class/tty/console/active") ?? "")
         .Split(' ', StringSplitOptions.RemoveEmptyEntries)
         .Where(console => (sysfs.ReadLink($"class/tty/{console}") ?? "").Contains($"/{address}/", StringComparison.Ordinal));
 
-    /// <summary>What is mounted, as this process sees it.</summary>
+    /// <summary>The mounted file systems in this process's mount namespace.</summary>
     internal IReadOnlyList<HostMount> Mounts => _mounts ??= HostMount.ParseAll(Proc("self/mountinfo") ?? "");
 
-    /// <summary>The kernel's name of a block device: <c>dm-0</c> of /dev/mapper/root.</summary>
+    /// <summary>The kernel's name of a block device, as <c>dm-0</c> for /dev/mapper/root.</summary>
     internal string KernelNameOf(string file)
     {
         var path = file.StartsWith(DeviceFolder, StringComparison.Ordinal) ? DeviceFilePath(file[DeviceFolder.Length..]) : file;
         return Path.GetFileName(new FileInfo(path).LinkTarget ?? path);
     }
 
-    /// <summary>What udev has found out about a block device (its data base's lines that begin with E).</summary>
+    /// <summary>The properties of a block device in udev's database (the lines that begin with E).</summary>
     internal IReadOnlyDictionary<string, string> UdevProperties(string blockDevice)
     {
         var properties = new Dictionary<string, string>();
@@ -169,8 +169,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
             .Select(static link => link.Key)
             .Order(StringComparer.Ordinal);
 
-    // A group's file, or that of one of its devices, by which iommufd gives it (Linux Documentation/driver-api/vfio.rst,
-    // "VFIO Device cdev").
+    // The file is a group's, or a device's own as used with iommufd (Linux Documentation/driver-api/vfio.rst, "VFIO Device cdev").
     private int? GroupOfFile(string file)
     {
         if (!file.StartsWith(GroupFolder, StringComparison.Ordinal))
@@ -186,7 +185,7 @@ public sealed class HostView(Sysfs sysfs, Sysfs proc, string dev = "/dev", strin
     private Dictionary<int, List<HoldingProcess>> FindHolders()
     {
         var holders = new Dictionary<int, List<HoldingProcess>>();
-        // Without a group of VFIO's there is nothing to hold.
+        // Without VFIO or IOMMU groups there are no files to hold, and no need to search all processes.
         if (!Directory.Exists(DeviceFilePath("vfio")) || sysfs.List("kernel/iommu_groups").Count == 0)
             return holders;
         foreach (var name in proc.List("."))

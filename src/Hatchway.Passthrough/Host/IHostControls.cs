@@ -2,23 +2,23 @@ using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What changes a host: the kernel in the program, a recording in tests.</summary>
+/// <summary>The operations that change the host; tests replace them with a recording.</summary>
 public interface IHostControls
 {
     /// <summary>Writes a line to a file of sysfs.</summary>
     /// <param name="path">Relative to /sys.</param>
-    /// <param name="text">Without the new line.</param>
+    /// <param name="text">The text, without a newline.</param>
     /// <exception cref="LinuxException">The kernel refuses.</exception>
     void Write(string path, string text);
 
-    /// <summary>Loads a module.</summary>
+    /// <summary>Loads a kernel module.</summary>
     /// <exception cref="IOException">It can't be loaded.</exception>
     void LoadModule(string name);
 
-    /// <summary>Gives a device file to a user.</summary>
-    /// <param name="path">The whole path.</param>
-    /// <param name="user">The user's number.</param>
-    /// <exception cref="LinuxException">It can't be given.</exception>
+    /// <summary>Makes a user the owner of a device file.</summary>
+    /// <param name="path">The absolute path.</param>
+    /// <param name="user">The user id.</param>
+    /// <exception cref="LinuxException">The kernel refuses.</exception>
     void GiveFile(string path, uint user);
 }
 

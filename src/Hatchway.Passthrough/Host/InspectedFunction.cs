@@ -9,45 +9,45 @@ using Hatchway.Pci.Spec;
 namespace Hatchway.Passthrough.Host;
 
 /// <summary>A part of a BAR, and how a guest would reach it.</summary>
-/// <param name="Segment">Which part, and which way.</param>
-/// <param name="Reason">Why so.</param>
+/// <param name="Segment">The part, and whether it would be mapped or trapped.</param>
+/// <param name="Reason">The reason for that, for people.</param>
 public sealed record InspectedPart(BarSegment Segment, string Reason);
 
 /// <summary>A BAR or the ROM of a function.</summary>
-/// <param name="Index">Which.</param>
+/// <param name="Index">Its index.</param>
 /// <param name="Kind">What it decodes.</param>
-/// <param name="Prefetchable">Memory that may be prefetched.</param>
-/// <param name="Address">Where, as the host sees it; null while it has no address.</param>
-/// <param name="Size">Bytes; null where only the register's content is known.</param>
-/// <param name="Parts">How a guest would reach it, from its start to its end; empty when the size is not known.</param>
+/// <param name="Prefetchable">True for memory that may be prefetched.</param>
+/// <param name="Address">Its address on the host; null while it has none.</param>
+/// <param name="Size">Bytes; null when only the register's content is known.</param>
+/// <param name="Parts">Its parts, from start to end, as a guest would reach them; empty when the size is not known.</param>
 public sealed record InspectedBar(
     BarIndex Index, BarKind Kind, bool Prefetchable, ulong? Address, ulong? Size, IReadOnlyList<InspectedPart> Parts);
 
-/// <summary>Everything that can be known of a function by looking.</summary>
-/// <param name="Device">What the kernel says, or what a recording's header says.</param>
-/// <param name="Config">Config space as far as it is known.</param>
-/// <param name="Capabilities">Its capabilities, and what is broken in their chains.</param>
+/// <summary>Everything that can be learnt about a function without opening it.</summary>
+/// <param name="Device">The function as sysfs describes it, or as the header of a recorded config space does.</param>
+/// <param name="Config">Its config space, as far as known.</param>
+/// <param name="Capabilities">Its capabilities, with warnings about broken chains.</param>
 /// <param name="Bars">Its BARs and ROM.</param>
 public sealed record InspectedFunction(
     HostDevice Device, RecordedConfigSpace Config, CapabilityChains Capabilities, IReadOnlyList<InspectedBar> Bars)
 {
     private const string MappedReason = "mapped into the guest, no exits";
 
-    /// <summary>Subsystem vendor and device; zero where there is none, as in a bridge.</summary>
+    /// <summary>Subsystem vendor and device ids; zero where there are none, as in a bridge.</summary>
     public (ushort Vendor, ushort Device) Subsystem => Device.IsBridge || Config.Size < Header.End
         ? default
         : (Config.ReadWord(Header.SubsystemVendorId), Config.ReadWord(Header.SubsystemId));
 
-    /// <summary>The revision.</summary>
+    /// <summary>The revision id.</summary>
     public byte Revision => Config.ReadByte(Header.RevisionId);
 
-    /// <summary>The interrupt pin: 0 none, 1 to 4 INTA to INTD; what is neither is 0.</summary>
+    /// <summary>The interrupt pin: 0 for none, 1 to 4 for INTA to INTD. Invalid values give 0.</summary>
     public int InterruptPin =>
         Config.Size >= Header.End && Config.ReadByte(Header.InterruptPin) is >= 1 and <= 4 and var pin
             ? pin
             : 0;
 
-    /// <summary>Looks at a function of the host.</summary>
+    /// <summary>Inspects a function of the host.</summary>
     public static InspectedFunction Of(HostView view, HostDevice device)
     {
         ArgumentNullException.ThrowIfNull(view);
@@ -57,7 +57,7 @@ public sealed record InspectedFunction(
         return new InspectedFunction(device, config, chains, device.IsBridge ? [] : ReadBars(view, device, config, chains));
     }
 
-    /// <summary>Looks at a recorded config space.</summary>
+    /// <summary>Inspects a recorded config space.</summary>
     public static InspectedFunction Of(PciAddress address, RecordedConfigSpace config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -98,7 +98,7 @@ public sealed record InspectedFunction(
         return bars;
     }
 
-    // Whose registers the guest does not get as they are.
+    // The ranges that handlers would own: registers that the guest does not reach directly.
     private static List<BarHandlerRange> Handled(HostDevice device, RecordedConfigSpace config, CapabilityChains chains)
     {
         var ranges = new List<BarHandlerRange>();
@@ -129,8 +129,8 @@ public sealed record InspectedFunction(
     private static bool Touches(BarSegment segment, BarHandlerRange range) =>
         range.Offset < segment.End && segment.Offset < range.End;
 
-    // What the kernel will let be mapped: all memory BARs of a page and more, and a smaller one that begins a page of which nobody has the
-    // rest (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_probe_mmaps).
+    // The kernel allows mapping of memory BARs of at least a page, and of a smaller one that starts a page when no other device has the
+    // rest of that page (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_probe_mmaps).
     private static (bool Mappable, string Reason) Mappable(HostView view, HostDevice device, BarKind kind, PciResource resource)
     {
         if (kind == BarKind.Io)
@@ -154,7 +154,7 @@ public sealed record InspectedFunction(
         foreach (var other in view.Devices)
         {
             var resources = view.Resources(other.Address);
-            // Bridges list their windows, too, in which all of this lies.
+            // Only the BARs and the ROM count: a bridge's further resources are its windows, which contain this BAR.
             for (var i = 0; i < Math.Min(resources.Count, BarIndex.Count); i++)
             {
                 var theirs = resources[i];
@@ -165,7 +165,7 @@ public sealed record InspectedFunction(
         return null;
     }
 
-    // Says where handlers would be, and is never asked for a register.
+    // Stands for the handler of a range, and is never called.
     private sealed class NoHandler : IBarHandler
     {
         public static NoHandler Instance { get; } = new();

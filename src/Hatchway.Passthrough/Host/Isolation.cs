@@ -3,7 +3,7 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Why a function can't be isolated from others (drivers/iommu/iommu.c, pci_device_group).</summary>
+/// <summary>The check of which functions share a function's IOMMU group, and why (drivers/iommu/iommu.c, pci_device_group).</summary>
 internal static class Isolation
 {
     public static Finding? Look(DeviceSubject subject)
@@ -38,7 +38,7 @@ internal static class Isolation
         var chains = config.WalkCapabilities();
         switch (CapabilityWords.PortType(config, chains))
         {
-            // Behind it requests bear the bridge's own id, or none at all.
+            // Requests from behind such a bridge carry the bridge's own requester id, or none.
             case null or PciExpress.TypeExpressToPci:
                 return $"since {bridge.Address} is a conventional PCI bridge, behind which functions can't be told apart";
             case PciExpress.TypeRootPort or PciExpress.TypeDownstreamPort:

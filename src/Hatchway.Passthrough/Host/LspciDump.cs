@@ -5,14 +5,14 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What <c>lspci -x</c>, <c>-xxx</c> or <c>-xxxx</c> printed, perhaps on another machine (lspci(8), "-F").</summary>
-/// <param name="Functions">The functions in it, as far as they could be read.</param>
-/// <param name="Warnings">A sentence for each thing that is broken, with its line.</param>
+/// <summary>The output of <c>lspci -x</c>, <c>-xxx</c> or <c>-xxxx</c>, perhaps from another machine (lspci(8), "-F").</summary>
+/// <param name="Functions">The functions in it, as far as they could be parsed.</param>
+/// <param name="Warnings">A sentence for each error in it, with the line number.</param>
 public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IReadOnlyList<string> Warnings)
 {
     private const int BytesPerLine = 16;
 
-    /// <summary>Reads a dump. Never throws for what is in it: what is broken is left out and told.</summary>
+    /// <summary>Parses a dump. Malformed parts do not throw: they are left out, with a warning.</summary>
     public static LspciDump Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -35,7 +35,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
         public void Take(ReadOnlySpan<char> line)
         {
             _line++;
-            // Function lines begin with an address; what lspci -v adds is indented, and a comment is a comment.
+            // Function lines begin with an address. Skip what lspci -v adds, which is indented, and comments.
             if (line.IsWhiteSpace() || line[0] is '\t' or ' ' or '#')
                 return;
             if (line.IndexOf(": ", StringComparison.Ordinal) is >= 2 and <= 3 and var colon)
@@ -94,7 +94,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
         {
             if (_current is { } address)
             {
-                // A dump that ends inside the header leaves registers unknown.
+                // Without the whole header, too many registers are unknown.
                 if (_bytes.Count < Header.End)
                     Warn($"{address}: {_bytes.Count} bytes are less than a header's {(int)Header.End}; it is left out");
                 else
@@ -105,7 +105,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
             _bytes.Clear();
         }
 
-        // lspci prints 64, 256 or 4096 bytes; a broken dump is cut to one of these: part of a space shows no whole chain.
+        // lspci prints 64, 256 or 4096 bytes. A shorter dump is cut to one of these, since part of a space may cut a capability chain.
         private byte[] Whole()
         {
             int[] sizes = [Header.ExpressSize, Header.ConventionalSize, Header.End];
@@ -123,7 +123,7 @@ public sealed record LspciDump(IReadOnlyList<InspectedFunction> Functions, IRead
 
         private void Warn(string warning) => _warnings.Add($"line {_line}: {warning}");
 
-        // Nothing that could steer a terminal.
+        // Replaces control characters, which could steer the user's terminal.
         private static string Shown(ReadOnlySpan<char> text)
         {
             const int Most = 40;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What the host does with a function's network interfaces, and with what is made of them: bridges, bonds, VLANs.</summary>
+/// <summary>Finds how the host uses a function's network interfaces, directly or through bridges, bonds and VLANs.</summary>
 internal static class NetworkUses
 {
     // linux/if.h.
@@ -10,21 +10,21 @@ internal static class NetworkUses
     private const uint IFF_LOOPBACK = 8;
     private const string Upper = "upper_";
 
-    /// <summary>Those of the function's that are up.</summary>
+    /// <summary>Lists the function's interfaces that are up.</summary>
     public static IReadOnlyList<string> Up(DeviceSubject subject) =>
         [.. subject.View.Networks(subject.Address).Where(name => (Flags(subject.View, name) & IFF_UP) != 0)];
 
-    /// <summary>The first of some interfaces by which the host reaches the world, or null.</summary>
+    /// <summary>Finds the first of some interfaces that has the host's default route, itself or through one built on it; or null.</summary>
     public static string? WayToTheWorld(HostView view, IEnumerable<string> interfaces) =>
         interfaces.FirstOrDefault(name => WithUppers(view, name).Any(upper => HasDefaultRoute(view, upper)));
 
-    /// <summary>True when no other interface that is a device's is up.</summary>
+    /// <summary>True when no other interface with a device behind it is up.</summary>
     public static bool AreAllThereIs(HostView view, IReadOnlyList<string> interfaces) => !view.Sysfs.List("class/net").Any(name =>
         !interfaces.Contains(name)
         && view.Sysfs.Exists($"class/net/{name}/device")
         && (Flags(view, name) & (IFF_UP | IFF_LOOPBACK)) == IFF_UP);
 
-    // net/core/dev.c, netdev_adjacent_sysfs_add: a link for each interface that is made of one.
+    // An interface has a link for each one built on it (net/core/dev.c, netdev_adjacent_sysfs_add).
     private static List<string> WithUppers(HostView view, string name)
     {
         var found = new List<string> { name };
@@ -42,8 +42,8 @@ internal static class NetworkUses
             ? flags
             : 0;
 
-    // "eth0	00000000	0102000A	0003 ...": a destination of zeros is everything (proc(5), net/route). Of IPv6 the prefix' length follows
-    // the destination, and the interface is last (net/ipv6/route.c, rt6_info_route).
+    // "eth0	00000000	0102000A	0003 ...": a zero destination is the default route (proc(5), net/route). With IPv6, the prefix length
+    // follows the destination, and the interface is last (net/ipv6/route.c, rt6_info_route).
     private static bool HasDefaultRoute(HostView view, string name) =>
         Lines(view, "net/route").Any(words => words is [var device, "00000000", ..] && device == name)
         || Lines(view, "net/ipv6_route")

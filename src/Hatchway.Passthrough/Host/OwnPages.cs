@@ -4,29 +4,30 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>A BAR that the kernel has placed anew.</summary>
-/// <param name="Bar">Which.</param>
-/// <param name="From">Where it was.</param>
-/// <param name="To">Where it is.</param>
+/// <summary>A BAR that the kernel has moved.</summary>
+/// <param name="Bar">The BAR.</param>
+/// <param name="From">Its former addresses.</param>
+/// <param name="To">Its new addresses.</param>
 public sealed record MovedBar(BarIndex Bar, PciResource From, PciResource To);
 
-/// <summary>Moves BARs that are smaller than a page, and share one, to pages of their own, so that a guest can map them.</summary>
+/// <summary>Moves BARs that are smaller than a page and share one to pages of their own, so that they can be mapped into a
+/// guest.</summary>
 /// <remarks>
-/// The kernel places a function's BARs by its <c>resource_alignment</c> when it finds the function (drivers/pci/pci.c,
-/// pci_reassigndev_resource_alignment): so it is removed and found again, and its driver lets go of it meanwhile. For one thread.
+/// The kernel applies <c>resource_alignment</c> to a function's BARs only when it finds the function (drivers/pci/pci.c,
+/// pci_reassigndev_resource_alignment). So the function is removed and found again, which unbinds its driver meanwhile. For one thread.
 /// </remarks>
-/// <param name="look">Looks at the host afresh.</param>
-/// <param name="controls">Changes it.</param>
+/// <param name="look">Takes a new view of the host.</param>
+/// <param name="controls">Changes the host.</param>
 public sealed class OwnPages(Func<HostView> look, IHostControls controls)
 {
     private const string Alignments = "bus/pci/resource_alignment";
 
-    /// <summary>Moves what must be moved.</summary>
-    /// <param name="address">A function.</param>
-    /// <param name="force">Even when the host goes down with it.</param>
-    /// <returns>What was moved; nothing where each BAR has its pages already.</returns>
-    /// <exception cref="PassthroughException">It is in use, or a BAR can't be moved;
-    /// it is where it was, or the message says otherwise.</exception>
+    /// <summary>Moves those BARs of a function that share a page.</summary>
+    /// <param name="address">The function.</param>
+    /// <param name="force">Moves them even when the host needs the function.</param>
+    /// <returns>The BARs that were moved; empty when each has its pages already.</returns>
+    /// <exception cref="PassthroughException">The function is in use, or a BAR can't be moved. Its BARs are where they were, unless the
+    /// message says otherwise.</exception>
     public IReadOnlyList<MovedBar> Give(PciAddress address, bool force)
     {
         var view = look();
@@ -65,7 +66,7 @@ public sealed class OwnPages(Func<HostView> look, IHostControls controls)
         return [.. shared.Select(bar => new MovedBar(bar, before[bar.Value], after[bar.Value]))];
     }
 
-    /// <summary>Memory BARs below a page that are trapped for that.</summary>
+    /// <summary>Lists the memory BARs that are smaller than a page and can't be mapped for that reason.</summary>
     internal static IReadOnlyList<BarIndex> Shared(DeviceSubject subject) => [.. subject.Inspected.Bars
         .Where(static bar => bar.Kind is BarKind.Memory32 or BarKind.Memory64 && bar.Size < GuestPage.Size
             && bar.Parts[0].Segment.Kind == SegmentKind.Trapped)

@@ -4,16 +4,16 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>One PCI function of the host, its registers at hand: config space, and BARs of memory and of I/O ports.</summary>
+/// <summary>Reads and writes the registers of one PCI function of the host: config space, and BARs of memory and I/O ports.</summary>
 /// <remarks>
 /// <para>
-/// A function that VFIO has is reached by its group's file alone; the kernel resets it, where it can, when it is opened and when it is
-/// closed. Any other is reached by its <c>config</c> and <c>resourceN</c> files in sysfs, which root may open, and nothing resets it.
-/// /dev/mem and /dev/port are never used.
+/// A function that is bound to VFIO is accessed through its group's file; the kernel resets it, if it can, when it is opened and when it
+/// is closed. Any other is accessed through its <c>config</c> and <c>resourceN</c> files in sysfs, which only root may open, and is not
+/// reset. /dev/mem and /dev/port are never used.
 /// </para>
 /// <para>
-/// Each access reaches the device once, at the width asked for. Functions with another header than type 0 are refused, and so is a BAR that
-/// a driver of the host has. For one thread at a time.
+/// Each access reaches the device once, at the width asked for. Functions whose header is not of type 0 are refused, as are BARs that a
+/// driver of the host uses. For one thread at a time.
 /// </para>
 /// <example><code>
 /// using var device = PciDevice.Open(PciAddress.Parse("0000:00:08.0"));
@@ -25,13 +25,13 @@ public sealed class PciDevice : IDisposable
     private readonly IDeviceRegisters _registers;
     private readonly IReadOnlyList<PciResource> _resources;
 
-    // A virtual function's memory decoding is its physical function's to switch (PCIe 6.0 §9.3.4.1.3).
+    // A virtual function's memory decoding is controlled by its physical function (PCIe 6.0 §9.3.4.1.3).
     private readonly bool _isVirtual;
 
     private PciDevice(HostDevice host, IReadOnlyList<PciResource> resources, bool isVirtual, IDeviceRegisters registers) =>
         (Host, _resources, _isVirtual, _registers) = (host, resources, isVirtual, registers);
 
-    /// <summary>What the kernel says of the function.</summary>
+    /// <summary>The function as sysfs describes it.</summary>
     public HostDevice Host { get; }
 
     /// <summary>Bytes of config space: 256 or 4096.</summary>
@@ -61,15 +61,15 @@ public sealed class PciDevice : IDisposable
     /// <param name="bar">0 to 5.</param>
     public ulong BarSize(BarIndex bar) => bar.Value < Math.Min(_resources.Count, BarIndex.BarCount) ? _resources[bar.Value].Size : 0;
 
-    /// <summary>What a BAR decodes.</summary>
+    /// <summary>The address space that a BAR decodes in.</summary>
     /// <param name="bar">0 to 5; one that the function has.</param>
     public AddressSpaceKind BarSpace(BarIndex bar) =>
         BarSize(bar) > 0 && _resources[bar.Value].IsPorts ? AddressSpaceKind.Io : AddressSpaceKind.Memory;
 
     /// <summary>Makes one access.</summary>
-    /// <returns>What was read, in the low bytes; what was written.</returns>
-    /// <exception cref="PassthroughException">It lies outside, is not aligned, goes to a BAR without an address, to one that is not
-    /// decoded or one that the host's driver has, or the device does not answer; nothing was written then.</exception>
+    /// <returns>The value read, in the low bytes, or the value written.</returns>
+    /// <exception cref="PassthroughException">The access is out of range or not aligned; the BAR has no address, does not decode or is used
+    /// by a driver of the host; or the device does not answer. Nothing was written.</exception>
     public ulong Access(RegisterAccess access)
     {
         CheckReachable(access);
@@ -101,16 +101,16 @@ public sealed class PciDevice : IDisposable
     public void WriteConfig(ConfigOffset offset, AccessWidth width, uint value) =>
         Access(new(AccessDirection.Write, null, offset.Value, width, value));
 
-    /// <summary>Reads a register.</summary>
+    /// <summary>Reads a register of a BAR.</summary>
     /// <inheritdoc cref="Access" path="/exception"/>
     public ulong ReadBar(BarIndex bar, ulong offset, AccessWidth width) => Access(new(AccessDirection.Read, bar, offset, width));
 
-    /// <summary>Writes a register.</summary>
+    /// <summary>Writes a register of a BAR.</summary>
     /// <inheritdoc cref="Access" path="/exception"/>
     public void WriteBar(BarIndex bar, ulong offset, AccessWidth width, ulong value) =>
         Access(new(AccessDirection.Write, bar, offset, width, value));
 
-    /// <summary>Closes it.</summary>
+    /// <summary>Closes the function.</summary>
     public void Dispose() => _registers.Dispose();
 
     private void CheckReachable(in RegisterAccess access)
@@ -121,7 +121,7 @@ public sealed class PciDevice : IDisposable
             return;
         }
         CheckFits(access, BarSize(bar), BarSpace(bar) == AddressSpaceKind.Io ? AccessWidth.Dword : AccessWidth.Qword);
-        // Ports and memory from 0 on are the machine's own.
+        // Address 0 means none: ports and memory from 0 on belong to the machine itself.
         if (_resources[bar.Value].IsUnassigned || _resources[bar.Value].Start == 0)
             throw Error($"{bar} has no address: the host's kernel found no room for it ('dmesg | grep BAR' tells more)");
         CheckDecoding(bar);
@@ -135,7 +135,7 @@ public sealed class PciDevice : IDisposable
             throw Error(fault);
     }
 
-    // Where nothing decodes, a read would give all ones, as if the device had said so.
+    // A read of a BAR that does not decode gives all ones, which could be taken for the register's value.
     private void CheckDecoding(BarIndex bar)
     {
         if (_isVirtual)

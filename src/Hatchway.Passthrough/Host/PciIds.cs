@@ -3,11 +3,11 @@ using System.Text;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Names of vendors, devices and classes, from the system's pci.ids (its format is told in the file's head).</summary>
-/// <remarks>One pass over the file reads what is asked for and skips the rest. For one thread.</remarks>
+/// <summary>Names of vendors, devices and classes, from the system's pci.ids (whose first lines explain its format).</summary>
+/// <remarks>One pass over the file keeps the requested vendors and all classes. For one thread.</remarks>
 public sealed class PciIds
 {
-    /// <summary>Where distributions put it.</summary>
+    /// <summary>The paths where distributions put the file.</summary>
     public static IReadOnlyList<string> Places { get; } =
         ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids"];
 
@@ -26,18 +26,18 @@ public sealed class PciIds
     /// <summary>A device's name, or null.</summary>
     public string? Device(ushort vendor, ushort device) => _devices.GetValueOrDefault((vendor << 16) | device);
 
-    /// <summary>A class's name, the sub-class's where it has one, or null.</summary>
+    /// <summary>The name of a class code's sub-class, or of its base class if that has none, or null.</summary>
     /// <param name="classCode">24 bits.</param>
     public string? Class(uint classCode) =>
         _subClasses.GetValueOrDefault((int)(classCode >> 8)) ?? BaseClass(classCode);
 
-    /// <summary>The name of a class without its sub-class, or null.</summary>
+    /// <summary>The name of a class code's base class, or null.</summary>
     /// <param name="classCode">24 bits.</param>
     public string? BaseClass(uint classCode) => _classes.GetValueOrDefault((int)(classCode >> 16));
 
-    /// <summary>Reads the system's file; without one no name is known.</summary>
-    /// <param name="vendors">The vendors whose devices will be asked for.</param>
-    /// <param name="places">Where to look; <see cref="Places"/> unless told.</param>
+    /// <summary>Reads the system's file. Without one, no name is known.</summary>
+    /// <param name="vendors">The vendors whose names, and whose devices' names, are needed.</param>
+    /// <param name="places">Paths to try; <see cref="Places"/> when null.</param>
     public static PciIds Load(IReadOnlySet<int> vendors, IReadOnlyList<string>? places = null)
     {
         ArgumentNullException.ThrowIfNull(vendors);
@@ -53,7 +53,7 @@ public sealed class PciIds
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                // Names are a convenience: the next place, or numbers.
+                // Names are a convenience: try the next path, or show numbers only.
             }
         }
         return ids;
@@ -88,7 +88,7 @@ public sealed class PciIds
         }
     }
 
-    // A number of so many digits, two spaces, a name.
+    // A number of the given digits, two spaces, a name.
     private static bool TryEntry(ReadOnlySpan<byte> line, int digits, out int number, out string name)
     {
         name = "";

@@ -3,17 +3,17 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>A function that is to be taken from the host at each boot.</summary>
-/// <param name="Address">Where it was when it was reserved.</param>
-/// <param name="Vendor">Its vendor id then; null where the file has none, as when it was written by hand.</param>
-/// <param name="Device">Its device id then, likewise.</param>
-/// <param name="User">Who gets its group's file, or null.</param>
-/// <param name="OwnPage">Its BARs get pages of their own.</param>
+/// <summary>A function that is reserved for guests at each boot.</summary>
+/// <param name="Address">Its address when it was reserved.</param>
+/// <param name="Vendor">Its vendor id at that time; null when the file has none, as when it was written by hand.</param>
+/// <param name="Device">Its device id, likewise.</param>
+/// <param name="User">The user who becomes the owner of its group's file, or null.</param>
+/// <param name="OwnPage">True when its BARs get pages of their own.</param>
 /// <remarks>
 /// <para>
-/// The file has the syntax of FreeBSD's loader.conf(5), and bhyve's variable: <c>pptdevs="6/0/0 2/1/0"</c>. What that can't say is in a
-/// second variable, which bhyve's reader keeps and nobody asks for: <c>hatchway_pptdevs="0000:06:00.0=1b36:0010,user=alice,own-page"</c>.
-/// What is not in the first is not taken.
+/// The file has the syntax of FreeBSD's loader.conf(5), and bhyve's variable: <c>pptdevs="6/0/0 2/1/0"</c>. A second variable, which
+/// FreeBSD ignores, has the details: <c>hatchway_pptdevs="0000:06:00.0=1b36:0010,user=alice,own-page"</c>. Only functions in the first
+/// are reserved.
 /// </para>
 /// </remarks>
 public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort? Device, string? User, bool OwnPage)
@@ -37,8 +37,8 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
         ? Address.ToString()
         : $"{Address.Bus}/{Address.Device}/{Address.Function}";
 
-    /// <summary>Reads a file's text.</summary>
-    /// <exception cref="FormatException">A word of it is no address.</exception>
+    /// <summary>Parses a file's text.</summary>
+    /// <exception cref="FormatException">It has a word that is not an address.</exception>
     public static IReadOnlyList<PersistentDevice> ParseAll(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -53,7 +53,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
             .Select(address => Of(address, details.GetValueOrDefault(address) ?? []))];
     }
 
-    /// <summary>The same text with other functions; its other lines stay.</summary>
+    /// <summary>Replaces the functions in a file's text, and keeps its other lines.</summary>
     public static string Replace(string text, IReadOnlyList<PersistentDevice> devices)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -67,7 +67,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
             + $"\n{Details}=\"{string.Join(' ', known.Select(static device => device.DetailWord))}\"\n";
     }
 
-    /// <summary>Why the function that is there now is not to be taken; null when it is the one that was meant.</summary>
+    /// <summary>Says why the function now at the address must not be reserved; null when it is the one that the user reserved.</summary>
     public string? Objection(HostView view, string file)
     {
         ArgumentNullException.ThrowIfNull(view);
@@ -98,7 +98,7 @@ public sealed record PersistentDevice(PciAddress Address, ushort? Vendor, ushort
 
     private static bool IsOf(string line, string name) => line.TrimStart().StartsWith($"{name}=", StringComparison.Ordinal);
 
-    // The last line of a name counts, as in loader.conf(5).
+    // The last assignment to a variable counts, as in loader.conf(5).
     private static string[] Words(string text, string name)
     {
         var line = text.Split('\n').LastOrDefault(line => IsOf(line, name)) ?? "=";

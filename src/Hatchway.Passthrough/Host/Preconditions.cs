@@ -2,17 +2,17 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>What must hold before a guest can be given functions of the host. Looked at before anything is opened.</summary>
+/// <summary>Checks what must hold before functions of the host can be given to a guest. Called before anything is opened.</summary>
 /// <remarks>
-/// The rules are those of <see cref="HostChecks"/> and <see cref="DeviceChecks"/> that stop <c>run</c>; the first one that does not hold is
-/// thrown as a <see cref="PassthroughException"/> whose message names the command or the setting that mends it.
+/// The rules are those of <see cref="HostChecks"/> and <see cref="DeviceChecks"/> that stop <c>run</c>. The first problem is thrown as a
+/// <see cref="PassthroughException"/>, whose message names the command or the setting that fixes it.
 /// </remarks>
 public sealed class Preconditions(HostView view)
 {
-    /// <summary>KVM can be opened, and translates guest addresses in hardware.</summary>
+    /// <summary>Checks that KVM can be opened and uses nested paging.</summary>
     public void CheckKvm()
     {
-        // Without a device a guest's RAM needs no lock: none of it is asked for here.
+        // A guest without devices needs no locked RAM, so no bytes are checked here.
         var subject = new HostSubject(view, MemoryBytes: 0, LockLimit: 0, LocksFreely: false);
         foreach (var check in HostChecks.All)
         {
@@ -21,7 +21,7 @@ public sealed class Preconditions(HostView view)
         }
     }
 
-    /// <summary>All that a function needs to be given away.</summary>
+    /// <summary>Checks that a function can be given to a guest.</summary>
     public HostDevice CheckDevice(PciAddress address)
     {
         var subject = DeviceSubject.At(view, address);
@@ -33,7 +33,7 @@ public sealed class Preconditions(HostView view)
         return subject.Device!;
     }
 
-    /// <summary>What may be locked in memory is enough for the guest's RAM.</summary>
-    /// <param name="bytes">The guest's RAM.</param>
+    /// <summary>Checks that this process may lock the guest's RAM in memory.</summary>
+    /// <param name="bytes">Bytes of the guest's RAM.</param>
     public void CheckMemoryLock(ulong bytes) => HostChecks.MemoryLock.Look(HostSubject.ForThisProcess(view, bytes))?.ThrowIfProblem();
 }

@@ -3,28 +3,28 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>How a function came to vfio-pci.</summary>
-/// <param name="Address">Which.</param>
-/// <param name="WasReserved">VFIO had it before.</param>
-/// <param name="FormerDriver">The driver it was taken from, or null.</param>
+/// <summary>A function that is bound to vfio-pci, and its state before.</summary>
+/// <param name="Address">Its address.</param>
+/// <param name="WasReserved">True when it was bound to a VFIO driver before.</param>
+/// <param name="FormerDriver">The driver that it was taken from, or null.</param>
 public sealed record ReservedFunction(PciAddress Address, bool WasReserved, string? FormerDriver);
 
 /// <summary>Takes functions from the host's drivers for guests, and gives them back (Linux Documentation/ABI/testing/sysfs-bus-pci,
 /// <c>driver_override</c>).</summary>
-/// <param name="look">Looks at the host afresh.</param>
-/// <param name="controls">Changes it.</param>
-/// <remarks>For one thread. What fails is as it was before, or the message says what it is now.</remarks>
+/// <param name="look">Takes a new view of the host.</param>
+/// <param name="controls">Changes the host.</param>
+/// <remarks>For one thread. After a failure the function is as it was before, or the message says in what state it is.</remarks>
 public sealed class Reservation(Func<HostView> look, IHostControls controls)
 {
-    // What the file reads as when there is none: printf of a null pointer (drivers/pci/pci-sysfs.c, driver_override_show).
+    // The text of driver_override when there is none: printf of a null pointer (drivers/pci/pci-sysfs.c, driver_override_show).
     private const string NoOverride = "(null)";
     private const string RootOnly = " (only root may do this)";
     private static readonly string[] Modules = ["vfio_pci", "vfio_iommu_type1"];
 
-    /// <summary>Takes functions, all of them or none.</summary>
-    /// <param name="addresses">Which.</param>
-    /// <param name="force">Even when the host goes down with it.</param>
-    /// <exception cref="PassthroughException">One can't be taken, and none was.</exception>
+    /// <summary>Binds functions to vfio-pci, all of them or none.</summary>
+    /// <param name="addresses">The functions.</param>
+    /// <param name="force">Takes them even when the host needs them.</param>
+    /// <exception cref="PassthroughException">One can't be taken. Those taken before it were given back.</exception>
     public IReadOnlyList<ReservedFunction> Take(IReadOnlyList<PciAddress> addresses, bool force)
     {
         ArgumentNullException.ThrowIfNull(addresses);
@@ -55,9 +55,9 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
     }
 
     /// <summary>Gives a function back to the host's own driver.</summary>
-    /// <param name="address">Which.</param>
-    /// <param name="force">Even from a guest that has it.</param>
-    /// <returns>The driver that has it now; null when none has taken it.</returns>
+    /// <param name="address">The function.</param>
+    /// <param name="force">Takes it even from a guest that uses it.</param>
+    /// <returns>The driver that it is bound to now, or null.</returns>
     /// <exception cref="PassthroughException">It can't be given back.</exception>
     public string? GiveBack(PciAddress address, bool force)
     {
@@ -65,7 +65,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         var device = DeviceSubject.Existing(view, address).Device!;
         if (!device.IsBoundToVfio)
         {
-            // An override outlives its binding, and one set too late still waits: both would keep the function from the host's driver.
+            // An override may be set without its driver being bound. It would keep the function from the host's driver.
             if (OverrideOf(view, address) == HostDevice.VfioDriver)
                 Rebind(view, device, null);
             return view.Find(address)?.Driver;
@@ -84,10 +84,10 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
             : now.Driver;
     }
 
-    /// <summary>Makes a group's device file a user's.</summary>
+    /// <summary>Makes a user the owner of a group's device file.</summary>
     /// <param name="address">A function of the group.</param>
-    /// <param name="user">The user's number.</param>
-    /// <returns>The file.</returns>
+    /// <param name="user">The user id.</param>
+    /// <returns>The file's path.</returns>
     /// <exception cref="PassthroughException">The function has no IOMMU group.</exception>
     /// <exception cref="LinuxException">The file is not there, or the kernel refuses.</exception>
     public string GiveTo(PciAddress address, uint user)
@@ -100,14 +100,14 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         return file;
     }
 
-    /// <summary>Members of a function's group that keep it from a guest: the host's drivers have them.</summary>
+    /// <summary>Lists the other members of a function's group that the host's drivers use, which keeps it from a guest.</summary>
     public IReadOnlyList<HostDevice> InTheWay(PciAddress address)
     {
         var subject = DeviceSubject.At(look(), address);
         return subject.Device?.IommuGroup is { } group ? DeviceChecks.HostMembers(subject, group) : [];
     }
 
-    /// <summary>Throws when the host can't do without it, unless forced.</summary>
+    /// <summary>Throws when the host needs the function, unless forced.</summary>
     internal static void CheckLosses(DeviceSubject subject, bool force)
     {
         if (!force && DeviceUseChecks.Losses(subject) is { Count: > 0 } losses)
@@ -117,7 +117,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         }
     }
 
-    // Puts a function under the driver that an override names, or without one under the kernel's own choice.
+    // Sets driver_override and binds the function to that driver; with null, clears it and binds to the kernel's own choice.
     private void Rebind(HostView view, HostDevice device, string? driver)
     {
         var path = HostView.PathOf(device.Address);

@@ -1,12 +1,12 @@
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Addresses that an IOMMU keeps to itself for a group (Linux Documentation/ABI/testing/sysfs-kernel-iommu_groups).</summary>
-/// <param name="Start">First address, as the kernel prints it.</param>
-/// <param name="Last">Last one.</param>
+/// <summary>A range of addresses that is reserved in a group's IOMMU (Linux Documentation/ABI/testing/sysfs-kernel-iommu_groups).</summary>
+/// <param name="Start">First address, in hexadecimal.</param>
+/// <param name="Last">Last address, in hexadecimal.</param>
 /// <param name="Kind"><c>direct</c>, <c>direct-relaxable</c>, <c>reserved</c> or <c>msi</c>.</param>
 public readonly record struct ReservedRegion(string Start, string Last, string Kind)
 {
-    /// <summary>Those of a group, in the kernel's order.</summary>
+    /// <summary>Lists those of a group, in the kernel's order.</summary>
     public static IReadOnlyList<ReservedRegion> Of(HostView view, int group)
     {
         ArgumentNullException.ThrowIfNull(view);

@@ -1,6 +1,6 @@
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>The check of how a function is reset between one guest and the next.</summary>
+/// <summary>The check of how a function can be reset between guests.</summary>
 internal static class ResetCheck
 {
     private const string BusMethod = "bus";
@@ -10,13 +10,14 @@ internal static class ResetCheck
     public static Finding Look(DeviceSubject subject)
     {
         var device = subject.Device!;
-        // Before Linux 5.15 only the file that does it is there. A function without a way has neither.
+        // Before Linux 5.15 there is only the file that triggers a reset. A function without a reset has neither file.
         if (device.ResetMethods is null && subject.View.Sysfs.Exists($"{HostView.PathOf(device.Address)}/reset"))
             return Finding.Ok("in a way that this kernel does not name");
         var others = subject.View.Devices.Where(other => other.Address != device.Address
             && other.Address.Domain == device.Address.Domain && other.Address.Bus == device.Address.Bus).ToList();
-        // The kernel lists the ways as it finds a function, before those after it on the bus: the first of a bus has "bus" among them,
-        // which fails from then on, as it would reset the others (drivers/pci/pci.c, pci_init_reset_methods, pci_parent_bus_reset).
+        // The kernel lists a function's reset methods when it finds the function, before it has found later ones on the bus. So the first
+        // of a bus has "bus" among its methods, but that fails once there are others (drivers/pci/pci.c, pci_init_reset_methods,
+        // pci_parent_bus_reset).
         var own = Methods(device).Where(method => others.Count == 0 || method != BusMethod).ToList();
         if (own.Count > 0)
             return Finding.Ok(string.Join(' ', own));
@@ -25,8 +26,8 @@ internal static class ResetCheck
             : Finding.Note($"none: {AsLeft}");
     }
 
-    // Who has the groups of all functions of a bus can have it reset, if VFIO has them all (drivers/vfio/pci/vfio_pci_core.c,
-    // vfio_pci_dev_set_hot_reset).
+    // A process that has the groups of all functions of a bus can have the bus reset, if all are bound to VFIO
+    // (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_dev_set_hot_reset).
     private static Finding WithBus(HostDevice device, List<HostDevice> others)
     {
         var names = Names(others);

@@ -4,11 +4,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Who has claimed a part of a BAR: what is indented below it in /proc/iomem or /proc/ioports (proc(5)).</summary>
+/// <summary>Finds who has claimed a part of a BAR, by the lines indented below it in /proc/iomem or /proc/ioports (proc(5)).</summary>
 internal static class ResourceClaims
 {
-    /// <summary>The name of the claim, or null.</summary>
-    /// <param name="text">The file; its addresses are zeros for who is not root.</param>
+    /// <summary>Gives the name of the first claim, or null.</summary>
+    /// <param name="text">The file's text; a user who is not root sees zeros for all addresses.</param>
     /// <param name="address">The function.</param>
     /// <param name="resource">Its BAR.</param>
     public static string? Owner(string text, PciAddress address, PciResource resource)

@@ -2,10 +2,10 @@ using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Whether this process may take a group, and whether somebody else has.</summary>
+/// <summary>The checks of whether this process may open a group, and whether another process has it open.</summary>
 internal static class Rights
 {
-    /// <summary>Whether a process has it that this one may see.</summary>
+    /// <summary>Checks whether a process has the group open, among those that this process may see.</summary>
     public static Finding? InUse(DeviceSubject subject)
     {
         if (subject.Device is not { IommuGroup: { } group, IsBoundToVfio: true })
@@ -15,7 +15,7 @@ internal static class Rights
             : Finding.Ok("by nobody");
     }
 
-    /// <summary>Whether the file opens, where no process is seen to have it.</summary>
+    /// <summary>Checks whether the group's file can be opened, if no process is seen to have it open.</summary>
     public static Finding? Look(DeviceSubject subject)
     {
         if (subject.Device is not { IommuGroup: { } group, IsBoundToVfio: true } || subject.View.Holders(group).Count > 0)

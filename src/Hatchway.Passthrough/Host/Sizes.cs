@@ -1,11 +1,11 @@
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Sizes of BARs for people.</summary>
+/// <summary>Formats sizes for people.</summary>
 public static class Sizes
 {
     private static readonly string[] Units = [" bytes", " KiB", " MiB", " GiB", " TiB", " PiB"];
 
-    /// <summary>In the largest unit that gives a whole number, as <c>16 KiB</c> or <c>100 bytes</c>.</summary>
+    /// <summary>Formats a size in the largest unit that gives a whole number, as <c>16 KiB</c> or <c>100 bytes</c>.</summary>
     public static string Format(ulong bytes)
     {
         var unit = 0;

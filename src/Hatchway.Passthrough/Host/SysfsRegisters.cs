@@ -3,8 +3,8 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Registers by sysfs (Linux Documentation/PCI/sysfs-pci.rst): config space for any function,
-/// BARs while no driver has it.</summary>
+/// <summary>Accesses registers through sysfs (Linux Documentation/PCI/sysfs-pci.rst): the config space of any function, and the BARs of
+/// one without a driver.</summary>
 internal sealed class SysfsRegisters : IDeviceRegisters
 {
     private readonly HostView _view;
@@ -52,7 +52,7 @@ internal sealed class SysfsRegisters : IDeviceRegisters
         if (resource.IsPorts)
             return TryAccess(file, access, ref value);
 
-        // A BAR smaller than a page need not begin one: the file maps whole pages.
+        // The file maps whole pages, and a BAR smaller than a page may begin inside one.
         var inPage = resource.Start % GuestPage.Size;
         if (!_mappings.TryGetValue(bar, out var mapping))
             _mappings.Add(bar, mapping = file.Map(GuestPage.RoundUp(inPage + resource.Size)));
@@ -79,8 +79,8 @@ internal sealed class SysfsRegisters : IDeviceRegisters
 
     private void RefuseClaimed(BarIndex bar, PciResource resource)
     {
-        // The driver is looked for each time, since one may have been bound; one can still be bound before the access. What /proc says of
-        // claims is as the view first read it.
+        // The driver is looked up each time, since one may have been bound since; one can still be bound between this and the access. The
+        // claims are those that the view read first.
         var driver = _view.Sysfs.ReadLinkName($"{HostView.PathOf(_host.Address)}/driver");
         var owner = driver is null
             ? ResourceClaims.Owner(_view.Proc(resource.IsPorts ? "ioports" : "iomem") ?? "", _host.Address, resource)

@@ -7,7 +7,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Passthrough.Host;
 
-/// <summary>Registers by VFIO: the group's file gives the device, and that its config space and BARs.</summary>
+/// <summary>Accesses registers through VFIO: a device opened from its group's file, with its config space and BARs.</summary>
 internal sealed class VfioRegisters : IDeviceRegisters
 {
     private readonly VfioContainer _container;
@@ -71,7 +71,7 @@ internal sealed class VfioRegisters : IDeviceRegisters
     public bool TryAccess(in RegisterAccess access, ref ulong value)
     {
         var region = access.Bar is { } bar ? Region(bar) : _config;
-        // The kernel splits accesses wider than four bytes before Linux 6.10, and in the MSI-X table answers reads with all ones and drops
+        // Before Linux 6.10 the kernel splits accesses wider than four bytes. In the MSI-X table it answers reads with all ones and drops
         // writes (drivers/vfio/pci/vfio_pci_rdwr.c).
         if (access.Width == AccessWidth.Qword || IsInInterruptTable(access))
             return TryAccessMapped(region, access, ref value);
@@ -89,7 +89,7 @@ internal sealed class VfioRegisters : IDeviceRegisters
         _container.Dispose();
     }
 
-    // The caller has seen that memory decoding is on: a page of a BAR that does not decode can't be touched.
+    // The caller has checked that memory decoding is on: touching a mapped BAR that does not decode faults.
     private bool TryAccessMapped(VfioRegionInfo region, in RegisterAccess access, ref ulong value)
     {
         if (!region.IsMappable || region.SparseAreas.Count > 0)

@@ -4,10 +4,10 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Passthrough.Kvm;
 
-/// <summary>The VM's table of interrupt routes: which GSI leads to which pin or message (linux/kvm.h, KVM_SET_GSI_ROUTING).</summary>
+/// <summary>The VM's interrupt routing table, from GSIs to pins and messages (linux/kvm.h, KVM_SET_GSI_ROUTING).</summary>
 /// <remarks>
-/// KVM takes the table whole, so it has one owner per VM. GSIs 0 to 23 are the pins of the interrupt controllers; those above are given
-/// to messages, one to each vector that a guest has unmasked. Safe from any thread; the lock is a leaf but for the call into KVM.
+/// KVM replaces the whole table at once, so it has one owner per VM. GSIs 0 to 23 are the interrupt controllers' pins; those above are
+/// given to messages, one for each vector that the guest has unmasked. Any thread may call; the lock is a leaf, held across KVM's ioctl.
 /// </remarks>
 public sealed class InterruptRoutes
 {
@@ -22,8 +22,8 @@ public sealed class InterruptRoutes
     private readonly SortedDictionary<uint, MsiMessage> _messages = [];
     private readonly Lock _gate = new();
 
-    /// <summary>Takes the table over, with the pins as KVM has them by default: 0 to 15 at the PIC and the I/O APIC, 16 to 23 at the
-    /// latter.</summary>
+    /// <summary>Takes over the table and sets KVM's default pins: 0 to 15 at the PIC and the I/O APIC, 16 to 23 at the I/O APIC
+    /// alone.</summary>
     public InterruptRoutes(KvmVm vm)
     {
         ArgumentNullException.ThrowIfNull(vm);
@@ -33,14 +33,14 @@ public sealed class InterruptRoutes
         {
             if (pin < 16)
                 _pins.Add(KvmRoute.Irqchip(pin, pin < 8 ? Pic : PicSecondary, pin & 7));
-            // The timer's pin 0 is wired to pin 2 of the I/O APIC, as the MADT says; pin 2 of the PIC is its cascade.
+            // GSI 0, the timer's, leads to pin 2 of the I/O APIC, as the MADT says; pin 2 of the PIC is the cascade.
             if (pin != 2)
                 _pins.Add(KvmRoute.Irqchip(pin, IoApic, pin == 0 ? 2 : pin));
         }
         Apply();
     }
 
-    /// <summary>Routes in use, pins included.</summary>
+    /// <summary>Number of routes in use, pins included.</summary>
     public int Count
     {
         get
@@ -50,7 +50,7 @@ public sealed class InterruptRoutes
         }
     }
 
-    /// <summary>Gives a message a GSI of its own.</summary>
+    /// <summary>Adds a route from a free GSI to a message.</summary>
     /// <returns>The GSI, 24 or above; null when KVM's table is full.</returns>
     /// <exception cref="LinuxException">KVM refuses the table; nothing was added.</exception>
     public uint? Add(MsiMessage message)
@@ -81,7 +81,7 @@ public sealed class InterruptRoutes
     }
 
     /// <summary>Changes a GSI's message.</summary>
-    /// <exception cref="LinuxException">KVM refuses the table; the message is what it was.</exception>
+    /// <exception cref="LinuxException">KVM refuses the table; the message is unchanged.</exception>
     public void Change(uint gsi, MsiMessage message)
     {
         lock (_gate)
@@ -96,14 +96,14 @@ public sealed class InterruptRoutes
             }
             catch
             {
-                // What is in force is what was there before.
+                // KVM still uses the former table.
                 _messages[gsi] = before;
                 throw;
             }
         }
     }
 
-    /// <summary>Frees GSIs. No irqfd may be bound to them any more.</summary>
+    /// <summary>Removes the routes of GSIs. No irqfd may be bound to them.</summary>
     /// <exception cref="LinuxException">KVM refuses the table.</exception>
     public void Remove(IEnumerable<uint> gsis)
     {

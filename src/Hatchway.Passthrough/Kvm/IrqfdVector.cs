@@ -4,25 +4,25 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Passthrough.Kvm;
 
-/// <summary>One message signalled interrupt: an eventfd, which is KVM's irqfd while the guest has the vector unmasked.</summary>
+/// <summary>One message-signalled interrupt: an eventfd, bound to KVM as an irqfd while the guest has the vector unmasked.</summary>
 /// <remarks>
-/// Masking detaches KVM's end only: a signal that comes meanwhile stays counted in the eventfd, which serves as the pending bit; binding
-/// the irqfd again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once). The caller serialises calls.
+/// Masking unbinds the irqfd only: a signal that comes meanwhile stays counted in the eventfd, which so serves as the pending bit. Binding
+/// again delivers it (virt/kvm/eventfd.c, kvm_irqfd_assign polls the eventfd once). The caller serialises calls.
 /// </remarks>
-// A mutable structure: a device's vectors, up to 2048, are one array and so one allocation, each changed in place by reference.
+// A mutable structure, changed in place by reference: a device's vectors, up to 2048, are one array and so one allocation.
 internal struct IrqfdVector
 {
     private uint? _gsi;
     private bool _isBound;
 
-    /// <summary>Signalled by whoever interrupts; null until the vector is wired.</summary>
+    /// <summary>The eventfd that the interrupt's source signals; null until the vector is wired.</summary>
     public EventFd? Trigger { get; set; }
 
-    /// <summary>True when a signal is held back.</summary>
+    /// <summary>True when a signal waits in the eventfd because the vector is not bound.</summary>
     public readonly bool IsPending => !_isBound && Trigger is { IsSignalled: true };
 
-    /// <summary>Gives the vector's message a route, or changes the one that it has.</summary>
-    /// <returns>False when KVM's table is full.</returns>
+    /// <summary>Adds a route for the vector's message, or changes the route that it has.</summary>
+    /// <returns>False when KVM's routing table is full.</returns>
     public bool TryRoute(InterruptRoutes routes, MsiMessage message)
     {
         if (_gsi is { } known)
@@ -32,7 +32,7 @@ internal struct IrqfdVector
         return _gsi is not null;
     }
 
-    /// <summary>Lets KVM deliver signals. The route is there before.</summary>
+    /// <summary>Binds the irqfd, so that KVM delivers signals. The vector must have a route.</summary>
     /// <exception cref="LinuxException">KVM refuses.</exception>
     public void Bind(KvmVm vm)
     {
@@ -42,7 +42,7 @@ internal struct IrqfdVector
         _isBound = true;
     }
 
-    /// <summary>Holds signals back.</summary>
+    /// <summary>Unbinds the irqfd, so that signals stay in the eventfd.</summary>
     public void Unbind(KvmVm vm)
     {
         if (!_isBound)
@@ -51,7 +51,7 @@ internal struct IrqfdVector
         _isBound = false;
     }
 
-    /// <summary>Hands out the vector's route, which is to be removed, and forgets it. The vector is unbound.</summary>
+    /// <summary>Returns the vector's GSI, whose route the caller removes, and forgets it. The vector must be unbound.</summary>
     public uint? TakeRoute()
     {
         var gsi = _gsi;

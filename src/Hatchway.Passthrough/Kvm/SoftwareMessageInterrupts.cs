@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough.Kvm;
 
-/// <summary>MSI-X of a device in software: its vectors are eventfds, which this process signals and KVM delivers.</summary>
-/// <remarks>The caller serialises calls, but for <see cref="Signal"/>, which any thread may call until it is disposed.</remarks>
+/// <summary>MSI-X of a device in software: its vectors are eventfds that this process signals and KVM delivers.</summary>
+/// <remarks>The caller serialises calls, except to <see cref="Signal"/>, which any thread may call until this is disposed.</remarks>
 public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDisposable
 {
     private readonly string _name;
@@ -16,15 +16,15 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     private readonly IrqfdVector[] _vectors;
     private volatile bool _isEnabled;
 
-    // KVM's table was full for one of them, and it was told.
+    // True once it was logged that KVM's routing table has no room for one of them.
     private bool _warnedOfShortage;
 
-    /// <summary>Makes vectors, all of them silent.</summary>
+    /// <summary>Creates the vectors, with MSI-X off.</summary>
     /// <param name="name">The device, for the log.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">Number of vectors.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
-    /// <param name="log">Where failures are told.</param>
+    /// <param name="log">Receives failures.</param>
     public SoftwareMessageInterrupts(string name, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         (_name, _vm, _routes, _log) = (name, vm, routes, log);
@@ -34,7 +34,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     /// <inheritdoc/>
     public int Count => _vectors.Length;
 
-    /// <summary>Raises a vector; one that is masked becomes pending, and while MSI-X is off nothing happens.</summary>
+    /// <summary>Raises a vector. A masked one becomes pending; while MSI-X is off, nothing happens.</summary>
     public void Signal(int vector)
     {
         if (_isEnabled)
@@ -44,7 +44,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     /// <inheritdoc/>
     public bool TryEnable(int vectors)
     {
-        // What was signalled while they went off is gone.
+        // Discard what was signalled while MSI-X was being switched off.
         foreach (ref var vector in _vectors.AsSpan())
             vector.Trigger!.Take();
         _isEnabled = true;
@@ -73,7 +73,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
         {
             if (!_vectors[vector].TryRoute(_routes, message))
             {
-                // A guest may have thousands of vectors, of which one line tells as much as many.
+                // A guest may have thousands of vectors, and one line about them is enough.
                 if (!_warnedOfShortage)
                     LogNoRoute(_name, vector, _routes.Count);
                 _warnedOfShortage = true;
@@ -95,7 +95,7 @@ public sealed partial class SoftwareMessageInterrupts : IMessageInterrupts, IDis
     /// <inheritdoc/>
     public bool IsPending(int vector) => _vectors[vector].IsPending;
 
-    /// <summary>Closes the eventfds. Nobody signals any more.</summary>
+    /// <summary>Closes the eventfds. No thread may signal any more.</summary>
     public void Dispose()
     {
         Disable();

@@ -10,10 +10,10 @@ namespace Hatchway.Passthrough.Vfio;
 /// <param name="Length">Bytes, a multiple of the page size.</param>
 public readonly record struct GuestRamRange(ulong GuestPhysical, nint HostAddress, ulong Length);
 
-/// <summary>Which of the guest's RAM an IOMMU can map.</summary>
+/// <summary>Splits the guest's RAM into the parts that an IOMMU can map.</summary>
 /// <remarks>
-/// An IOMMU reserves ranges of addresses, as x86's does FEE00000h for messages, and has a last one; of several IOMMUs the kernel reports
-/// what all can map (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_iova_build_caps). A mapping that touches anything else is EINVAL.
+/// An IOMMU reserves ranges of addresses, such as x86's FEE00000h for messages, and has a highest address. With several IOMMUs the kernel
+/// reports what all of them can map (drivers/vfio/vfio_iommu_type1.c, vfio_iommu_iova_build_caps). Mapping anything else gives EINVAL.
 /// </remarks>
 internal static class DmaRanges
 {
@@ -21,7 +21,7 @@ internal static class DmaRanges
 
     /// <summary>The parts of a range of RAM that can be mapped, each as large as it can be, in rising order.</summary>
     /// <param name="ram">The range.</param>
-    /// <param name="usable">What can be mapped, in rising order; empty when the kernel does not say (before Linux 5.4): then all.</param>
+    /// <param name="usable">The ranges that can be mapped, in rising order. When empty, as before Linux 5.4, everything is tried.</param>
     public static IReadOnlyList<GuestRamRange> Mappable(GuestRamRange ram, IReadOnlyList<IovaRange> usable)
     {
         if (usable.Count == 0)
@@ -37,12 +37,12 @@ internal static class DmaRanges
         return pieces;
     }
 
-    /// <summary>Sees that devices reach all RAM above 4 GiB, of which a guest is not told where they don't.</summary>
-    /// <remarks>AMD's IOMMU has no addresses for DMA from FD_0000_0000h to FF_FFFF_FFFFh, HyperTransport's (drivers/iommu/amd/iommu.c,
-    /// amd_iommu_get_resv_regions).</remarks>
+    /// <summary>Checks that devices reach all RAM above 4 GiB; nothing tells a guest of gaps there.</summary>
+    /// <remarks>AMD's IOMMU translates no addresses from FD_0000_0000h to FF_FFFF_FFFFh, which belong to HyperTransport
+    /// (drivers/iommu/amd/iommu.c, amd_iommu_get_resv_regions).</remarks>
     /// <param name="ram">All RAM, in rising order.</param>
-    /// <param name="usable">As above.</param>
-    /// <exception cref="PassthroughException">They don't; the message names the addresses and the most RAM that fits before.</exception>
+    /// <param name="usable">As for <see cref="Mappable"/>.</param>
+    /// <exception cref="PassthroughException">They don't; the message names the gap and the most RAM that fits below it.</exception>
     public static void CheckHighRam(IReadOnlyList<GuestRamRange> ram, IReadOnlyList<IovaRange> usable)
     {
         var before = 0ul;
@@ -72,7 +72,7 @@ internal static class DmaRanges
         return at < ram.GuestPhysical + ram.Length ? at : null;
     }
 
-    // Half a page can't be mapped. The page at the very end of 64 bits is no loss.
+    // Only whole pages can be mapped. Losing the last page of the 64-bit space does no harm.
     private static ulong End(IovaRange range) =>
         GuestPage.RoundDown(range.Last == ulong.MaxValue ? ulong.MaxValue : range.Last + 1);
 

@@ -4,20 +4,20 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>All functions of a slot or a bus, which a hot reset resets together, and what is in its way.</summary>
+/// <summary>All functions of a slot or a bus, which a hot reset resets together, and what prevents that reset.</summary>
 /// <remarks>
-/// The kernel wants each of them bound to VFIO, and who asks to have all their groups (drivers/vfio/pci/vfio_pci_core.c,
-/// vfio_pci_dev_set_hot_reset). When the last of them that is open is closed it resets them by itself, if each is bound to VFIO
+/// The kernel requires each of them to be bound to VFIO, and the caller to own all their groups (drivers/vfio/pci/vfio_pci_core.c,
+/// vfio_pci_dev_set_hot_reset). It resets them without being asked when the last open one is closed, if each is bound to VFIO
 /// (vfio_pci_dev_set_try_reset).
 /// </remarks>
 internal sealed class HotResetScope
 {
     private readonly IReadOnlyList<Member> _members;
 
-    /// <param name="domain">The domain of all.</param>
-    /// <param name="functions">All of them, as the kernel has told.</param>
-    /// <param name="hasGroup">Whether an IOMMU group is the guest's.</param>
-    /// <param name="find">What the host knows of a function; null when it is gone.</param>
+    /// <param name="domain">The PCI domain of all of them.</param>
+    /// <param name="functions">All of them, as the kernel reports them.</param>
+    /// <param name="hasGroup">Tells whether the guest has an IOMMU group.</param>
+    /// <param name="find">Looks a function up on the host; gives null when it is gone.</param>
     public HotResetScope(
         uint domain, IReadOnlyList<DependentFunction> functions, Func<int, bool> hasGroup, Func<PciAddress, HostDevice?> find)
     {
@@ -29,22 +29,22 @@ internal sealed class HotResetScope
         Groups = [.. functions.Select(static function => function.Group).Distinct()];
     }
 
-    /// <summary>The IOMMU groups of all.</summary>
+    /// <summary>The IOMMU groups of all of them.</summary>
     public IReadOnlyList<int> Groups { get; }
 
-    /// <summary>True when the host resets them as the last of them that is open is closed, whoever has it.</summary>
+    /// <summary>True when VFIO has all of them: the kernel then resets them when the last open one is closed, by any process.</summary>
     public bool IsVfios => _members.All(static member => member.IsVfios);
 
-    /// <summary>True when the guest can have them reset, and nobody else has any.</summary>
+    /// <summary>True when the guest can request their reset, since VFIO has all of them and the guest all their groups.</summary>
     public bool IsGuests => IsVfios && _members.All(static member => member.IsGuests);
 
-    /// <summary>The functions that are not the guest's.</summary>
+    /// <summary>The addresses of those whose groups the guest does not have.</summary>
     public string Foreign => Names(_members.Where(static member => !member.IsGuests));
 
-    /// <summary>What is in the way; empty for nothing.</summary>
+    /// <summary>What prevents a reset, as text; empty when nothing does.</summary>
     public string Obstacles => string.Join(", ", _members.Where(static member => !member.IsVfios || !member.IsGuests).Select(Obstacle));
 
-    /// <summary>What to do about it, after a colon; empty when there is nothing to do.</summary>
+    /// <summary>What the user can do about it, starting with a colon; empty when there is nothing to do.</summary>
     public string Remedy
     {
         get
@@ -62,10 +62,10 @@ internal sealed class HotResetScope
         }
     }
 
-    /// <summary>True for a function that is one of them.</summary>
+    /// <summary>True when a function is one of them.</summary>
     public bool Contains(PciAddress address) => _members.Any(member => member.Address == address);
 
-    /// <summary>All of them but one.</summary>
+    /// <summary>The addresses of all of them except one.</summary>
     public string OthersThan(PciAddress address) => Names(_members.Where(member => member.Address != address));
 
     private static string Names(IEnumerable<Member> members) => string.Join(", ", members.Select(static member => member.Address));

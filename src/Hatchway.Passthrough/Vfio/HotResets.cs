@@ -6,22 +6,23 @@ using Microsoft.Extensions.Logging;
 namespace Hatchway.Passthrough.Vfio;
 
 /// <summary>
-/// Resets of a guest's functions that have none of their own, as a graphics card's: that of their slot or bus, and so of all functions
-/// there.
+/// Resets a guest's functions that have no reset of their own, such as many graphics cards', by resetting their slot or bus, and so all
+/// functions on it.
 /// </summary>
 /// <remarks>
 /// <para>
-/// When a function alone is opened the kernel resets no bus that has others (drivers/pci/pci.c, pci_parent_bus_reset). So the guest asks
-/// for it when it has opened all that it gets, before anything of theirs is mapped, switched on or read to make the guest's side of it.
+/// When one function is opened, the kernel does not reset a bus that has other functions (drivers/pci/pci.c, pci_parent_bus_reset). So
+/// this process requests the reset once it has opened all of the guest's functions, before it maps BARs, enables interrupts or reads
+/// registers to build the guest's view of them.
 /// </para>
 /// <para>
-/// At the end it need not ask: where it could, the kernel does the same by itself as the last function is closed, and so also when the
-/// process is killed (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_dev_set_try_reset). What is told then is whether it will.
+/// No request is needed at the end: where one would succeed, the kernel does the same by itself when the last function is closed, and so
+/// also when this process is killed (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_dev_set_try_reset). The log then says whether it will.
 /// </para>
 /// <para>
-/// The host holds the lock of a device that it wants back until that is closed. The kernel tries the locks of all of a bus and refuses when
-/// one is held (drivers/pci/pci.c, pci_bus_trylock), so neither side waits for the other. For one thread, which opens and closes the
-/// functions, too.
+/// While the host waits for a device to be given back, it holds that device's lock. A hot reset only tries the locks of all devices on
+/// the bus, and fails when one is held (drivers/pci/pci.c, pci_bus_trylock), so there is no deadlock. For the one thread that also opens
+/// and closes the functions.
 /// </para>
 /// </remarks>
 public sealed partial class HotResets : IDisposable
@@ -31,9 +32,9 @@ public sealed partial class HotResets : IDisposable
     private readonly Func<PciAddress, HostDevice?> _find;
     private readonly ILogger _log;
 
-    /// <param name="functions">All functions that the guest gets, opened. They are let go after this.</param>
-    /// <param name="space">The groups that the guest has.</param>
-    /// <param name="log">Where it is told what was reset, and what could not be.</param>
+    /// <param name="functions">All functions that the guest gets, opened. They are disposed after this object.</param>
+    /// <param name="space">Holds the guest's groups.</param>
+    /// <param name="log">Receives what was reset, and what could not be.</param>
     public HotResets(IReadOnlyList<VfioFunction> functions, IommuSpace space, ILogger log)
         : this(functions, GroupsOf(space), static address => HostDevice.Find(new Sysfs(), address), log)
     {
@@ -43,8 +44,8 @@ public sealed partial class HotResets : IDisposable
         IReadOnlyList<IHotResetFunction> functions, Func<int, bool> hasGroup, Func<PciAddress, HostDevice?> find, ILogger log) =>
         (_functions, _hasGroup, _find, _log) = (functions, hasGroup, find, log);
 
-    /// <summary>Resets what can be reset, once each slot or bus.</summary>
-    /// <exception cref="PassthroughException">A function does not answer any more.</exception>
+    /// <summary>Resets each slot or bus that can be reset, once.</summary>
+    /// <exception cref="PassthroughException">A function no longer answers after its reset.</exception>
     public void Reset()
     {
         foreach (var (function, scope, sharing) in Scopes(atStart: true))
@@ -56,7 +57,7 @@ public sealed partial class HotResets : IDisposable
         }
     }
 
-    /// <summary>Says what becomes of the functions that the guest still has. Before the first of them is let go.</summary>
+    /// <summary>Logs whether the kernel will reset the functions that are still open. Called before the first is disposed.</summary>
     public void Dispose()
     {
         foreach (var (_, scope, sharing) in Scopes(atStart: false))
@@ -90,7 +91,7 @@ public sealed partial class HotResets : IDisposable
             LogReset(each.Host.Address, scope.OthersThan(each.Host.Address));
     }
 
-    // Each slot or bus once, by the first of the guest's functions there that have no reset of their own, and all of these.
+    // Each slot or bus once: its first function, of those of the guest without a reset of their own, and all of these on it.
     private IEnumerable<(IHotResetFunction First, HotResetScope Scope, List<IHotResetFunction> Sharing)> Scopes(bool atStart)
     {
         var waiting = _functions.Where(static function => function is { IsOpen: true, HasOwnReset: false }).ToList();
@@ -112,7 +113,7 @@ public sealed partial class HotResets : IDisposable
             }
             if (scope is null)
             {
-                // For both ends.
+                // Logged once, for the start and the end.
                 if (atStart)
                     LogNoReset(address);
                 continue;

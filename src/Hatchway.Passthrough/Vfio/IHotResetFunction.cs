@@ -3,16 +3,16 @@ using Hatchway.Passthrough.Host;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>What <see cref="HotResets"/> needs of a guest's function.</summary>
+/// <summary>A guest's function, as <see cref="HotResets"/> uses it.</summary>
 internal interface IHotResetFunction
 {
-    /// <summary>What the host knows of it.</summary>
+    /// <summary>The function as the host's sysfs describes it.</summary>
     HostDevice Host { get; }
 
     /// <summary>True when the kernel can reset it alone.</summary>
     bool HasOwnReset { get; }
 
-    /// <summary>False once it has been let go.</summary>
+    /// <summary>False once its VFIO device is closed.</summary>
     bool IsOpen { get; }
 
     /// <summary>True when its config space answers.</summary>
@@ -22,6 +22,6 @@ internal interface IHotResetFunction
     IReadOnlyList<DependentFunction>? GetDependentFunctions();
 
     /// <inheritdoc cref="VfioDevice.HotReset" path="/summary"/>
-    /// <param name="groups">The numbers of their groups, each of which is the guest's.</param>
+    /// <param name="groups">The groups of all functions that are reset; the guest must have each of them.</param>
     void HotReset(IReadOnlyList<int> groups);
 }

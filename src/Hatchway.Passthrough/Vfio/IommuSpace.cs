@@ -5,12 +5,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>The one IOMMU address space of a VM: what its devices can reach by DMA is the guest's RAM and nothing else.</summary>
+/// <summary>The single IOMMU address space of a VM's devices: by DMA they reach the guest's RAM and BARs mapped here, and nothing
+/// else.</summary>
 /// <remarks>
-/// An IOVA is a guest-physical address. The kernel pins what is mapped. The order of things is the kernel's: a group is put into the
-/// container first, then the IOMMU's kind is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst). All groups join before
-/// anything is mapped: a group whose IOMMU can't map what is mapped already would be refused. Any thread may map parts of BARs; all else is
-/// for one thread at a time.
+/// An IOVA is a guest-physical address. The kernel pins the RAM that is mapped, and prescribes the order: a group is attached to the
+/// container, then the IOMMU type is set, then memory is mapped (Linux Documentation/driver-api/vfio.rst). All groups join before
+/// anything is mapped, since the kernel refuses a group whose IOMMU can't take the existing mappings. Any thread may map parts of BARs;
+/// everything else is for one thread at a time.
 /// </remarks>
 public sealed partial class IommuSpace : IDisposable
 {
@@ -20,10 +21,10 @@ public sealed partial class IommuSpace : IDisposable
     private readonly IReadOnlyList<GuestRamRange> _ram;
     private readonly ILogger _log;
 
-    /// <summary>Opens VFIO's container, which is empty.</summary>
-    /// <param name="vm">The VM, which is told of the groups.</param>
+    /// <summary>Opens an empty VFIO container.</summary>
+    /// <param name="vm">The VM, which learns of the groups through KVM's VFIO device.</param>
     /// <param name="ram">All of the guest's RAM.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="log">Receives limitations.</param>
     /// <exception cref="PassthroughException">VFIO can't be opened.</exception>
     public IommuSpace(KvmVm vm, IReadOnlyList<GuestRamRange> ram, ILogger log)
     {
@@ -50,13 +51,13 @@ public sealed partial class IommuSpace : IDisposable
         }
     }
 
-    /// <summary>The last address that every device in the space can reach by DMA; <see cref="ulong.MaxValue"/> when the kernel does not
-    /// say, or before <see cref="Join"/>.</summary>
+    /// <summary>The highest address that every device in the space can reach by DMA; <see cref="ulong.MaxValue"/> before
+    /// <see cref="Join"/>, and when the kernel does not say.</summary>
     public ulong LastAddress { get; private set; } = ulong.MaxValue;
 
-    /// <summary>Takes the groups of all devices in, and then maps the guest's RAM for all of them. Once, before any is opened.</summary>
-    /// <exception cref="PassthroughException">A group is not viable, in use elsewhere, or can't be in one address space with the others;
-    /// or the RAM can't be locked, or lies where devices don't reach it.</exception>
+    /// <summary>Attaches the groups of all devices, then maps the guest's RAM for them. Called once, before any device is opened.</summary>
+    /// <exception cref="PassthroughException">A group is not viable, is in use by another process, or can't share an address space with the
+    /// others; or the RAM can't be locked, or devices can't reach it.</exception>
     public void Join(IReadOnlyList<Host.HostDevice> devices)
     {
         ArgumentNullException.ThrowIfNull(devices);
@@ -87,7 +88,7 @@ public sealed partial class IommuSpace : IDisposable
     }
 
     /// <summary>Opens a function of a group that has joined.</summary>
-    /// <exception cref="PassthroughException">The kernel does not give it.</exception>
+    /// <exception cref="PassthroughException">The kernel refuses.</exception>
     public VfioDevice Open(Host.HostDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -101,7 +102,7 @@ public sealed partial class IommuSpace : IDisposable
         }
         catch (LinuxException failure)
         {
-            // For a function of an open group EACCES means only this (drivers/vfio/pci/vfio_pci_core.c,
+            // For a function of an open group, EACCES has no other cause (drivers/vfio/pci/vfio_pci_core.c,
             // vfio_pci_validate_vf_token).
             throw new PassthroughException(
                 failure.Errno == Errno.EACCES
@@ -113,9 +114,9 @@ public sealed partial class IommuSpace : IDisposable
         }
     }
 
-    /// <summary>Closes a function, and with a group's last function the group: a host that wants that device back waits for
+    /// <summary>Closes a function and, with the last function of a group, the group. A host that unbinds the function waits for
     /// both.</summary>
-    /// <remarks>Not while another thread opens or closes one.</remarks>
+    /// <remarks>No other thread may open or close a function meanwhile.</remarks>
     public void Close(Host.HostDevice device, VfioDevice opened)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -127,10 +128,10 @@ public sealed partial class IommuSpace : IDisposable
     /// <summary>True while a group is in the space.</summary>
     internal bool HasGroup(int number) => _groups.ContainsKey(number);
 
-    /// <summary>Groups that are in the space.</summary>
+    /// <summary>Gives groups of the space by their numbers.</summary>
     internal IReadOnlyList<VfioGroup> Groups(IReadOnlyList<int> numbers) => [.. numbers.Select(number => _groups[number].Group)];
 
-    /// <summary>Closes the groups of which no device was opened, and unmaps the RAM. The devices must be closed before.</summary>
+    /// <summary>Closes the groups that had no device opened, and unmaps the RAM. All devices must have been closed.</summary>
     public void Dispose()
     {
         foreach (var (group, _) in _groups.Values)
@@ -140,11 +141,11 @@ public sealed partial class IommuSpace : IDisposable
         _container.Dispose();
     }
 
-    /// <summary>Lets devices reach part of a device's BAR, at the address where the guest has it.</summary>
-    /// <param name="address">Where this process has it, page-aligned.</param>
-    /// <param name="guestPhysical">Where the guest has it.</param>
+    /// <summary>Maps part of a device's BAR for DMA, at its guest-physical address.</summary>
+    /// <param name="address">Its address in this process, page-aligned.</param>
+    /// <param name="guestPhysical">Its guest-physical address.</param>
     /// <param name="length">Bytes, whole pages.</param>
-    /// <returns>The mapping, which ends when disposed; disposing fails as UnmapDma does.</returns>
+    /// <returns>The mapping. Disposing it unmaps, and throws what UnmapDma throws.</returns>
     /// <exception cref="LinuxException">The IOMMU can't map it, or the kernel can't find the device's pages.</exception>
     internal IDisposable MapBar(nint address, ulong guestPhysical, ulong length)
     {
@@ -155,7 +156,7 @@ public sealed partial class IommuSpace : IDisposable
     private static int GroupOf(Host.HostDevice device) =>
         device.IommuGroup ?? throw new ArgumentException("the device has no group", nameof(device));
 
-    // A container that its last group leaves forgets what was mapped (drivers/vfio/vfio_iommu_type1.c): nothing is pinned any more.
+    // When the last group leaves a container, the kernel drops all its mappings and unpins the RAM (drivers/vfio/vfio_iommu_type1.c).
     private void Leave(int number)
     {
         var (group, devices) = _groups[number];
@@ -182,7 +183,7 @@ public sealed partial class IommuSpace : IDisposable
             if (!group.IsViable)
                 throw new PassthroughException($"IOMMU group {number} is not viable: a member is bound to another driver than vfio-pci");
             group.Attach(_container);
-            // With the first, so that the kernel's refusal of a later one is that one's own.
+            // Set with the first group, so that attaching a later group fails for that group's own reasons.
             if (_groups.Count == 0)
                 _container.SetIommuType1();
             _kvm.Add(group);

@@ -2,17 +2,17 @@ using Hatchway.Linux;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>Part of a BAR that the guest reaches without an exit, and that devices reach by DMA at the same address.</summary>
+/// <summary>Part of a BAR that is mapped for the guest's CPUs and, at the same address, for DMA of its devices.</summary>
 internal sealed class PeerMapping : IDisposable
 {
     private readonly IDisposable _guest;
     private readonly IDisposable? _dma;
 
-    /// <param name="guest">What the guest's CPUs use.</param>
-    /// <param name="dma">What its devices use; null when they can't.</param>
+    /// <param name="guest">The mapping in the VM.</param>
+    /// <param name="dma">The mapping in the IOMMU, or null when there is none.</param>
     public PeerMapping(IDisposable guest, IDisposable? dma) => (_guest, _dma) = (guest, dma);
 
-    /// <summary>Ends both.</summary>
+    /// <summary>Removes both mappings.</summary>
     public void Dispose()
     {
         _guest.Dispose();
@@ -22,7 +22,7 @@ internal sealed class PeerMapping : IDisposable
         }
         catch (LinuxException)
         {
-            // The kernel forgets what was mapped when the last group leaves the container: there is nothing left to end.
+            // The kernel drops all mappings when the last group leaves the container, and then there is none to remove.
         }
     }
 }

@@ -4,7 +4,7 @@ using Hatchway.Pci.Config;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>A VFIO device's config space region. The kernel adds its own rules below those of the mediator.</summary>
+/// <summary>A VFIO device's config space region. The kernel's own virtualisation of it works below the mediator's.</summary>
 internal sealed class VfioConfigSpace(VfioDevice device, VfioRegionInfo region) : IHostConfigSpace
 {
     public int Size { get; } = (int)Math.Min(region.Size, Pci.Spec.Header.ExpressSize);

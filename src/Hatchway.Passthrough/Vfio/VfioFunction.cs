@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace Hatchway.Passthrough.Vfio;
 
 /// <summary>A PCI function of the host, opened over VFIO for one guest.</summary>
-/// <remarks>It is reset when it is opened and when it is let go, so that neither side finds what the other left. For one without a reset of
-/// its own <see cref="HotResets"/> does what can be done.</remarks>
+/// <remarks>It is reset when it is opened and when it is disposed, so that neither guest nor host finds state that the other left.
+/// <see cref="HotResets"/> handles functions without a reset of their own.</remarks>
 public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDisposable
 {
     private readonly IommuSpace _space;
@@ -59,7 +59,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
             _msix = new VfioMessageInterrupts(name, device, VfioPciIndex.MsixIrq, msix, vm, routes, log);
     }
 
-    /// <summary>What the host knows of the function.</summary>
+    /// <summary>The function as the host's sysfs describes it.</summary>
     public HostDevice Host { get; }
 
     /// <summary>True when the kernel can reset it alone, without other functions of its slot or bus.</summary>
@@ -69,14 +69,14 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
     public uint? IntxGsi { get; }
 
     /// <summary>
-    /// Signalled when the host wants the function back: its driver is being unbound, or the device removed, and that waits until the
-    /// function is disposed (drivers/vfio/vfio_main.c, vfio_unregister_group_dev). Null when the kernel does not tell.
+    /// Signalled when the host wants the function back: vfio-pci is being unbound or the device removed, which waits until the function
+    /// is disposed (drivers/vfio/vfio_main.c, vfio_unregister_group_dev). Null when the kernel does not report it.
     /// </summary>
     public EventFd? ReturnRequested { get; private set; }
 
     /// <summary>
     /// Signalled when the device has reported an uncorrectable error (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_aer_err_detected).
-    /// Null when it has no PCI Express capability and so no way to.
+    /// Null when it has no PCI Express capability, and so can't report any.
     /// </summary>
     public EventFd? ErrorReported { get; private set; }
 
@@ -93,13 +93,13 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
     public IMessageInterrupts? Msix => _msix;
 
     /// <summary>Opens a function and resets it, if it has a reset of its own.</summary>
-    /// <param name="host">A function that <see cref="Preconditions"/> has found fit.</param>
+    /// <param name="host">A function that has passed <see cref="Preconditions"/>.</param>
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
-    /// <param name="intxGsi">Which GSI an interrupt pin, 1 to 4, of the function's slot is wired to.</param>
-    /// <param name="peers">The guest's devices reach its BARs by DMA.</param>
-    /// <param name="log">Where limitations and failures are told.</param>
+    /// <param name="intxGsi">Gives the GSI that an interrupt pin, 1 to 4, of the function's slot is wired to.</param>
+    /// <param name="peers">True to let the guest's devices reach its BARs by DMA.</param>
+    /// <param name="log">Receives limitations and failures.</param>
     /// <exception cref="PassthroughException">It can't be opened, or does not answer.</exception>
     public static VfioFunction Open(
         HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, Func<int, uint> intxGsi, bool peers, ILogger log)
@@ -118,7 +118,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
             function.Reset();
             if (!Answers(function.Config))
                 throw new PassthroughException(DeviceChecks.NoAnswer(host.Address, " after a reset").Line);
-            // Last, so that nothing is left to close when anything before has failed.
+            // Last, so that a failure before needs no eventfds closed.
             function.ReturnRequested = function.Listen(VfioPciIndex.RequestIrq);
             function.ErrorReported = function.Listen(VfioPciIndex.ErrorIrq);
             return function;
@@ -139,8 +139,8 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
     public IHostRegion? Region(BarIndex bar) => _regions[bar.Value];
 
     /// <summary>
-    /// Lets the function go: interrupts off, reset, everything of it unmapped and closed. The guest's side must have been taken away
-    /// before; an access of the guest's that is still under way ends first.
+    /// Switches interrupts off, resets the function, unmaps its BARs and closes it. The guest's side of it must have been removed
+    /// before. An access of the guest that is still in progress is completed first.
     /// </summary>
     public void Dispose()
     {
@@ -155,9 +155,9 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
         ErrorReported?.Dispose();
     }
 
-    /// <summary>False when a function's registers read as all ones.</summary>
-    /// <remarks>Revision and class are read from the function each time; the IDs before them are a copy of VFIO's, which outlives it
-    /// (drivers/vfio/pci/vfio_pci_config.c, init_pci_cap_basic_perm).</remarks>
+    /// <summary>False when the function's registers read as all ones, as those of one that has gone do.</summary>
+    /// <remarks>This reads revision and class, since VFIO reads those from the function each time. The vendor and device ids would not do:
+    /// VFIO answers them from a copy (drivers/vfio/pci/vfio_pci_config.c, init_pci_cap_basic_perm).</remarks>
     internal static bool Answers(IHostConfigSpace config) => config.ReadDword(Pci.Spec.Header.RevisionId) != uint.MaxValue;
 
     bool IHotResetFunction.IsOpen => !_device.IsClosed;
@@ -168,7 +168,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
 
     void IHotResetFunction.HotReset(IReadOnlyList<int> groups) => _device.HotReset(_space.Groups(groups));
 
-    // A reset can fail: the log says so, and the device is used as it is.
+    // A failed reset is logged, and the device is used as it is.
     private void Reset()
     {
         if (!HasOwnReset)
@@ -180,7 +180,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
         }
         catch (LinuxException failure) when (failure.Errno == Errno.EAGAIN)
         {
-            // The kernel does not reset a device whose lock is held, as it is while one unbinds or removes it.
+            // The kernel does not reset a device whose lock is held, as it is while the host unbinds or removes the device.
             LogHeld(Host.Address);
         }
         catch (LinuxException failure)
@@ -189,7 +189,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
         }
     }
 
-    // An index that the device lacks, as the error index of one without PCI Express, gives EINVAL or has no vectors.
+    // An index that the device lacks, such as the error index without PCI Express, gives EINVAL or has no vectors.
     private EventFd? Listen(int index)
     {
         try
@@ -214,7 +214,7 @@ public sealed partial class VfioFunction : IHostFunction, IHotResetFunction, IDi
         }
     }
 
-    // A function without a ROM answers EINVAL for it (drivers/vfio/pci/vfio_pci_core.c), which is no error.
+    // For a function without a ROM, VFIO answers EINVAL (drivers/vfio/pci/vfio_pci_core.c), which is no error.
     private static VfioRegionInfo? TryGetRegion(VfioDevice device, int index)
     {
         try

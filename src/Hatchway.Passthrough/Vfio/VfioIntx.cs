@@ -8,10 +8,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>INTx of a VFIO device: level-triggered, and never through user space.</summary>
+/// <summary>INTx of a VFIO device: level-triggered, and delivered without user space.</summary>
 /// <remarks>
-/// VFIO masks the line when it fires and signals the trigger; KVM raises the guest's line. When the guest ends the interrupt, KVM lowers
-/// the line and signals the resample eventfd, which VFIO takes as the request to unmask: if the device still asserts, it fires again
+/// When the interrupt fires, VFIO masks it and signals the trigger eventfd, and KVM raises the guest's line. When the guest ends the
+/// interrupt, KVM lowers the line and signals the resample eventfd, on which VFIO unmasks; if the device still asserts, it fires again
 /// (linux/kvm.h KVM_IRQFD_FLAG_RESAMPLE; linux/vfio.h VFIO_IRQ_SET_ACTION_UNMASK). The caller serialises calls.
 /// </remarks>
 internal sealed partial class VfioIntx(PciAddress address, VfioDevice device, KvmVm vm, uint gsi, ILogger log) : IIntxInterrupt, IDisposable

@@ -11,12 +11,12 @@ namespace Hatchway.Passthrough.Vfio;
 /// space.</summary>
 /// <remarks>
 /// <para>
-/// A vector's eventfd belongs to the device from the moment the vector is first unmasked until the kind of interrupt is switched off.
+/// A vector's eventfd stays with the device from the vector's first unmasking until MSI or MSI-X is switched off.
 /// </para>
 /// <para>
-/// The device is switched on with all its vectors and no eventfd: up to Linux 6.4 vectors can't be added to one that is on
-/// (VFIO_IRQ_INFO_NORESIZE), and switching it off to grow loses what comes in between. The kernel takes a CPU's vector only when an
-/// eventfd is set.
+/// Interrupts are enabled with all vectors but without eventfds: up to Linux 6.4, vectors can't be added while they are enabled
+/// (VFIO_IRQ_INFO_NORESIZE), and disabling them to add some would lose interrupts meanwhile. The kernel requests a vector's interrupt
+/// only when its eventfd is set.
 /// </para>
 /// <para>The caller serialises calls.</para>
 /// </remarks>
@@ -30,10 +30,10 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     private readonly ILogger _log;
     private readonly IrqfdVector[] _vectors;
 
-    // Vectors that the host has given; 0 while switched off.
+    // Number of vectors that the kernel has enabled; 0 while switched off.
     private int _enabled;
 
-    // The host's CPUs had no vector left for one of them, or KVM's table no room, and it was told.
+    // True once it was logged that the host's CPUs had no vector left for one of them, or KVM's routing table no room.
     private bool _warnedOfShortage;
 
     public VfioMessageInterrupts(string name, VfioDevice device, int index, int count, KvmVm vm, InterruptRoutes routes, ILogger log)
@@ -48,12 +48,12 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
     {
         try
         {
-            // 0 when all were given; else how many could be, and none was given.
+            // 0 when all were enabled; otherwise none was, and this is the number that could be.
             var available = _device.SetIrqEventFds(_index, 0, new EventFd?[vectors]);
             if (available > 0)
             {
                 LogTooFew(_name, Kind, vectors, available);
-                // Asked for what there is, it may have become less meanwhile; then none is better than asking on and on.
+                // Fewer may be left by now. Then give up, rather than retry without end.
                 if (_device.SetIrqEventFds(_index, 0, new EventFd?[available]) > 0)
                     return false;
             }
@@ -81,7 +81,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
         }
         catch (LinuxException failure)
         {
-            // The device has gone away: then it raises nothing any more.
+            // This happens when the device has gone away, and then it raises no more interrupts.
             LogDisableFailed(_name, Kind, failure.Message);
         }
         FreeVectors();
@@ -89,7 +89,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     public bool TryUnmask(int vector, MsiMessage message)
     {
-        // TryEnable has logged that the host has too few.
+        // TryEnable has logged that the host has too few vectors.
         if (vector >= _enabled)
             return false;
         ref var state = ref _vectors[vector];
@@ -100,7 +100,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
                 TellOnce(vector, isTableFull: true);
                 return false;
             }
-            // The route stands before the irqfd is bound, and the irqfd before the device may signal: nothing can come too early.
+            // The route is set before the irqfd is bound, and that before the device can signal, so no interrupt comes too early.
             if (state.Trigger is null)
                 Wire(ref state, vector);
             else
@@ -127,7 +127,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
 
     private string Kind => _index == VfioPciIndex.MsixIrq ? "MSI-X" : "MSI";
 
-    // A guest may have thousands of vectors, of which one line tells as much as many.
+    // A guest may have thousands of vectors, and one line about them is enough.
     private void TellOnce(int vector, bool isTableFull)
     {
         if (_warnedOfShortage)
@@ -139,7 +139,7 @@ internal sealed partial class VfioMessageInterrupts : IMessageInterrupts, IDispo
             LogNoVector(_name, Kind, vector);
     }
 
-    // All or nothing: where the host has no vector left, the next unmasking tries again, and until then another vector may have the route.
+    // All or nothing: when the host has no vector left, the route is freed for others, and the next unmasking tries again.
     private void Wire(ref IrqfdVector state, int vector)
     {
         var trigger = EventFd.Create();

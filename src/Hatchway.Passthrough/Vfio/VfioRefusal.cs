@@ -5,19 +5,19 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Passthrough.Vfio;
 
-/// <summary>Says what it means when VFIO does not give a group, a device or its interrupt, and what to do.</summary>
+/// <summary>Explains why VFIO refuses a group, a device or its interrupt, and what the user can do.</summary>
 internal static class VfioRefusal
 {
-    /// <summary>A group can't be opened, or can't be put into a container.</summary>
+    /// <summary>Explains why a group can't be opened, or can't be put into a container.</summary>
     /// <param name="view">The host.</param>
-    /// <param name="device">The function that it is opened for.</param>
-    /// <param name="group">Its number.</param>
-    /// <param name="failure">The kernel's answer.</param>
-    /// <param name="isFirst">No other group is in the container.</param>
+    /// <param name="device">The function that the group is opened for.</param>
+    /// <param name="group">The group's number.</param>
+    /// <param name="failure">The kernel's error.</param>
+    /// <param name="isFirst">True when no other group is in the container.</param>
     public static string OfGroup(HostView view, HostDevice device, int group, LinuxException failure, bool isFirst)
     {
-        // The firmware wants memory to stay where it is for a device. Since Linux 6.6 that is EINVAL (drivers/iommu/iommu.c, "rejecting
-        // configuring the device without a 1:1 mapping"); before, with VT-d only, EPERM (drivers/iommu/intel/iommu.c).
+        // The firmware demands an identity mapping of memory for the device. Since Linux 6.6 this gives EINVAL (drivers/iommu/iommu.c,
+        // "rejecting configuring the device without a 1:1 mapping"); before that, and only with VT-d, EPERM (drivers/iommu/intel/iommu.c).
         if (failure.Errno is Errno.EINVAL or Errno.EPERM
             && DeviceChecks.FirmwareMemory(ReservedRegion.Of(view, group)) is { } finding)
             return $"{device.Address}: {finding.Line}";
@@ -33,17 +33,17 @@ internal static class VfioRefusal
         };
     }
 
-    /// <summary>A function of a group that is in a container can't be opened.</summary>
+    /// <summary>Explains why a function can't be opened whose group is in a container.</summary>
     public static string OfDevice(HostDevice device, int group, LinuxException failure) => failure.Errno == Errno.EINVAL
         // drivers/pci/setup-res.c, pci_enable_resources.
         ? $"{device.Address} can't be switched on ({failure.Message}): one of its BARs has no address on the host, as "
             + $"'hatchway host check {device.Address}' and the host's 'dmesg' say"
         : OfEither(device, group, failure);
 
-    /// <summary>A function's INTx can't be switched on.</summary>
+    /// <summary>Explains why a function's INTx can't be switched on.</summary>
     public static string OfIntx(HostView view, PciAddress address, LinuxException failure)
     {
-        // A function that can't mask its pin by the command register needs a line of its own (drivers/vfio/pci/vfio_pci_intrs.c,
+        // A function whose command register can't mask INTx needs a host interrupt line of its own (drivers/vfio/pci/vfio_pci_intrs.c,
         // vfio_intx_set_signal).
         if (failure.Errno != Errno.EBUSY || !int.TryParse(view.Text(address, "irq"), CultureInfo.InvariantCulture, out var line))
             return failure.Message;
@@ -54,7 +54,7 @@ internal static class VfioRefusal
             + ": unbind that driver, or move the card to another slot; where its driver uses MSI or MSI-X it works all the same";
     }
 
-    /// <summary>A failure's message, with what to do where that is known.</summary>
+    /// <summary>Gives a failure's message, with a remedy where one is known.</summary>
     public static string WithRemedy(LinuxException failure) => failure.Errno == Errno.ENOMEM
         ? $"{failure.Message}: raise 'ulimit -l' or free memory"
         : failure.Message;

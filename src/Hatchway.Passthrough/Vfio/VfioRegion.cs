@@ -9,8 +9,8 @@ namespace Hatchway.Passthrough.Vfio;
 
 /// <summary>A BAR or the ROM of a VFIO device: registers by pread and pwrite, pages by mmap into a KVM memslot.</summary>
 /// <remarks>
-/// A part is mmapped once, when it is first given to the guest, and stays so until the device is closed: a BAR that moves costs a
-/// memslot, not a mapping. The guest's accesses fault the pages in; the kernel takes them away while decoding is off or the device resets.
+/// A part is mmapped when it is first given to the guest, and stays mapped until the device is closed: moving a BAR changes a memslot,
+/// not the mmap. The guest's accesses fault the pages in; the kernel removes them while decoding is off or the device resets.
 /// </remarks>
 internal sealed partial class VfioRegion : IHostRegion, IDisposable
 {
@@ -18,11 +18,11 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
     private readonly VfioDevice _device;
     private readonly VfioRegionInfo _info;
     private readonly KvmVm _vm;
-    // Null when no device is to reach it.
+    // Null when devices are not to reach the region by DMA.
     private readonly IommuSpace? _space;
     private readonly ILogger _log;
 
-    // Guards the dictionary: each direct segment is mapped under a lock of its own. A leaf.
+    // Guards _mappings, since segments are mapped concurrently, each under a lock of its own. A leaf.
     private readonly Lock _gate = new();
     private readonly Dictionary<(ulong Offset, ulong Length), MemoryMapping> _mappings = [];
 
@@ -73,8 +73,8 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
         _mappings.Clear();
     }
 
-    // Devices reach one another's memory, and a device its own: the 53C895A fetches its instructions from its own BAR 2 by DMA.
-    // The kernel needs decoding on to map it, as it is whenever a BAR answers.
+    // Devices may access one another's memory, and a device its own: the 53C895A fetches its instructions from its own BAR 2 by DMA.
+    // The kernel maps a BAR only while its decoding is on, which it is whenever the BAR is mapped into the guest.
     private IDisposable? TryMapForDma(MemoryMapping mapping, ulong offset, ulong length, ulong guestPhysical)
     {
         try
@@ -88,7 +88,7 @@ internal sealed partial class VfioRegion : IHostRegion, IDisposable
         }
     }
 
-    // Without the sparse capability a mappable region is mappable whole (linux/vfio.h, VFIO_REGION_INFO_CAP_SPARSE_MMAP).
+    // Without the sparse capability, all of a mappable region can be mapped (linux/vfio.h, VFIO_REGION_INFO_CAP_SPARSE_MMAP).
     private static MappableArea[] Areas(VfioRegionInfo info)
     {
         if (!info.IsMappable)
