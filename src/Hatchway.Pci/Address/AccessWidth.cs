@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Hatchway.Pci.Address;
 
 /// <summary>The width of one access, in bytes. The numeric value is the number of bytes.</summary>
-/// <remarks>Config space knows 1, 2 and 4 (PCIe 6.0 §2.2.7); memory BARs know 8 as well.</remarks>
+/// <remarks>Config space allows 1, 2 and 4 (PCIe 6.0 §2.2.7); memory BARs allow 8 as well.</remarks>
 public enum AccessWidth : byte
 {
     /// <summary>8 bits.</summary>
@@ -20,11 +20,11 @@ public enum AccessWidth : byte
     Qword = 8,
 }
 
-/// <summary>What follows from an access's width.</summary>
+/// <summary>Operations that depend on an access's width.</summary>
 public static class AccessWidthExtensions
 {
     /// <summary>
-    /// All ones at this width: what a read gives where nothing answers, as a root complex does when a request is not completed
+    /// All ones at this width: the result of a read that nothing answers, as from a root complex when a request is not completed
     /// (PCIe 6.0 §2.3.2).
     /// </summary>
     public static ulong AllOnes(this AccessWidth width) => ulong.MaxValue >> (64 - (8 * (int)width));
@@ -37,7 +37,7 @@ public static class AccessWidthExtensions
     /// <summary>Reads a little-endian value of this width from a span's start.</summary>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="bytes">At least that many bytes.</param>
-    // 32 bits first: each access to config space comes here, and most have that width.
+    // 32 bits are tested first: every access to config space comes here, and most have that width.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Load(this AccessWidth width, ReadOnlySpan<byte> bytes) =>
         width == AccessWidth.Dword ? BinaryPrimitives.ReadUInt32LittleEndian(bytes)
@@ -48,7 +48,7 @@ public static class AccessWidthExtensions
     /// <summary>Writes a little-endian value of this width to a span's start.</summary>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="bytes">At least that many bytes.</param>
-    /// <param name="value">Bits above the width do not count.</param>
+    /// <param name="value">The value; bits above the width are ignored.</param>
     public static void Store(this AccessWidth width, Span<byte> bytes, ulong value)
     {
         switch (width)

@@ -4,7 +4,7 @@ namespace Hatchway.Pci.Address;
 /// <param name="Value">0 to 255 for conventional PCI, 0 to 4095 for PCI Express (PCIe 6.0 §7.2).</param>
 public readonly record struct ConfigOffset(ushort Value)
 {
-    /// <summary>Where <paramref name="delta"/> bytes further is.</summary>
+    /// <summary>Adds <paramref name="delta"/> bytes.</summary>
     public static ConfigOffset operator +(ConfigOffset offset, int delta) => new((ushort)(offset.Value + delta));
 
     /// <summary>True when an access of a width at <paramref name="start"/> covers this byte.</summary>

@@ -2,8 +2,8 @@ namespace Hatchway.Pci.Address;
 
 /// <summary>Something that answers reads and writes at an offset: a BAR, a block of an ISA device's registers.</summary>
 /// <remarks>
-/// Called on a vCPU's thread, by several at once. Does not throw and does not allocate: what can't be answered reads as all ones, and a
-/// write to it is dropped, as on hardware.
+/// Several vCPU threads may call at once. Calls neither throw nor allocate: where nothing can answer, a read gives all ones and a write is
+/// dropped, as on hardware.
 /// </remarks>
 public interface IAddressTarget
 {

@@ -10,43 +10,44 @@ public enum AddressSpaceKind : byte
     Io,
 }
 
-/// <summary>What a PCI function needs of the machine it is in: a place in the guest's address spaces. The machine implements it.</summary>
-/// <remarks>Safe to call from any thread. Look-ups by other threads see the space before or after a change, never between.</remarks>
+/// <summary>Places a PCI function's BARs in the guest's address spaces. The machine implements it.</summary>
+/// <remarks>Any thread may call. Lookups by other threads see the space either before or after a change.</remarks>
 public interface IGuestAddressMap
 {
-    /// <summary>Lets <paramref name="target"/> answer at <paramref name="start"/>.</summary>
-    /// <param name="kind">Which space.</param>
+    /// <summary>Places <paramref name="target"/> at <paramref name="start"/>.</summary>
+    /// <param name="kind">The address space.</param>
     /// <param name="start">Guest-physical address or port.</param>
     /// <param name="length">Bytes, at least 1.</param>
-    /// <param name="target">What answers. A target may be mapped once only.</param>
+    /// <param name="target">The target. It may be mapped only once.</param>
     /// <returns>
-    /// False, and nothing changed, when the range does not lie wholly in what the host bridge forwards to PCI: there, as on hardware, the
-    /// function is not reached.
+    /// False, with nothing changed, when the range does not lie wholly in what the host bridge forwards to PCI: as on hardware, accesses
+    /// there do not reach the function.
     /// </returns>
     bool TryMap(AddressSpaceKind kind, ulong start, ulong length, IAddressTarget target);
 
     /// <summary>
-    /// Claims whole pages of guest-physical memory for a mapping. They are the owner's while no other target answers for a byte in them:
-    /// a mapping hides everything else there, and where targets overlap, the one that was mapped first answers.
+    /// Claims whole pages of guest-physical memory for a mapping. The owner has them while no other target answers for a byte in them,
+    /// since a mapping would hide it. Where targets overlap, the one that was mapped first answers.
     /// </summary>
     /// <param name="start">The first page's first address.</param>
     /// <param name="length">Bytes, whole pages.</param>
     /// <param name="owner">A target that is mapped there; it may end within the last page.</param>
     /// <param name="claimant">
-    /// Told when the pages are not the owner's, perhaps at once, and when they are again, until the owner is unmapped.
+    /// Called when the owner loses the pages, perhaps before this returns, and when it regains them, until the owner is unmapped.
     /// </param>
     void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant);
 
-    /// <summary>Takes <paramref name="target"/> out of the space again; nothing happens when it is not in it.</summary>
+    /// <summary>Removes <paramref name="target"/> from the space; does nothing when it is not there.</summary>
     void Unmap(AddressSpaceKind kind, IAddressTarget target);
 }
 
-/// <summary>Who has asked for pages. Called by any thread that maps or unmaps something; must not call the map back.</summary>
+/// <summary>Receives the outcome of a claim for pages. Called on any thread that maps or unmaps a target; must not call the
+/// map.</summary>
 public interface IPageClaimant
 {
-    /// <summary>The pages are not the owner's: no mapping may be over them when this returns.</summary>
+    /// <summary>Called when the owner loses the pages. They must not be mapped when this returns.</summary>
     void Lose();
 
-    /// <summary>The pages that were lost are the owner's again.</summary>
+    /// <summary>Called when the owner regains pages that it lost.</summary>
     void Gain();
 }

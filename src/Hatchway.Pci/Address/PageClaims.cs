@@ -1,30 +1,30 @@
 namespace Hatchway.Pci.Address;
 
-/// <summary>Decides who may map which pages of guest-physical memory, by what is in them.</summary>
+/// <summary>Decides which target may map which pages of guest-physical memory.</summary>
 /// <remarks>
 /// <para>
-/// A mapping is whole pages, and hides all that answers in them. So pages are an owner's to map as long as every byte that any target has
-/// there is the owner's: where targets overlap, the one that came first answers.
+/// A mapping consists of whole pages, and hides every target in them. So an owner may map pages only while no other target answers for a
+/// byte there. Where targets overlap, the one that was added first answers.
 /// </para>
-/// <para>The caller holds one lock over a call and the matching change of the address space; claimants are told under it.</para>
+/// <para>The caller holds one lock during a call and the matching change of the address space; claimants are called under it.</para>
 /// </remarks>
 public sealed class PageClaims
 {
-    // In the order in which they came: the first of those that overlap answers.
+    // In the order in which they were added: of those that overlap, the first answers.
     private readonly List<Placed> _targets = [];
     private readonly List<PageClaim> _claims = [];
 
-    /// <summary>Adds a target; whoever loses pages to it is told.</summary>
+    /// <summary>Adds a target, and calls the claimants that lose pages to it.</summary>
     /// <param name="start">First address.</param>
     /// <param name="length">Bytes, at least 1.</param>
-    /// <param name="target">Who; not there yet.</param>
+    /// <param name="target">The target, which must not have been added yet.</param>
     public void Add(ulong start, ulong length, IAddressTarget target)
     {
         _targets.Add(new Placed(start, start + (length - 1), target));
         TellChanges();
     }
 
-    /// <summary>Removes a target and its claims; whoever gains pages by that is told.</summary>
+    /// <summary>Removes a target and its claims, and calls the claimants that gain pages by that.</summary>
     public void Remove(IAddressTarget target)
     {
         _targets.RemoveAll(placed => ReferenceEquals(placed.Target, target));
@@ -32,11 +32,11 @@ public sealed class PageClaims
         TellChanges();
     }
 
-    /// <summary>An owner asks for pages.</summary>
+    /// <summary>Adds a claim for pages.</summary>
     /// <param name="start">First address, page-aligned.</param>
     /// <param name="length">Bytes, whole pages.</param>
-    /// <param name="owner">A target that is there.</param>
-    /// <param name="claimant">Who is told: at once, when the pages are not the owner's.</param>
+    /// <param name="owner">A target that has been added.</param>
+    /// <param name="claimant">Called on each change; before this returns if the owner may not map the pages.</param>
     public void Claim(ulong start, ulong length, IAddressTarget owner, IPageClaimant claimant)
     {
         ArgumentNullException.ThrowIfNull(claimant);
@@ -44,7 +44,7 @@ public sealed class PageClaims
         TellChanges();
     }
 
-    // The losers first: no two may have a mapping over one page.
+    // Losses come first, so that no page is ever mapped twice.
     private void TellChanges()
     {
         foreach (var claim in _claims)
@@ -78,7 +78,7 @@ public sealed class PageClaims
             }
             var first = Math.Max(other.First, claim.First);
             var last = Math.Min(other.Last, claim.Last);
-            // A later target is hidden by the owner, except where it extends beyond it.
+            // The owner hides a later target, except where that extends beyond the owner.
             if (first <= last && (isOlder || first < own.First || last > own.Last))
                 return false;
         }

@@ -4,19 +4,19 @@ using System.Globalization;
 namespace Hatchway.Pci.Address;
 
 /// <summary>The address of a PCI function: domain, bus, device and function number.</summary>
-/// <param name="Domain">PCI domain: a segment group, 0 to 0xFFFF, or above that one that Linux makes itself,
-/// as for a VMD controller.</param>
+/// <param name="Domain">PCI domain: a segment group, 0 to 0xFFFF, or above that, one that Linux makes itself, such as a VMD
+/// controller's.</param>
 /// <param name="Bus">Bus number, 0 to 255.</param>
 /// <param name="Device">Device number (the slot), 0 to 31.</param>
 /// <param name="Function">Function number, 0 to 7.</param>
 /// <remarks>
-/// Two notations are read: Linux's <c>dddd:bb:dd.f</c> and <c>bb:dd.f</c> in hexadecimal, and bhyve's <c>bus/slot/function</c> in decimal
-/// (bhyve(8), "passthru"). Linux's is printed.
+/// Three notations are parsed: Linux's <c>dddd:bb:dd.f</c> and <c>bb:dd.f</c> in hexadecimal, bhyve's <c>bus/slot/function</c> in decimal
+/// (bhyve(8), "passthru"), and pciconf(8)'s <c>pci0:bus:slot:function</c>. Linux's is printed.
 /// </remarks>
 public readonly record struct PciAddress(uint Domain, byte Bus, byte Device, byte Function) : ISpanParsable<PciAddress>
 {
     /// <summary>
-    /// The function's place in a segment's config space: bus in bits 15:8, device in 7:3, function in 2:0 (PCIe 6.0 §2.2.6.2).
+    /// The function's routing id in its segment: bus in bits 15:8, device in 7:3, function in 2:0 (PCIe 6.0 §2.2.6.2).
     /// </summary>
     public ushort RoutingId => (ushort)((Bus << 8) | (Device << 3) | Function);
 
@@ -43,7 +43,7 @@ public readonly record struct PciAddress(uint Domain, byte Bus, byte Device, byt
         : s.Contains('/') ? TryParseDecimal(s, '/', out result)
         : TryParseLinux(s, out result);
 
-    // pciconf(8)'s domain is a number of FreeBSD's, which no other than 0 has a counterpart for here.
+    // The domain in pciconf(8)'s notation is FreeBSD's own numbering. Only 0 has a counterpart here.
     private static bool TryParseSelector(ReadOnlySpan<char> s, out PciAddress result)
     {
         var hasDomain = s.Count(':') == 3 && s.StartsWith("0:");

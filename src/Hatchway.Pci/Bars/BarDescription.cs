@@ -21,17 +21,17 @@ public enum BarKind : byte
     Rom,
 }
 
-/// <summary>One BAR as the guest is shown it.</summary>
-/// <param name="Index">Which register; the lower of the two for a 64-bit one.</param>
+/// <summary>One BAR as the guest sees it.</summary>
+/// <param name="Index">Its register; the lower of the two for a 64-bit BAR.</param>
 /// <param name="Kind">What it decodes.</param>
 /// <param name="Size">Bytes that the register decodes, a power of two, at least 4 for I/O and 16 for memory.</param>
 /// <param name="Prefetchable">The register's prefetchable bit.</param>
 public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong Size, bool Prefetchable)
 {
-    /// <summary>Which address space it answers in.</summary>
+    /// <summary>The address space that it answers in.</summary>
     public AddressSpaceKind Space => Kind == BarKind.Io ? AddressSpaceKind.Io : AddressSpaceKind.Memory;
 
-    /// <summary>Where the register is.</summary>
+    /// <summary>Offset of the register in config space.</summary>
     public ushort Register => (ushort)(Index == BarIndex.Rom ? Header.RomBar : Header.Bar0 + (4 * Index.Value));
 
     /// <summary>Bytes of the register: 4, or 8 for a 64-bit BAR.</summary>
@@ -47,14 +47,15 @@ public readonly record struct BarDescription(BarIndex Index, BarKind Kind, ulong
     };
 
     /// <summary>
-    /// The register's bits that hold an address: those a guest can change. Written as ones they read back as the size's mask.
+    /// The register's address bits, which the guest can change. After all ones are written they read back as this mask, which gives the
+    /// size.
     /// </summary>
     public ulong AddressMask => ~(Size - 1) & (Kind == BarKind.Memory64 ? ulong.MaxValue : uint.MaxValue);
 
     /// <summary>Reads a host function's BARs: kinds from its registers, sizes from its regions.</summary>
     /// <param name="config">The function's config space.</param>
-    /// <param name="regionOf">The region behind a BAR or the ROM, or null.</param>
-    /// <returns>In rising order; registers that decode nothing are left out.</returns>
+    /// <param name="regionOf">Gives the host region of a BAR or the ROM, or null.</param>
+    /// <returns>The BARs in rising order, without those that decode nothing.</returns>
     public static IReadOnlyList<BarDescription> Read(IHostConfigSpace config, Func<BarIndex, IHostRegion?> regionOf)
     {
         ArgumentNullException.ThrowIfNull(config);

@@ -3,22 +3,22 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>A range of a BAR and who answers for it.</summary>
-/// <param name="Bar">Which BAR.</param>
+/// <summary>A range of a BAR and its handler.</summary>
+/// <param name="Bar">The BAR.</param>
 /// <param name="Offset">First byte.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="Name">For people: who it is.</param>
-/// <param name="Handler">Who answers.</param>
+/// <param name="Name">The handler's name, for people.</param>
+/// <param name="Handler">Answers accesses to the range.</param>
 public sealed record BarHandlerRange(BarIndex Bar, ulong Offset, ulong Length, string Name, IBarHandler Handler)
 {
     /// <summary>The first byte after it.</summary>
     public ulong End => Offset + Length;
 }
 
-/// <summary>The one list of a function's register handlers: who owns which bytes of which BAR.</summary>
+/// <summary>All register handlers of a function, with the ranges of BARs that they own.</summary>
 /// <remarks>
-/// Filled before the guest runs, by one thread; read by all vCPUs without a lock. Per BAR the ranges are sorted and do not overlap, so a
-/// look-up is a binary search. The MSI-X table and the pending bits are on it like any other.
+/// One thread fills it before the guest runs; then all vCPU threads read it without a lock. The ranges of each BAR are sorted and do not
+/// overlap, so a lookup is a binary search. The MSI-X table and pending bits are handlers like any other.
 /// </remarks>
 public sealed class BarHandlerList
 {
@@ -29,7 +29,7 @@ public sealed class BarHandlerList
 
     /// <summary>Gives a range of a BAR to a handler.</summary>
     /// <exception cref="HandlerException">
-    /// There is no such BAR; the range is empty or wraps, or overlaps another's; the message names both.
+    /// There is no such BAR, or the range is empty, wraps, or overlaps another handler's, which the message names.
     /// </exception>
     public void Add(BarHandlerRange range)
     {
@@ -51,11 +51,11 @@ public sealed class BarHandlerList
         _ranges[range.Bar.Value] = grown;
     }
 
-    /// <summary>Finds who owns a byte, and how far that holds.</summary>
-    /// <param name="bar">Which BAR.</param>
+    /// <summary>Finds the owner of a byte, and where the owner changes next.</summary>
+    /// <param name="bar">The BAR.</param>
     /// <param name="offset">The byte.</param>
-    /// <param name="until">The first byte after it that belongs to someone else; <see cref="ulong.MaxValue"/> when there is none.</param>
-    /// <returns>The owner, or null: the host region.</returns>
+    /// <param name="until">The next byte with another owner; <see cref="ulong.MaxValue"/> when there is none.</param>
+    /// <returns>The handler's range, or null for the host region.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal BarHandlerRange? Find(BarIndex bar, ulong offset, out ulong until)
     {

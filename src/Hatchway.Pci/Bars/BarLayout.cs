@@ -5,20 +5,20 @@ namespace Hatchway.Pci.Bars;
 /// <summary>How the guest reaches a part of a BAR.</summary>
 public enum SegmentKind : byte
 {
-    /// <summary>Mapped: without an exit.</summary>
+    /// <summary>Mapped into the guest: accesses cause no exit.</summary>
     Direct,
 
-    /// <summary>Each access is an exit, carried out on the host's region at its width.</summary>
+    /// <summary>Trapped: each access is an exit, and is made to the host's region at its width.</summary>
     Trapped,
 
-    /// <summary>As <see cref="Trapped"/>, because a handler owns registers in these pages.</summary>
+    /// <summary>Trapped, because a handler owns registers in these pages.</summary>
     Handled,
 }
 
 /// <summary>A part of a BAR that is reached in one way.</summary>
 /// <param name="Offset">Bytes from the BAR's start.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="Kind">Which way.</param>
+/// <param name="Kind">How it is reached.</param>
 public readonly record struct BarSegment(ulong Offset, ulong Length, SegmentKind Kind)
 {
     /// <summary>The first byte after it.</summary>
@@ -29,25 +29,26 @@ public readonly record struct BarSegment(ulong Offset, ulong Length, SegmentKind
 public static class BarLayout
 {
     /// <summary>
-    /// A page is direct when the host lets all of it be mapped and no handler owns a byte of it; else it is handled or trapped.
+    /// Divides a region. A page is direct when the host allows all of it to be mapped and no handler owns a byte of it; else it is handled
+    /// or trapped.
     /// </summary>
     /// <param name="size">Bytes of the region, as the device decodes them.</param>
-    /// <param name="mappable">What the host lets be mapped, in rising order.</param>
-    /// <param name="handlers">Who owns registers in this BAR, in rising order.</param>
+    /// <param name="mappable">The areas that the host allows to be mapped, in rising order.</param>
+    /// <param name="handlers">The handlers' ranges in this BAR, in rising order.</param>
     /// <returns>
-    /// Segments in rising order that cover the region. Two neighbours differ in kind, or lie in two mappable areas: a mapping is made
-    /// within one.
+    /// Segments in rising order that cover the region. Neighbours differ in kind, or lie in two mappable areas, since a mapping can't
+    /// span areas.
     /// </returns>
     /// <remarks>
-    /// A region that does not fill its last page, as one smaller than a page, has that page direct only when the host offers all of it:
-    /// the host does so when the rest of the page belongs to nobody else (linux/vfio.h; vfio_pci_core: vfio_pci_probe_mmaps).
+    /// The last page of a region that does not fill it, such as one smaller than a page, is direct only when the host offers all of it,
+    /// which it does when no other device has the rest of the page (linux/vfio.h; vfio_pci_core: vfio_pci_probe_mmaps).
     /// </remarks>
     public static IReadOnlyList<BarSegment> Divide(
         ulong size, IReadOnlyList<MappableArea> mappable, IReadOnlyList<BarHandlerRange> handlers)
     {
         ArgumentNullException.ThrowIfNull(mappable);
         ArgumentNullException.ThrowIfNull(handlers);
-        // Only at these offsets can the kind change: a BAR of 64 GiB costs no more than one of a page.
+        // The kind can change only at these offsets, so a BAR of 64 GiB takes no more work than one of a page.
         var edges = new SortedSet<ulong> { 0, size };
         foreach (var area in mappable)
             AddEdges(edges, GuestPage.RoundUp(area.Offset), AreaEnd(area, size), size);
@@ -106,6 +107,6 @@ public static class BarLayout
         return SegmentKind.Trapped;
     }
 
-    // An area that ends where the region ends covers its last page, whole or not.
+    // An area that ends with the region covers its last page, even when that is not whole.
     private static ulong AreaEnd(MappableArea area, ulong size) => area.End >= size ? size : GuestPage.RoundDown(area.End);
 }

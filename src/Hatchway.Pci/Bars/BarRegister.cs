@@ -4,15 +4,15 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>What a BAR's register says by itself: a kind and an address, but no size (PCIe 6.0 §7.5.1.2.1).</summary>
-/// <param name="Index">Which register; the lower of the two for a 64-bit one.</param>
+/// <summary>The content of a BAR's register: a kind and an address, but no size (PCIe 6.0 §7.5.1.2.1).</summary>
+/// <param name="Index">The register; the lower of the two for a 64-bit BAR.</param>
 /// <param name="Kind">What it decodes.</param>
-/// <param name="Address">Where, on the bus.</param>
-/// <param name="Prefetchable">Memory that may be prefetched.</param>
+/// <param name="Address">Its bus address.</param>
+/// <param name="Prefetchable">True for memory that may be prefetched.</param>
 public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Address, bool Prefetchable)
 {
-    /// <summary>Reads the registers of a type 0 header. Those without an address are left out: nobody can tell them from ones that are
-    /// not there.</summary>
+    /// <summary>Reads the registers of a type 0 header. Those without an address are left out: they look like ones that are not
+    /// implemented.</summary>
     public static IReadOnlyList<BarRegister> ReadAll(IHostConfigSpace config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -38,9 +38,9 @@ public readonly record struct BarRegister(BarIndex Index, BarKind Kind, ulong Ad
         return found;
     }
 
-    /// <summary>What a BAR decodes by its register. The last is of 32 bits, whatever it says: no upper half follows it.</summary>
-    /// <param name="register">What it reads as.</param>
-    /// <param name="index">Which, and not the ROM's.</param>
+    /// <summary>Tells what a BAR decodes. BAR5 counts as 32-bit, whatever it says, since no register follows for an upper half.</summary>
+    /// <param name="register">The register's value.</param>
+    /// <param name="index">The register's index; not the ROM's.</param>
     internal static BarKind KindOf(uint register, BarIndex index) =>
         (register & BarBits.Io) != 0 ? BarKind.Io
         : (register & BarBits.TypeMask) == BarBits.Type64 && index.Value < BarIndex.BarCount - 1 ? BarKind.Memory64

@@ -2,11 +2,11 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>One BAR of a function in the guest's address space: handlers first, else the host's region.</summary>
+/// <summary>One BAR of a function in the guest's address space. Handlers answer for their ranges, the host's region for the
+/// rest.</summary>
 /// <remarks>
-/// Accesses come from several vCPU threads at once. Placing and removing is serialised by the function that owns the window.
-/// The whole BAR is a target of the address space; its direct pages are laid over that by the hypervisor, so an access gets here only
-/// where there is no mapping.
+/// Several vCPU threads may access it at once. The function that owns the window serialises placing and removing. The whole BAR is a target
+/// of the address space, and its direct pages are mapped over that by the hypervisor, so only accesses outside mappings get here.
 /// </remarks>
 public sealed class BarWindow : IAddressTarget
 {
@@ -19,11 +19,11 @@ public sealed class BarWindow : IAddressTarget
     private long _writes;
     private long _failures;
 
-    /// <summary>Makes a window for a BAR; it answers once it is placed.</summary>
+    /// <summary>Creates a window for a BAR, which answers once it is placed.</summary>
     /// <param name="bar">The BAR.</param>
-    /// <param name="region">What is behind.</param>
-    /// <param name="handlers">Who owns registers.</param>
-    /// <param name="trapSubPage">A BAR smaller than a page is trapped, even where its page could be mapped.</param>
+    /// <param name="region">The host's region.</param>
+    /// <param name="handlers">The function's register handlers.</param>
+    /// <param name="trapSubPage">True to trap a BAR smaller than a page, even where its page could be mapped.</param>
     public BarWindow(BarDescription bar, IHostRegion region, BarHandlerList handlers, bool trapSubPage = false)
     {
         ArgumentNullException.ThrowIfNull(region);
@@ -40,22 +40,22 @@ public sealed class BarWindow : IAddressTarget
     /// <summary>The BAR.</summary>
     public BarDescription Bar { get; }
 
-    /// <summary>How its parts are reached.</summary>
+    /// <summary>Its parts, and how the guest reaches them.</summary>
     public IReadOnlyList<BarSegment> Segments { get; }
 
-    /// <summary>Where it answers now, or null.</summary>
+    /// <summary>The address where it answers now, or null.</summary>
     public ulong? Address { get; private set; }
 
-    /// <summary>Reads that were trapped.</summary>
+    /// <summary>Number of trapped reads.</summary>
     public long Reads => Volatile.Read(ref _reads);
 
-    /// <summary>Writes that were trapped.</summary>
+    /// <summary>Number of trapped writes.</summary>
     public long Writes => Volatile.Read(ref _writes);
 
-    /// <summary>Accesses that a handler or the device failed to answer.</summary>
+    /// <summary>Number of accesses that a handler or the device failed to answer.</summary>
     public long Failures => Volatile.Read(ref _failures);
 
-    /// <summary>The last failure of a handler; null when there was none.</summary>
+    /// <summary>The last exception that a handler threw, or null.</summary>
     public Exception? LastHandlerFailure { get; private set; }
 
     /// <inheritdoc/>
@@ -77,7 +77,7 @@ public sealed class BarWindow : IAddressTarget
             WriteSplit(offset, width, value);
     }
 
-    /// <summary>Lets the BAR answer at an address: first as a target, then its direct segments as mappings.</summary>
+    /// <summary>Places the BAR at an address: first as a target, then with its direct segments mapped.</summary>
     /// <returns>False when the host bridge does not forward that address; the BAR then answers nowhere.</returns>
     internal bool TryPlace(IGuestAddressMap map, ulong address)
     {
@@ -86,7 +86,7 @@ public sealed class BarWindow : IAddressTarget
         Address = address;
         foreach (var segment in Segments)
         {
-            // A page of the device can only become a page of the guest: the two must be aligned alike.
+            // Only whole pages can be mapped, so the guest's address must be page-aligned, too.
             if (segment.Kind == SegmentKind.Direct && GuestPage.IsAligned(address + segment.Offset))
                 MapSegment(map, segment, address + segment.Offset);
         }
@@ -95,7 +95,7 @@ public sealed class BarWindow : IAddressTarget
         return true;
     }
 
-    /// <summary>Takes the BAR away again: mappings first, so that no access finds one without the target behind it.</summary>
+    /// <summary>Removes the BAR: mappings first, so that none ever exists without the target under it.</summary>
     internal void Remove(IGuestAddressMap map)
     {
         foreach (var pages in _direct)
@@ -106,7 +106,7 @@ public sealed class BarWindow : IAddressTarget
         Address = null;
     }
 
-    // A segment that ends inside a page gets the whole page while nothing else is in it: a mapping is whole pages.
+    // Mappings consist of whole pages, so a segment that ends inside a page claims the rest of it as well.
     private void MapSegment(IGuestAddressMap map, BarSegment segment, ulong guestPhysical)
     {
         var length = GuestPage.RoundUp(segment.Length);
@@ -118,7 +118,7 @@ public sealed class BarWindow : IAddressTarget
         var pages = new DirectPages(make);
         _direct.Add(pages);
         map.Claim(guestPhysical, length, this, pages);
-        // Mapped here, not by the claim: a large range takes long, and the map's lock is everyone's.
+        // Mapped here, not within Claim, since mapping a large range takes long and the map's lock is shared by all devices.
         pages.Begin();
     }
 
@@ -139,7 +139,7 @@ public sealed class BarWindow : IAddressTarget
         {
             return owner.Handler.Read(new BarAccess(Bar.Index, offset, offset - owner.Offset, width, _region)) & width.AllOnes();
         }
-#pragma warning disable CA1031 // A handler may be anyone's code: whatever it throws, the guest gets hardware's answer.
+#pragma warning disable CA1031 // A handler may be a user's code. Whatever it throws, the guest gets the answer that hardware gives.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
@@ -182,7 +182,7 @@ public sealed class BarWindow : IAddressTarget
         Interlocked.Increment(ref _failures);
     }
 
-    // An access over an edge: each owner gets its part, in naturally aligned pieces.
+    // An access across a boundary between owners: each owner gets its part, in naturally aligned pieces.
     private ulong ReadSplit(ulong offset, AccessWidth width)
     {
         var value = 0ul;

@@ -3,13 +3,13 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Bars;
 
 /// <summary>
-/// Pages of a placed BAR that the guest reaches without an exit, by mapped memory or wired doorbells, while no other target is in them.
+/// Pages of a placed BAR that the guest reaches without an exit, as mapped memory or wired doorbells, while no other target is in them.
 /// </summary>
-/// <param name="make">Maps or wires them; null when that can't be.</param>
+/// <param name="make">Maps or wires them; gives null when it can't.</param>
 internal sealed class DirectPages(Func<IDisposable?> make) : IPageClaimant
 {
-    // Guards all below, and is held while pages are mapped and unmapped, so before the region's and the VM's locks. Taken under the address
-    // map's lock, too.
+    // Guards all fields below. Held while pages are mapped and unmapped, so taken before the region's and the VM's locks; also taken under
+    // the address map's lock.
     private readonly Lock _gate = new();
     private bool _areOurs = true;
     private bool _ended;

@@ -1,15 +1,15 @@
 namespace Hatchway.Pci.Bars;
 
-/// <summary>A handler can't have the registers that it wants; the message says why.</summary>
+/// <summary>Thrown when a handler can't have the registers that it asks for; the message says why.</summary>
 public sealed class HandlerException : Exception
 {
-    /// <summary>With a message for the user: one line.</summary>
+    /// <summary>Creates the exception with a message of one line for the user.</summary>
     public HandlerException(string message)
         : base(message)
     {
     }
 
-    /// <summary>With a message for the user and what led to it.</summary>
+    /// <summary>Creates the exception with a message for the user and its cause.</summary>
     public HandlerException(string message, Exception innerException)
         : base(message, innerException)
     {

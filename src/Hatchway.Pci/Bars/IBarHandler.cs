@@ -3,18 +3,18 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Bars;
 
 /// <summary>One access by the guest to a register that a handler owns.</summary>
-/// <remarks>Lives on the vCPU's stack. What lies behind can still be reached: <see cref="ReadHost()"/> and <see
-/// cref="WriteHost(ulong)"/>.</remarks>
+/// <remarks>It lives on the vCPU thread's stack. <see cref="ReadHost()"/> and <see cref="WriteHost(ulong)"/> access the device's own
+/// register.</remarks>
 public readonly ref struct BarAccess
 {
     private readonly IHostRegion? _region;
 
-    /// <summary>Describes an access.</summary>
-    /// <param name="bar">Which BAR.</param>
+    /// <summary>Creates the description of an access.</summary>
+    /// <param name="bar">The BAR.</param>
     /// <param name="offset">Bytes from the BAR's start.</param>
     /// <param name="handlerOffset">Bytes from the handler's first byte.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
-    /// <param name="region">The host's region behind, or null.</param>
+    /// <param name="region">The host's region, or null.</param>
     public BarAccess(BarIndex bar, ulong offset, ulong handlerOffset, AccessWidth width, IHostRegion? region)
     {
         Bar = bar;
@@ -24,7 +24,7 @@ public readonly ref struct BarAccess
         _region = region;
     }
 
-    /// <summary>Which BAR.</summary>
+    /// <summary>The BAR.</summary>
     public BarIndex Bar { get; }
 
     /// <summary>Bytes from the BAR's start.</summary>
@@ -33,7 +33,7 @@ public readonly ref struct BarAccess
     /// <summary>Bytes from the first byte that the handler owns.</summary>
     public ulong HandlerOffset { get; }
 
-    /// <summary>How wide; the access lies wholly in what the handler owns.</summary>
+    /// <summary>The width. The access lies wholly in the handler's range.</summary>
     public AccessWidth Width { get; }
 
     /// <summary>Reads the device's own register there; all ones when it does not answer.</summary>
@@ -48,7 +48,7 @@ public readonly ref struct BarAccess
     public ulong ReadHost(ulong offset, AccessWidth width) =>
         Reaches(offset, width) && _region!.TryRead(offset, width, out var value) ? value : width.AllOnes();
 
-    /// <summary>Reads the device's own register there, where all ones are something else than no answer.</summary>
+    /// <summary>Reads the device's own register there, for a caller that must tell all ones from no answer.</summary>
     internal bool TryReadHost(out ulong value)
     {
         value = Width.AllOnes();
@@ -58,7 +58,7 @@ public readonly ref struct BarAccess
     /// <summary>Writes any of the device's own registers in the same BAR; dropped when nothing answers there.</summary>
     /// <param name="offset">Bytes from the BAR's start.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
-    /// <param name="value">The low <paramref name="width"/> bytes count.</param>
+    /// <param name="value">The value, in the low <paramref name="width"/> bytes; the others are ignored.</param>
     public void WriteHost(ulong offset, AccessWidth width, ulong value)
     {
         if (Reaches(offset, width))
@@ -71,14 +71,14 @@ public readonly ref struct BarAccess
 
 /// <summary>Answers for a register, or a range of them, in a BAR.</summary>
 /// <remarks>
-/// Called on a vCPU's thread, by several at once. A handler that throws is answered for as hardware would: a read gives all ones, a
-/// write is dropped, and both are counted. In steady state it should allocate nothing: a collection stops every vCPU.
+/// Several vCPU threads may call at once. When a handler throws, the guest gets the answer that hardware gives: a read returns all ones, a
+/// write is dropped. Both are counted. In steady state a handler should allocate nothing, since a garbage collection stops every vCPU.
 /// </remarks>
 public interface IBarHandler
 {
-    /// <summary>What the guest reads, in the low bits.</summary>
+    /// <summary>Gives the value that the guest reads, in the low bits.</summary>
     ulong Read(in BarAccess access);
 
-    /// <summary>Takes what the guest writes; bits above the width are zero.</summary>
+    /// <summary>Takes the value that the guest writes; bits above the width are zero.</summary>
     void Write(in BarAccess access, ulong value);
 }

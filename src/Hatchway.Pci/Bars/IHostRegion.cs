@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>A part of a region that the host lets be mapped into a guest.</summary>
+/// <summary>A part of a region that the host allows to be mapped into a guest.</summary>
 /// <param name="Offset">Bytes from the region's start, a multiple of the page size.</param>
 /// <param name="Length">Bytes.</param>
 public readonly record struct MappableArea(ulong Offset, ulong Length)
@@ -11,8 +11,9 @@ public readonly record struct MappableArea(ulong Offset, ulong Length)
     public ulong End => Offset + Length;
 }
 
-/// <summary>One BAR or the ROM of the host function behind, with real registers in it.</summary>
-/// <remarks>Any thread may call. An access reaches the device at the width given, once; it is never widened, merged or repeated.</remarks>
+/// <summary>One BAR or the ROM of a host function, with its real registers.</summary>
+/// <remarks>Any thread may call. Each access reaches the device once, at the given width; it is never widened, merged or
+/// repeated.</remarks>
 public interface IHostRegion
 {
     /// <summary>Bytes, as the device decodes them.</summary>
@@ -29,31 +30,31 @@ public interface IHostRegion
     bool TryRead(ulong offset, AccessWidth width, out ulong value);
 
     /// <summary>Writes a register.</summary>
-    /// <param name="offset">As of a read.</param>
+    /// <param name="offset">As in <see cref="TryRead"/>.</param>
     /// <param name="width">1, 2, 4 or 8 bytes.</param>
     /// <param name="value">Little-endian; bits above the width are zero.</param>
-    /// <returns>False when the device did not take it.</returns>
+    /// <returns>False when the device did not answer.</returns>
     bool TryWrite(ulong offset, AccessWidth width, ulong value);
 
-    /// <summary>Lets the guest reach part of the region without an exit.</summary>
+    /// <summary>Maps part of the region into the guest, which then accesses it without exits.</summary>
     /// <param name="offset">Within one of <see cref="MappableAreas"/>, page-aligned.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
-    /// <param name="guestPhysical">Where in guest-physical memory, page-aligned.</param>
+    /// <param name="guestPhysical">Guest-physical address, page-aligned.</param>
     /// <returns>
-    /// The mapping, which ends when disposed; or null when it can't be made (the implementation says why in its log): the guest's accesses
-    /// are then trapped instead.
+    /// The mapping, which disposing removes; or null when it can't be made, for a reason that the implementation logs. The guest's accesses
+    /// are then trapped.
     /// </returns>
     IDisposable? TryMapIntoGuest(ulong offset, ulong length, ulong guestPhysical);
 
-    /// <summary>The whole pages with registers that only signal; null for a region without such.</summary>
+    /// <summary>The whole pages of registers to which a write is only a signal; null when the region has none.</summary>
     MappableArea? Doorbells => null;
 
     /// <summary>
-    /// Delivers the guest's writes to the registers in <see cref="Doorbells"/> to whoever waits for them, without an exit. Called when the
-    /// region is placed and these pages are its own there, since wiring overrides whatever else answers. A write that still arrives by
-    /// <see cref="TryWrite"/> must do the same.
+    /// Delivers the guest's writes to the registers in <see cref="Doorbells"/> without an exit to user space. Called when the region is
+    /// placed and no other target is in these pages, since wiring overrides every other target. A write that still arrives through
+    /// <see cref="TryWrite"/> must have the same effect.
     /// </summary>
-    /// <param name="guestPhysical">Where the region begins in guest-physical memory.</param>
-    /// <returns>Disposed when the region is taken away; null when there is nothing to wire.</returns>
+    /// <param name="guestPhysical">Guest-physical address of the region's start.</param>
+    /// <returns>The wiring, which the caller disposes when the region is removed; null when there is nothing to wire.</returns>
     IDisposable? TryWireDoorbells(ulong guestPhysical) => null;
 }

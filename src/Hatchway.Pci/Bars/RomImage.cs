@@ -4,18 +4,17 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Bars;
 
-/// <summary>An expansion ROM whose content is given, in place of the device's own (PCI Firmware 3.3 §5).</summary>
+/// <summary>An expansion ROM with given content, in place of the device's own (PCI Firmware 3.3 §5).</summary>
 public sealed class RomImage : IHostRegion
 {
-    /// <summary>Bytes that an expansion ROM can have at most: its register has no more address bits than that (PCIe 6.0
-    /// §7.5.1.2.4).</summary>
+    /// <summary>Largest size of an expansion ROM in bytes (PCIe 6.0 §7.5.1.2.4).</summary>
     public const int MaximumBytes = 16 << 20;
 
     private readonly byte[] _content;
 
-    /// <summary>Takes the content.</summary>
+    /// <summary>Creates a ROM from its content.</summary>
     /// <param name="content">2 to <see cref="MaximumBytes"/> bytes that begin with 55h AAh.</param>
-    /// <exception cref="InvalidDataException">It is not an expansion ROM, or too large.</exception>
+    /// <exception cref="InvalidDataException">The content is not an expansion ROM, or is too large.</exception>
     public RomImage(ReadOnlySpan<byte> content)
     {
         if (content is not [0x55, 0xAA, ..])
@@ -43,7 +42,7 @@ public sealed class RomImage : IHostRegion
         return true;
     }
 
-    /// <summary>Does nothing: it is read-only memory.</summary>
+    /// <summary>Does nothing, since a ROM is read-only.</summary>
     public bool TryWrite(ulong offset, AccessWidth width, ulong value) => true;
 
     /// <inheritdoc/>

@@ -4,25 +4,25 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>What an assigned function is to look like, as far as its own config space does not say.</summary>
-/// <param name="Bars">The BARs that it is shown with.</param>
-/// <param name="HasIntx">It may use its interrupt pin.</param>
-/// <param name="MsiVectors">Vectors that the host delivers by MSI; its capability shows no more, and is hidden at 0.</param>
-/// <param name="MsixVectors">Vectors that the host delivers by MSI-X; its capability shows no more, and is hidden at 0.</param>
-/// <param name="MultiFunction">Its slot holds other functions, too.</param>
+/// <summary>The properties of an assigned function in the guest that do not follow from its own config space.</summary>
+/// <param name="Bars">The BARs that the guest sees.</param>
+/// <param name="HasIntx">True when it may use its interrupt pin.</param>
+/// <param name="MsiVectors">Vectors that the host delivers by MSI; the capability shows no more, and is hidden at 0.</param>
+/// <param name="MsixVectors">Vectors that the host delivers by MSI-X; the capability shows no more, and is hidden at 0.</param>
+/// <param name="MultiFunction">True when its slot holds other functions, too.</param>
 public sealed record AssignedShape(IReadOnlyList<BarDescription> Bars, bool HasIntx, int MsiVectors, int MsixVectors, bool MultiFunction);
 
-/// <summary>The rule table of a function that is given to a guest, made from its own capability chains.</summary>
+/// <summary>Builds the rules for the config space of an assigned function from its capability chains.</summary>
 public static class AssignedRules
 {
-    /// <summary>Standard capabilities that a guest is not shown, and why.</summary>
+    /// <summary>Standard capabilities that are hidden from the guest, and why.</summary>
     private static readonly Dictionary<CapabilityId, string> HiddenStandard = new()
     {
         [CapabilityId.PciX] = "bus mode of the host's side",
         [CapabilityId.EnhancedAllocation] = "gives host addresses for BARs that the guest must place itself",
     };
 
-    /// <summary>Extended capabilities that a guest is not shown: what they drive is the host's.</summary>
+    /// <summary>Extended capabilities that are hidden from the guest, and why: mostly, they control what belongs to the host.</summary>
     private static readonly Dictionary<ExtendedCapabilityId, string> HiddenExtended = new()
     {
         [ExtendedCapabilityId.AccessControlServices] = "isolation is the host's",
@@ -48,7 +48,7 @@ public static class AssignedRules
         [ExtendedCapabilityId.Pasid] = "the IOMMU gives this function one address space",
     };
 
-    /// <summary>Builds the table. Reads config space only.</summary>
+    /// <summary>Builds the rules. Reads config space, and writes nothing.</summary>
     public static IReadOnlyList<FieldRule> Build(IHostConfigSpace config, CapabilityChains chains, AssignedShape shape)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -61,7 +61,7 @@ public static class AssignedRules
         return rules;
     }
 
-    // A function has one of each kind that is mediated; what a broken chain has beyond the first would be a second view of nothing.
+    // Of each kind that is mediated, only the first is shown: a function has one, and further ones come from a broken chain.
     private static bool IsShown(Capability capability, CapabilityChains chains, AssignedShape shape)
     {
         var id = (CapabilityId)capability.Id;
@@ -153,7 +153,8 @@ public static class AssignedRules
         }
     }
 
-    // Wake-up belongs to the host: no PME#. The state goes to the host function, which follows it (PCI Bus Power Management 1.2 §3.2).
+    // PME# is hidden, since wake-up belongs to the host. The power state is written to the host function, which takes it (PCI Bus Power
+    // Management 1.2 §3.2).
     private static void AddPowerManagement(List<FieldRule> rules, IHostConfigSpace config, int at)
     {
         var capabilities = config.ReadWord(at + PowerManagement.Capabilities);
@@ -168,7 +169,7 @@ public static class AssignedRules
             ConfigEffects.Decode));
     }
 
-    // No byte of MSI and MSI-X is the host function's, so that no write to them can get there.
+    // Every byte of the MSI and MSI-X capabilities is virtual, so that no write to them reaches the host function.
     private static void AddMsix(List<FieldRule> rules, IHostConfigSpace config, int at, int vectors)
     {
         var last = Math.Min(Msix.Entries(config.ReadWord(at + Msix.Control)), vectors) - 1;
@@ -197,7 +198,7 @@ public static class AssignedRules
         rules.Add(FieldRule.VirtualField("MSI Message Data", at + Msi.Data(control), 2, 0, 0xFFFF, ConfigEffects.Msi));
         if ((control & Msi.PerVectorMasking) == 0)
             return;
-        // Extended message data: there with a bit of the control register that the guest is not shown (§7.7.1.6).
+        // Extended message data is used only with a control bit that is hidden from the guest (§7.7.1.6).
         rules.Add(FieldRule.VirtualField("MSI Extended Message Data", at + Msi.ExtendedData(control), 2, 0));
         rules.Add(FieldRule.VirtualField(
             "MSI Mask Bits", at + Msi.MaskBits(control), 4,
@@ -205,7 +206,7 @@ public static class AssignedRules
         rules.Add(FieldRule.VirtualField("MSI Pending Bits", at + Msi.PendingBits(control), 4, 0));
     }
 
-    // On a root bus there is no link above the function: an endpoint there is part of the root complex (§7.5.3.2, §1.3.2.3).
+    // The guest sees the function on its root bus, where no link is above it, so as an integrated endpoint (§7.5.3.2, §1.3.2.3).
     private static void AddPciExpress(List<FieldRule> rules, IHostConfigSpace config, Capability capability)
     {
         var at = capability.Offset;
@@ -219,8 +220,8 @@ public static class AssignedRules
         if (capability.Length < PciExpress.LengthV2)
             return;
         rules.Add(FieldRule.HiddenField("Link 2", at + PciExpress.Link2, PciExpress.LinkBytes));
-        // These need support from the ports above, which the guest can't see, and Linux takes missing ports for capable ones (§6.15, §6.18;
-        // Linux's pci_enable_atomic_ops_to_root). So they stay as the host has set them: its links' power states rely on them.
+        // These need support from the ports above, which the guest can't see, and Linux assumes it where it sees no ports (§6.15, §6.18;
+        // Linux's pci_enable_atomic_ops_to_root). They stay as the host has set them, since the power states of its links rely on them.
         const ushort Withheld = PciExpress.AtomicRequesterEnable | PciExpress.LatencyToleranceEnable | PciExpress.TenBitTagEnable
             | PciExpress.BufferFlushMask;
         rules.Add(FieldRule.MaskedField(
@@ -228,12 +229,12 @@ public static class AssignedRules
             virtualBits: Withheld, value: 0, writable: 0, forwarded: 0xFFFF & ~(ulong)Withheld, kept: Withheld));
     }
 
-    // The chain stays whole: a hidden capability is stepped over by the pointer before it; the first, which has a fixed place, becomes
-    // a null capability (§7.9.28), or all zeros when nothing follows it: no extended capability at all (§7.6.1).
+    // The pointer before a hidden capability skips it, so the chain stays whole. The first has a fixed place: when hidden, it becomes a
+    // null capability (§7.9.28), or, when nothing follows it, all zeros, which means no extended capabilities (§7.6.1).
     private static void AddExtended(List<FieldRule> rules, IHostConfigSpace config, CapabilityChains chains)
     {
-        // The host's kernel leaves capabilities that it does not know out of the chain (vfio_pci_config.c, vfio_ecap_init), and their
-        // registers still work: nothing here is written but in capabilities that are known and harmless.
+        // The host's kernel removes capabilities that it does not know from the chain (vfio_pci_config.c, vfio_ecap_init), but their
+        // registers still work. So the guest may write only to capabilities that are known and harmless.
         if (config.Size > Header.ConventionalSize)
             rules.Add(FieldRule.ReadOnlyField("Extended space", Header.ConventionalSize, config.Size - Header.ConventionalSize));
         foreach (var capability in chains.Extended)
@@ -265,13 +266,13 @@ public static class AssignedRules
         }
     }
 
-    /// <summary>Bytes that an extended capability has; where nothing says how many, as far as the next one.</summary>
+    /// <summary>Bytes of an extended capability; when its length is not known, up to the next one.</summary>
     internal static int ClaimedLength(IHostConfigSpace config, Capability capability) =>
         WritableLength(config, capability) is > 0 and var length ? Math.Min(length, capability.Length) : capability.Length;
 
     private static bool IsHidden(Capability extended) => HiddenExtended.ContainsKey((ExtendedCapabilityId)extended.Id);
 
-    // Bytes of an extended capability that a guest's driver may write, header included; the kernel guards the bits of error reporting.
+    // Bytes of an extended capability that a guest may write, header included. The host's kernel filters writes to error reporting.
     private static int WritableLength(IHostConfigSpace config, Capability capability) => (ExtendedCapabilityId)capability.Id switch
     {
         ExtendedCapabilityId.AdvancedErrorReporting => AdvancedErrors.Length,

@@ -4,20 +4,20 @@ namespace Hatchway.Pci.Config;
 /// <param name="Id">
 /// A <see cref="Spec.CapabilityId"/>, or a <see cref="Spec.ExtendedCapabilityId"/> when <paramref name="Offset"/> is 0x100 or more.
 /// </param>
-/// <param name="Offset">Where its header is.</param>
+/// <param name="Offset">Offset of its header.</param>
 /// <param name="Length">
-/// Bytes, header included: what the specification gives, cut where the next capability or config space's end comes first.
+/// Bytes, header included: the specified length, or less when the next capability or the end of config space comes first.
 /// </param>
 public readonly record struct Capability(ushort Id, ushort Offset, int Length)
 {
-    /// <summary>True for one of the extended capabilities, which lie at 0x100 and above.</summary>
+    /// <summary>True for an extended capability, which lies at 0x100 or above.</summary>
     public bool IsExtended => Offset >= Spec.Header.ConventionalSize;
 }
 
-/// <summary>What a walk along both capability chains found.</summary>
+/// <summary>The capabilities of a function, from both chains.</summary>
 /// <param name="Standard">Capabilities below 0x100 in chain order.</param>
 /// <param name="Extended">Extended capabilities in chain order.</param>
-/// <param name="Warnings">A sentence for each chain that had to be cut: a loop, a pointer outside, an overlap.</param>
+/// <param name="Warnings">A sentence for each place where a chain had to be cut: a loop, an invalid pointer, an overlap.</param>
 public sealed record CapabilityChains(
     IReadOnlyList<Capability> Standard,
     IReadOnlyList<Capability> Extended,

@@ -4,18 +4,18 @@ namespace Hatchway.Pci.Config;
 
 /// <summary>Walks a function's capability chains (PCIe 6.0 §7.5.1.1.11 and §7.6.3).</summary>
 /// <remarks>
-/// A chain is the device's word and may be wrong. Each header is visited once, so a loop ends the walk; so does a pointer outside the
-/// place where capabilities can be, and one into the registers of a capability seen before. What was found until then stands. A
-/// capability that runs into the next one, or beyond the space, is cut short.
+/// A device's chains may be broken. A loop ends the walk, as does a pointer outside the range for capabilities, and one into the registers
+/// of a capability seen before. The capabilities found until then are kept. A capability that overlaps the next one, or the end of config
+/// space, is cut short.
 /// </remarks>
 public static class CapabilityWalker
 {
     private const int ExtendedStart = Header.ConventionalSize;
 
-    // Reaches to the next capability, so that no register of this one is taken for another's.
+    // Such a capability extends to the next one, so that all registers up to there count as its own.
     private const int LengthNotKnown = Header.ExpressSize;
 
-    /// <summary>Walks both chains. Reads config space only.</summary>
+    /// <summary>Walks both chains. Reads config space, and writes nothing.</summary>
     public static CapabilityChains Walk(IHostConfigSpace config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -61,7 +61,7 @@ public static class CapabilityWalker
         return found;
     }
 
-    // The capability that a byte lies in. A vendor's length is only a claim, and is cut where the next capability begins.
+    // The capability that a byte lies in. A vendor-specific one does not count: its length comes from the device and may be wrong.
     private static Capability? Around(List<Capability> found, int at)
     {
         foreach (var capability in found)
@@ -94,7 +94,7 @@ public static class CapabilityWalker
                 break;
             }
             var header = config.ReadDword(at);
-            // All zeros at 100h: no extended capability (§7.6.1); all ones: the function does not answer.
+            // All zeros at 100h mean no extended capabilities (§7.6.1); all ones, that the function does not answer.
             if (header is 0 or uint.MaxValue)
             {
                 if (at != ExtendedStart)
@@ -107,8 +107,8 @@ public static class CapabilityWalker
         return found;
     }
 
-    // A capability ends where the specification says, or earlier where another begins: no byte belongs to two.
-    // Extended ones are cut without a word: a device of an older specification may have fewer registers.
+    // A capability ends where the specification says, or where another begins, so that no byte belongs to two. Extended ones are cut
+    // without a warning, since a device of an older specification may have fewer registers.
     private static List<Capability> SetLengths(List<Capability> chain, int end, List<string>? warnings)
     {
         var starts = chain.ConvertAll(c => (int)c.Offset);
@@ -137,7 +137,8 @@ public static class CapabilityWalker
         _ => LengthNotKnown,
     };
 
-    // Of those that a guest does not see, so that no more than they are is hidden, and of those that real devices have registers behind.
+    // Lengths of the capabilities that are hidden, so that nothing behind them is hidden too, and of those that real devices have other
+    // registers behind.
     private static int ExtendedLength(IHostConfigSpace config, ExtendedCapabilityId id, int at) => id switch
     {
         ExtendedCapabilityId.DeviceSerialNumber => ExtendedLengths.DeviceSerialNumber,

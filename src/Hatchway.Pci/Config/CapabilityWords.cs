@@ -3,7 +3,7 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>Says in words what a capability offers.</summary>
+/// <summary>Describes capabilities in words.</summary>
 public static class CapabilityWords
 {
     private static readonly Dictionary<CapabilityId, Func<IHostConfigSpace, Capability, string>> Standard = new()
@@ -29,8 +29,8 @@ public static class CapabilityWords
         [PciExpress.TypeEventCollector] = "event collector",
     };
 
-    /// <summary>A capability's name and what it offers, as <c>MSI-X: 65 vectors, table in BAR0 at 2000h</c>. Reads config space
-    /// only.</summary>
+    /// <summary>Gives a capability's name and properties, as <c>MSI-X: 65 vectors, table in BAR0 at 2000h</c>. Reads config space, and
+    /// writes nothing.</summary>
     public static string Describe(IHostConfigSpace config, Capability capability)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -44,7 +44,7 @@ public static class CapabilityWords
         return details.Length == 0 ? name : $"{name}: {details}";
     }
 
-    /// <summary>How many vectors a function's MSI asks for.</summary>
+    /// <summary>Number of vectors that a function's MSI capability requests.</summary>
     public static int MsiCount(IHostConfigSpace config, Capability msi) =>
         Msi.RequestedVectors(config.ReadWord(msi.Offset + Msi.Control));
 

@@ -2,19 +2,19 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>A write to config space that the mediator has taken: what is left to do outside its lock.</summary>
+/// <summary>The part of a config write that remains to be done once the mediator's copy is updated.</summary>
 /// <param name="Effects">What may have changed in the guest's view.</param>
-/// <param name="Offset">Where the guest wrote.</param>
-/// <param name="Width">How wide.</param>
-/// <param name="Value">The guest's bits that go to the host function; the others are zero.</param>
-/// <param name="Forwarded">Which bits those are.</param>
+/// <param name="Offset">The offset of the guest's write.</param>
+/// <param name="Width">Its width.</param>
+/// <param name="Value">The bits that go to the host function; the others are zero.</param>
+/// <param name="Forwarded">The mask of these bits.</param>
 public readonly record struct ConfigWrite(ConfigEffects Effects, ConfigOffset Offset, AccessWidth Width, uint Value, uint Forwarded);
 
-/// <summary>Stands between a guest and a function's config space, field by field, as its rules say.</summary>
+/// <summary>Mediates a guest's accesses to a function's config space, field by field, by rules.</summary>
 /// <remarks>
-/// The rules are laid out as one mask byte per config byte, so an access costs the same however many rules there are. A byte without a
-/// rule is the host function's. Any thread may call; the copy is guarded by <c>_copyLock</c>, which is a leaf: no call leaves the class
-/// while it is held, and no host access happens under it.
+/// The rules are expanded to mask bytes for each byte of config space, so an access costs the same however many rules there are. A byte
+/// without a rule is the host function's. Any thread may call. <c>_copyLock</c> guards the copy and is a leaf: no call leaves the class
+/// and no host access happens while it is held.
 /// </remarks>
 public sealed class ConfigMediator
 {
@@ -28,7 +28,7 @@ public sealed class ConfigMediator
     private readonly ConfigEffects[] _effects;
     private readonly Lock _copyLock = new();
 
-    /// <summary>Lays the rules over a function's config space. Later rules win over earlier ones where they overlap.</summary>
+    /// <summary>Applies rules to a function's config space. Where rules overlap, the later one wins.</summary>
     /// <exception cref="ArgumentException">A rule reaches beyond config space.</exception>
     public ConfigMediator(IHostConfigSpace host, IReadOnlyList<FieldRule> rules)
     {
@@ -72,7 +72,7 @@ public sealed class ConfigMediator
             return Load(_copy, offset, width);
     }
 
-    /// <summary>Changes the guest's view and says what is left to do. Does not touch the host function.</summary>
+    /// <summary>Updates the mediator's copy and returns what remains to be done. Does not touch the host function.</summary>
     /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
     /// <param name="width">1, 2 or 4 bytes.</param>
     /// <param name="value">The low <paramref name="width"/> bytes count.</param>
@@ -96,8 +96,8 @@ public sealed class ConfigMediator
     }
 
     /// <summary>
-    /// Carries a write to the host function: at the guest's own width where all of it goes there, else the bytes that do, in naturally
-    /// aligned pieces.
+    /// Writes to the host function: at the guest's width when all bits are forwarded, else only the bytes with forwarded bits, in
+    /// naturally aligned pieces.
     /// </summary>
     public void Forward(in ConfigWrite write)
     {
@@ -125,7 +125,7 @@ public sealed class ConfigMediator
         }
     }
 
-    /// <summary>Sets bits of the copy on the machine's behalf, as firmware would: past what the guest may write.</summary>
+    /// <summary>Sets bytes of the copy for the machine, as firmware would, whether or not the guest may write them.</summary>
     /// <param name="offset">The access lies wholly in config space. Not necessarily aligned.</param>
     /// <param name="width">1, 2 or 4 bytes.</param>
     /// <param name="value">The low <paramref name="width"/> bytes count.</param>
@@ -135,7 +135,7 @@ public sealed class ConfigMediator
             width.Store(_copy.AsSpan(offset.Value), value);
     }
 
-    /// <summary>Puts the guest's view back to the rules' first values, as a reset does. Does not touch the host function.</summary>
+    /// <summary>Resets the copy to the rules' initial values. Does not touch the host function.</summary>
     public void Reset()
     {
         lock (_copyLock)
@@ -175,7 +175,7 @@ public sealed class ConfigMediator
             _copy[rule.Offset + i] = ByteOf(rule.Value, i);
     }
 
-    // A field of more than 8 bytes has all its bytes alike (FieldRule.Length), so the eighth byte's bits stand for the rest.
+    // All bytes of a field of more than 8 bytes are alike (FieldRule.Length), so the eighth stands for the rest.
     private static byte ByteOf(ulong bits, int i) => (byte)(bits >> (8 * Math.Min(i, 7)));
 
     private static uint Load(byte[] bytes, ConfigOffset offset, AccessWidth width) =>

@@ -2,7 +2,7 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>The config space of the function behind: a real one of the host, one in another process, a recorded one.</summary>
+/// <summary>The config space of a host function: of a real one, of one in another process, or a recorded one.</summary>
 /// <remarks>May be called from several threads. An access reaches the function at the width given, once.</remarks>
 public interface IHostConfigSpace
 {
@@ -21,19 +21,19 @@ public interface IHostConfigSpace
     void Write(ConfigOffset offset, AccessWidth width, uint value);
 }
 
-/// <summary>Reads registers whose width is known; all ones when the function does not answer.</summary>
+/// <summary>Reads registers of a given width; all ones when the function does not answer.</summary>
 public static class HostConfigSpaceExtensions
 {
     /// <summary>Reads 8 bits.</summary>
     public static byte ReadByte(this IHostConfigSpace config, int offset) => (byte)Read(config, offset, AccessWidth.Byte);
 
     /// <summary>Reads 16 bits.</summary>
-    /// <param name="config">The function's.</param>
+    /// <param name="config">The function's config space.</param>
     /// <param name="offset">A multiple of 2.</param>
     public static ushort ReadWord(this IHostConfigSpace config, int offset) => (ushort)Read(config, offset, AccessWidth.Word);
 
     /// <summary>Reads 32 bits.</summary>
-    /// <param name="config">The function's.</param>
+    /// <param name="config">The function's config space.</param>
     /// <param name="offset">A multiple of 4.</param>
     public static uint ReadDword(this IHostConfigSpace config, int offset) => Read(config, offset, AccessWidth.Dword);
 

@@ -3,22 +3,23 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>A config space that was read before, as far as it was: a file of sysfs, or what lspci printed.</summary>
-/// <remarks>Reads beyond what is known give all ones, and writes are dropped. Any thread may call.</remarks>
+/// <summary>A config space, or its first part, that was read from sysfs or from lspci's output.</summary>
+/// <remarks>Reads beyond the known bytes give all ones, and writes are dropped. Any thread may call.</remarks>
 public sealed class RecordedConfigSpace : IHostConfigSpace
 {
     private readonly byte[] _bytes;
 
-    /// <param name="bytes">From its start; what is beyond 4096 bytes is left out.</param>
+    /// <param name="bytes">The bytes from its start; those beyond 4096 are ignored.</param>
     public RecordedConfigSpace(ReadOnlySpan<byte> bytes)
     {
         _bytes = bytes[..Math.Min(bytes.Length, Header.ExpressSize)].ToArray();
     }
 
-    /// <summary>Bytes that are known: 64, 256 or 4096 of a whole recording.</summary>
+    /// <summary>Number of bytes that are known; 64, 256 or 4096 in a complete recording.</summary>
     public int Size => _bytes.Length;
 
-    /// <summary>True when capabilities can be looked for. Without root sysfs gives the header only, as <c>lspci -x</c> does.</summary>
+    /// <summary>True when enough is known to find capabilities. To users other than root, sysfs shows only the header, like
+    /// <c>lspci -x</c>.</summary>
     public bool HasCapabilities => _bytes.Length >= Header.ConventionalSize;
 
     /// <inheritdoc/>
@@ -31,7 +32,7 @@ public sealed class RecordedConfigSpace : IHostConfigSpace
         // A recording has no registers.
     }
 
-    /// <summary>Walks its capability chains, as far as they are known.</summary>
+    /// <summary>Walks the capability chains, as far as they are known.</summary>
     public CapabilityChains WalkCapabilities()
     {
         if (HasCapabilities)

@@ -3,14 +3,14 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Config;
 
-/// <summary>The writes to config space by which software resets a function, as its capabilities have them.</summary>
+/// <summary>Recognises the writes to config space by which software resets a function, according to its capabilities.</summary>
 /// <remarks>
-/// The host function performs the reset itself when the write reaches it. A host's kernel then puts back what it wants of the real
-/// registers; what the guest sees of BARs, interrupts and the command register is not there, and has to be reset beside it.
+/// The host function performs the reset when the write reaches it, and the host's kernel then restores its real registers. The guest's
+/// view of BARs, interrupts and the command register is not among them, and has to be reset separately.
 /// </remarks>
 internal sealed class ResetWrites
 {
-    // The byte that holds the bit.
+    // Offsets of the bytes that hold the bits.
     private readonly ConfigOffset? _express;
     private readonly ConfigOffset? _advanced;
     private readonly ConfigOffset? _power;
@@ -37,7 +37,7 @@ internal sealed class ResetWrites
         || (Byte(_advanced, offset, width, value) & AdvancedFeatures.InitiateFlr) != 0;
 
     /// <summary>
-    /// True for a write that brings a function in D3hot to D0 when that resets it: it comes up uninitialised (PCIe 6.0 §5.3.1.4.1).
+    /// True for a write that takes a function from D3hot to D0 if that resets it to the uninitialised state (PCIe 6.0 §5.3.1.4.1).
     /// </summary>
     public bool IsSoftReset(uint powerState, ConfigOffset offset, AccessWidth width, uint value) =>
         powerState == PowerManagement.D3Hot
@@ -45,7 +45,7 @@ internal sealed class ResetWrites
         && power.IsIn(offset, width)
         && (Byte(power, offset, width, value) & PowerManagement.PowerStateMask) == PowerManagement.D0;
 
-    // What a write puts into a byte; nothing where it does not reach.
+    // The value that a write puts into a byte; 0 when it does not cover the byte.
     private static uint Byte(ConfigOffset? byteAt, ConfigOffset offset, AccessWidth width, uint value) =>
         byteAt is { } at && at.IsIn(offset, width) ? (value >> (8 * (at.Value - offset.Value))) & 0xFF : 0;
 }

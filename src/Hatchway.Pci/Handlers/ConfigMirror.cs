@@ -4,29 +4,29 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>Some bytes of config space.</summary>
-/// <param name="Offset">The first.</param>
-/// <param name="Length">How many.</param>
+/// <summary>A range of config space.</summary>
+/// <param name="Offset">First byte.</param>
+/// <param name="Length">Bytes.</param>
 public readonly record struct ConfigRange(int Offset, int Length);
 
 /// <summary>
-/// A part of a BAR in which a device shows its own config space. The guest's driver looks there, too, so it is shown what config space
-/// shows: the mediated one, with the guest's own BARs.
+/// Handles a part of a BAR in which a device shows its own config space. The guest's driver reads it there, too, so it must see the
+/// mediated config space, with the guest's own BARs.
 /// </summary>
 /// <remarks>
 /// The handler's first byte is config space's first. A mirror should be no longer than config space (<see cref="FunctionMirrors"/> cuts
-/// it): what lies behind is the device's own. Nothing is locked while a write is on its way: it may take away the very BAR that it came
-/// through, as a write to a real device may.
+/// it), since the registers behind are the device's own. No lock is held during a write, which may remove the very BAR that it came
+/// through, as on a real device.
 /// </remarks>
 public sealed class ConfigMirror : IBarHandler
 {
     private readonly IReadOnlyList<ConfigRange> _passedOn;
     private volatile IPciFunction? _function;
 
-    /// <summary>Makes a mirror; it reads as all ones until <see cref="Bind"/>.</summary>
+    /// <summary>Creates a mirror, which reads as all ones until <see cref="Bind"/>.</summary>
     /// <param name="passedOn">
-    /// Bytes of config space whose writes go to the device's own mirror and not to the guest's config space: a driver signals something
-    /// by them that config space has no register for.
+    /// Ranges of config space whose writes go to the device's own mirror and not to the guest's config space, since there they have an
+    /// effect that config space has no register for.
     /// </param>
     public ConfigMirror(params IReadOnlyList<ConfigRange> passedOn)
     {
@@ -34,7 +34,7 @@ public sealed class ConfigMirror : IBarHandler
         _passedOn = passedOn;
     }
 
-    /// <summary>Says whose config space it is. Once, before the guest runs.</summary>
+    /// <summary>Sets the function whose config space is shown. Called once, before the guest runs.</summary>
     public void Bind(IPciFunction function)
     {
         ArgumentNullException.ThrowIfNull(function);
@@ -42,7 +42,7 @@ public sealed class ConfigMirror : IBarHandler
     }
 
     /// <inheritdoc/>
-    /// <remarks>A read of 8 bytes is two of 4, the lower first; one that is not aligned is made of aligned ones.</remarks>
+    /// <remarks>A read of 8 bytes is made as two of 4, the lower first; an unaligned one as several aligned ones.</remarks>
     public ulong Read(in BarAccess access)
     {
         if (_function is not { } function)
@@ -58,7 +58,7 @@ public sealed class ConfigMirror : IBarHandler
     }
 
     /// <inheritdoc/>
-    /// <remarks>Cut as a read is.</remarks>
+    /// <remarks>Split like a read.</remarks>
     public void Write(in BarAccess access, ulong value)
     {
         if (_function is not { } function)
@@ -75,7 +75,7 @@ public sealed class ConfigMirror : IBarHandler
         }
     }
 
-    // By index: an enumerator would be an allocation for each write.
+    // By index, since an enumerator would be allocated for each write.
     private bool IsPassedOn(ConfigOffset offset, AccessWidth width)
     {
         for (var i = 0; i < _passedOn.Count; i++)

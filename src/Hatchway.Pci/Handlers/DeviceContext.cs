@@ -6,8 +6,8 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>Puts a library's handlers on a function's list, each under a watch.</summary>
-/// <remarks>Used by one thread before the guest runs; then only its log is.</remarks>
+/// <summary>Adds a library's handlers to a function's list, each wrapped by a watch.</summary>
+/// <remarks>One thread uses it before the guest runs; after that only <see cref="Log"/> is called, on any thread.</remarks>
 public sealed class DeviceContext : IDeviceContext
 {
     private readonly IHostFunction _function;
@@ -15,12 +15,12 @@ public sealed class DeviceContext : IDeviceContext
     private readonly HandlerWatch _watch;
     private readonly Action<string> _log;
 
-    /// <param name="function">The function behind.</param>
-    /// <param name="host">Where it is on the host.</param>
-    /// <param name="guest">Where it is in the guest.</param>
-    /// <param name="handlers">Where the handlers go.</param>
-    /// <param name="watch">Tells of handlers that throw or hang.</param>
-    /// <param name="log">Where handlers' own lines go; called on any thread.</param>
+    /// <param name="function">The host function.</param>
+    /// <param name="host">Its address on the host.</param>
+    /// <param name="guest">Its address in the guest.</param>
+    /// <param name="handlers">The list that handlers are added to.</param>
+    /// <param name="watch">Warns of handlers that throw or hang.</param>
+    /// <param name="log">Takes handlers' own lines; called on any thread.</param>
     public DeviceContext(
         IHostFunction function, PciAddress host, PciAddress guest, BarHandlerList handlers, HandlerWatch watch, Action<string> log)
     {
@@ -64,12 +64,12 @@ public sealed class DeviceContext : IDeviceContext
     /// <inheritdoc/>
     public void Log(string line) => _log(line);
 
-    /// <summary>Puts a range on the list, if the function has that BAR and the range lies in it.</summary>
-    /// <param name="function">The function behind.</param>
+    /// <summary>Adds a range to the list, if the function has that BAR and the range lies in it.</summary>
+    /// <param name="function">The host function.</param>
     /// <param name="handlers">The list.</param>
-    /// <param name="range">The range; it must lie in its BAR, all of it.</param>
-    /// <param name="longest">It is cut to this many bytes.</param>
-    /// <exception cref="HandlerException">The BAR is missing or too small, or another handler has a part.</exception>
+    /// <param name="range">The range, which must lie wholly in its BAR.</param>
+    /// <param name="longest">Bytes that the range is cut to.</param>
+    /// <exception cref="HandlerException">The BAR is missing or too small, or the range overlaps another handler's.</exception>
     internal static void AddRange(IHostFunction function, BarHandlerList handlers, BarHandlerRange range, ulong longest)
     {
         if (function.Region(range.Bar) is not { Size: > 0 } region)

@@ -6,16 +6,16 @@ using Hatchway.Pci.Topology;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>The mirrors of config space that one function has: those known of it and those that a user adds.</summary>
-/// <remarks>Made and bound by one thread before the guest runs.</remarks>
+/// <summary>The mirrors of one function's config space: those of <see cref="KnownMirrors"/> and those that the user adds.</summary>
+/// <remarks>One thread creates and binds them before the guest runs.</remarks>
 public sealed class FunctionMirrors
 {
     private readonly IHostFunction _host;
     private readonly BarHandlerList _handlers;
     private readonly List<ConfigMirror> _mirrors = [];
 
-    /// <summary>Adds what is known of a function to its list of handlers; a mirror that does not fit into its BAR is not there.</summary>
-    /// <exception cref="HandlerException">It overlaps another handler.</exception>
+    /// <summary>Adds a function's known mirrors to its list of handlers, except those that do not fit their BAR.</summary>
+    /// <exception cref="HandlerException">A mirror overlaps another handler.</exception>
     public FunctionMirrors(IHostFunction host, BarHandlerList handlers)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -32,15 +32,15 @@ public sealed class FunctionMirrors
         }
     }
 
-    /// <summary>Adds a mirror by hand.</summary>
-    /// <param name="bar">Which BAR.</param>
-    /// <param name="offset">Where in it config space begins.</param>
-    /// <param name="length">Bytes, at least 1; what is beyond the function's config space stays the device's own.</param>
+    /// <summary>Adds a mirror that the user gives.</summary>
+    /// <param name="bar">The BAR.</param>
+    /// <param name="offset">Offset in the BAR where config space begins.</param>
+    /// <param name="length">Bytes, at least 1; registers beyond the function's config space stay the device's own.</param>
     /// <exception cref="HandlerException">The function does not have that BAR, or it is too small, or the mirror overlaps another
     /// handler.</exception>
     public void Add(BarIndex bar, ulong offset, ulong length) => Add(bar, offset, length, "config mirror", []);
 
-    /// <summary>Lets the mirrors show a function's config space: the one that the guest sees.</summary>
+    /// <summary>Makes the mirrors show the config space of the guest's function.</summary>
     public void Bind(IPciFunction function)
     {
         foreach (var mirror in _mirrors)
@@ -64,8 +64,8 @@ public sealed class FunctionMirrors
         return ranges;
     }
 
-    // Extended config space that no capability has: such a device's driver finds registers of its own there (nouveau: g84_pci_init changes
-    // bits of 41Ch). In config space itself they are only read: what they do there is nobody's promise.
+    // Extended config space outside capabilities, where the drivers of such devices write device-specific registers (nouveau: g84_pci_init
+    // changes bits of 41Ch). Through config space itself the guest may only read them, since their effects are not specified.
     private static IEnumerable<ConfigRange> Unclaimed(IHostConfigSpace config, CapabilityChains chains)
     {
         var at = Header.ConventionalSize;

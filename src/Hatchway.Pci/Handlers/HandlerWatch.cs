@@ -9,21 +9,21 @@ namespace Hatchway.Pci.Handlers;
 /// </remarks>
 public sealed class HandlerWatch
 {
-    /// <summary>A call that takes longer is reported as hanging.</summary>
+    /// <summary>The time after which a call is reported as hanging.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>The least time between two warnings of a handler.</summary>
+    /// <summary>The least time between two warnings that a handler throws.</summary>
     public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _clock;
     private readonly Action<string> _warn;
 
-    // Guards the list; held while a hanging handler is warned of. Taken before none but the log's.
+    // Guards the list. Held during the warning of a hanging handler, so taken before the log's lock, and before no other.
     private readonly Lock _gate = new();
     private readonly List<WatchedHandler> _handlers = [];
 
-    /// <param name="clock">The time.</param>
-    /// <param name="warn">Where warnings go; called on vCPU threads and on the one that checks.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="warn">Takes warnings; called on vCPU threads and on the thread that calls <see cref="Check"/>.</param>
     public HandlerWatch(TimeProvider clock, Action<string> warn)
     {
         ArgumentNullException.ThrowIfNull(clock);
@@ -43,7 +43,7 @@ public sealed class HandlerWatch
     }
 
     /// <summary>
-    /// Looks who is in a handler. A call that has not returned since earlier checks, for longer than <see cref="Patience"/>, is warned of
+    /// Looks for calls of handlers that have not returned, over several checks, for longer than <see cref="Patience"/>, and warns of each
     /// once. Called by one thread.
     /// </summary>
     public void Check()
@@ -60,9 +60,9 @@ public sealed class HandlerWatch
         }
     }
 
-    /// <summary>Stands before a handler from now on.</summary>
+    /// <summary>Wraps a handler, so that its calls are watched.</summary>
     /// <param name="handler">The handler.</param>
-    /// <param name="name">For people: what and where.</param>
+    /// <param name="name">Its name and range, for people.</param>
     internal IBarHandler Over(IBarHandler handler, string name)
     {
         var watched = new WatchedHandler(handler, name, this);
@@ -71,7 +71,7 @@ public sealed class HandlerWatch
         return watched;
     }
 
-    /// <summary>Counts a failure, and warns of it unless that was done a short while ago.</summary>
+    /// <summary>Counts a failure, and warns of it unless the last warning was less than <see cref="Quiet"/> ago.</summary>
     internal void Failed(WatchedHandler handler, bool reading, Exception failure)
     {
         if (!handler.MayWarn(_clock.GetTimestamp(), Ticks(Quiet), out var unsaid))

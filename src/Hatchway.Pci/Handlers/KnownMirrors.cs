@@ -2,27 +2,27 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>Where a family of devices shows its config space in a BAR.</summary>
-/// <param name="Name">For people.</param>
+/// <summary>The range of a BAR in which a family of devices shows its config space.</summary>
+/// <param name="Name">A name, for people.</param>
 /// <param name="Vendor">Vendor ID.</param>
 /// <param name="FirstDevice">The family's first device ID.</param>
-/// <param name="LastDevice">Its last.</param>
+/// <param name="LastDevice">The family's last device ID.</param>
 /// <param name="BaseClass">Base class code.</param>
-/// <param name="Bar">Which BAR.</param>
-/// <param name="Offset">Where in it.</param>
+/// <param name="Bar">The BAR.</param>
+/// <param name="Offset">First byte in the BAR.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="MsiHeader">Writes to the header of the MSI capability reach the device: see <see cref="ConfigMirror"/>.</param>
-/// <param name="Own">So do writes to these, which are in no capability.</param>
+/// <param name="MsiHeader">True when writes to the header of the MSI capability reach the device; see <see cref="ConfigMirror"/>.</param>
+/// <param name="Own">Further ranges whose writes reach the device; they are in no capability.</param>
 public sealed record KnownMirror(
     string Name, ushort Vendor, ushort FirstDevice, ushort LastDevice, byte BaseClass, BarIndex Bar, ulong Offset, ulong Length,
     bool MsiHeader, IReadOnlyList<ConfigRange> Own);
 
-/// <summary>The devices that are known to show their config space in a BAR where drivers look at it.</summary>
+/// <summary>Lists the devices that are known to show their config space in a BAR where drivers use it.</summary>
 /// <remarks>
 /// <para>
-/// Facts from nouveau (drivers/gpu/drm/nouveau/nvkm/subdev/pci: nv04.c, nv40.c, gh100.c), NVIDIA's open register headers (NV_PCFG in
-/// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); which device is which chip is in
-/// pci.ids. Chips from NV10 to NV30 are among the second row's devices, as QEMU has it.
+/// Sources: nouveau (drivers/gpu/drm/nouveau/nvkm/subdev/pci: nv04.c, nv40.c, gh100.c), NVIDIA's open register headers (NV_PCFG in
+/// dev_nv_xve.h, NV_EP_PCFGM in gh100's dev_xtl_ep_pri.h) and QEMU's notes (hw/vfio/pci-quirks.c); pci.ids for which device is which chip.
+/// Chips from NV10 to NV30 are among the second row's devices, as in QEMU.
 /// </para>
 /// <para>
 /// An NVIDIA GPU sends no further MSI until its driver has acknowledged the one before, through the mirror: by a write to the header of the
@@ -30,9 +30,9 @@ public sealed record KnownMirror(
 /// own: kbifRearmMSI_GM107, NV_XVE_CYA_2).
 /// </para>
 /// <para>
-/// Left out on purpose. AMD's BAR2 + 4000h: only legacy VGA code is known to look there (QEMU, ibid.), and later chips have their doorbells
-/// in BAR2. Intel's BAR0 + 108040h and 1080C0h (QEMU, hw/vfio/igd.c): single registers whose config space is the host's own here, so that
-/// both show the same as it is.
+/// Left out on purpose: AMD's BAR2 + 4000h, since only legacy VGA code uses it (QEMU, ibid.) and later chips have their doorbells
+/// in BAR2; Intel's BAR0 + 108040h and 1080C0h (QEMU, hw/vfio/igd.c), single registers that the guest sees unchanged in config space as
+/// well, so that both agree.
 /// </para>
 /// </remarks>
 public static class KnownMirrors

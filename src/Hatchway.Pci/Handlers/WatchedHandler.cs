@@ -2,17 +2,17 @@ using Hatchway.Pci.Bars;
 
 namespace Hatchway.Pci.Handlers;
 
-/// <summary>Stands before a handler that is somebody's code: the watch knows when a vCPU is in it, and hears of what it throws.</summary>
+/// <summary>Wraps a user's handler, so that the watch knows when a vCPU is in it and which exceptions it throws.</summary>
 /// <remarks>
-/// <para>What is thrown goes on to the BAR's window, which answers and counts.</para>
+/// <para>Exceptions are passed on to the BAR's window, which answers the access and counts them.</para>
 /// <para>
-/// Calls inside the handler are counted in two counters by turns, as in the kernel's SRCU. Once the unused one is at zero, the watch turns
-/// new calls to it: a call in the other has been inside since before that turn.
+/// Calls in progress are counted in two counters that take turns, as in the kernel's SRCU. Once the inactive counter is zero, the watch
+/// makes it the active one, so all calls left in the other began before that switch.
 /// </para>
 /// </remarks>
 internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWatch watch) : IBarHandler
 {
-    // What a call adds while it is inside: to the low half of the number or to the high one.
+    // The value that a call adds to _inside while in progress: one in the low or in the high half.
     private const long InLow = 1;
     private const long InHigh = 1L << 32;
 
@@ -21,7 +21,7 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     private long _inside;
     private long _now = InLow;
 
-    // Of the thread that checks.
+    // Used only by the thread that checks.
     private long _turnedAt;
     private bool _isTold;
 
@@ -29,10 +29,10 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     private long _warnedFailures;
     private long? _warnedAt;
 
-    /// <summary>For people: what and where.</summary>
+    /// <summary>The handler's name and range, for people.</summary>
     public string Name => name;
 
-    /// <summary>True while a vCPU is in it.</summary>
+    /// <summary>True while a vCPU is in the handler.</summary>
     public bool HasCpu => Volatile.Read(ref _inside) != 0;
 
     ulong IBarHandler.Read(in BarAccess access)
@@ -71,10 +71,10 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
         }
     }
 
-    /// <summary>Looks whether a call has not returned for long.</summary>
+    /// <summary>Checks whether a call has not returned for too long.</summary>
     /// <param name="now">The time, in ticks of any clock.</param>
     /// <param name="patience">Ticks that a call may take.</param>
-    /// <returns>True when it is time to tell: once, until that call has returned.</returns>
+    /// <returns>True when the caller should warn: once, until that call has returned.</returns>
     public bool MayHang(long now, long patience)
     {
         var before = _now == InLow ? InHigh : InLow;
@@ -93,8 +93,8 @@ internal sealed class WatchedHandler(IBarHandler handler, string name, HandlerWa
     /// <summary>Counts a failure.</summary>
     /// <param name="now">The time, in ticks of any clock.</param>
     /// <param name="quiet">Ticks between two warnings.</param>
-    /// <param name="unsaid">Failures before this one that were not told.</param>
-    /// <returns>True when it is time to tell.</returns>
+    /// <param name="unsaid">Failures since the last warning, without this one.</param>
+    /// <returns>True when the caller should warn.</returns>
     public bool MayWarn(long now, long quiet, out long unsaid)
     {
         lock (_gate)

@@ -4,8 +4,8 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Interrupts;
 
-/// <summary>The MSI capability as the guest programs it, carried over to the host's vectors (PCIe 6.0 §7.7.1).</summary>
-/// <remarks>Serialised by the function that owns it: called under its effects lock.</remarks>
+/// <summary>Applies the MSI capability as the guest programs it to the host's vectors (PCIe 6.0 §7.7.1).</summary>
+/// <remarks>The function that owns it calls it under its effects lock, which serialises all calls.</remarks>
 internal sealed class MsiState(ConfigMediator mediator, Capability capability, IMessageInterrupts host)
 {
     private readonly MsiMessage?[] _bound = new MsiMessage?[host.Count];
@@ -16,12 +16,12 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
 
     private ushort Control => (ushort)Read(Msi.Control, AccessWidth.Word);
 
-    /// <summary>Brings the host's vectors into line with what the guest has programmed.</summary>
-    /// <returns>False when the host could not switch MSI on; it said why.</returns>
+    /// <summary>Sets the host's vectors to the state that the guest has programmed.</summary>
+    /// <returns>False when the host could not switch MSI on, for a reason that it logged.</returns>
     public bool TryApply()
     {
         var control = Control;
-        // More vectors granted than asked for is undefined (§7.7.1.2); the device has no more than it has.
+        // Granting more vectors than requested is undefined (§7.7.1.2). Here the excess has no effect.
         var vectors = (control & Msi.Enable) == 0 ? 0 : Math.Min(Msi.GrantedVectors(control), host.Count);
         if (_enabled != 0 && vectors != _enabled)
             Disable();
@@ -50,8 +50,8 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
         Array.Clear(_bound);
     }
 
-    /// <summary>The pending bits: which masked vectors hold an interrupt back.</summary>
-    /// <param name="device">The device's own pending bits, which count for vectors not bound yet: the host keeps those masked.</param>
+    /// <summary>Gives the pending bits: the masked vectors with a pending interrupt.</summary>
+    /// <param name="device">The device's own pending bits, which apply to vectors not bound yet, since the host keeps those masked.</param>
     public uint PendingBits(uint device)
     {
         var pending = 0u;
@@ -76,7 +76,7 @@ internal sealed class MsiState(ConfigMediator mediator, Capability capability, I
         }
     }
 
-    // With several vectors the function sets the low bits of the data itself, so the guest leaves them zero (§7.7.1.2).
+    // With several vectors, the function itself sets the low bits of the data (§7.7.1.2), so the guest's are cleared here.
     private MsiMessage Message(ushort control)
     {
         var address = (ulong)Read(Msi.AddressLow, AccessWidth.Dword);

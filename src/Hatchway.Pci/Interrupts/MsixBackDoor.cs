@@ -4,19 +4,20 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Interrupts;
 
-/// <summary>Two registers by which a device's driver reaches the MSI-X table from another BAR: they lead to the guest's, too.</summary>
+/// <summary>Handles two registers through which a driver accesses the MSI-X table from another BAR, and leads them to the guest's
+/// table.</summary>
 /// <remarks>
 /// <para>
-/// Realtek's RTL8168 and RTL8111 have them in BAR2: data at 70h, and at 74h what is to be done with it. There bit 31 is a write's command,
-/// bits 30:16 name what is reached, of which 1 is the MSI-X table, and bits 11:0 are the offset in it. The device turns bit 31 over when it
-/// has done so (QEMU, hw/vfio/pci-quirks.c, vfio_probe_rtl8168_bar2_quirk; Linux drivers/net/ethernet/realtek/r8169_main.c has the
-/// registers as ERIDR and ERIAR).
+/// Realtek's RTL8168 and RTL8111 have them in BAR2: data at 70h, and the command and address at 74h. In the latter, bit 31 is set for a
+/// write, bits 30:16 select the target, of which 1 is the MSI-X table, and bits 11:0 are the offset in it. The device inverts bit 31 when
+/// it is done (QEMU, hw/vfio/pci-quirks.c, vfio_probe_rtl8168_bar2_quirk; Linux drivers/net/ethernet/realtek/r8169_main.c calls the
+/// registers ERIDR and ERIAR).
 /// </para>
 /// <para>
-/// Drivers access both by dwords and one at a time. Nothing is locked: what two CPUs get that do otherwise is between them.
+/// Drivers access both by dwords, from one CPU at a time, so nothing is locked. CPUs that access them at once may mix up their accesses.
 /// </para>
 /// </remarks>
-/// <param name="table">The guest's table; null for a guest that has none, for which it reads as zero.</param>
+/// <param name="table">The guest's table; null when the guest has none, which then reads as zero.</param>
 public sealed class MsixBackDoor(MsixTable? table) : IBarHandler
 {
     private const ushort Realtek = 0x10EC;
@@ -33,10 +34,10 @@ public sealed class MsixBackDoor(MsixTable? table) : IBarHandler
     private volatile uint _data;
     private volatile uint _address;
 
-    /// <summary>Where a device has it; null for most.</summary>
+    /// <summary>Gives the registers' range in a device that has them; null for most.</summary>
     /// <param name="vendor">Vendor ID.</param>
     /// <param name="device">Device ID.</param>
-    /// <param name="handler">Who answers there.</param>
+    /// <param name="handler">The handler of the range.</param>
     public static BarHandlerRange? RangeOf(ushort vendor, ushort device, IBarHandler handler) => (vendor, device) == (Realtek, Rtl8168)
         ? new BarHandlerRange(new(2), At, Length, "back door of the MSI-X table", handler)
         : null;
@@ -50,7 +51,7 @@ public sealed class MsixBackDoor(MsixTable? table) : IBarHandler
     };
 
     /// <inheritdoc/>
-    /// <remarks>Dropped when it is narrower than the register, of which it would leave a part to chance.</remarks>
+    /// <remarks>A write narrower than the register is dropped, since the rest of the register would be undefined.</remarks>
     public void Write(in BarAccess access, ulong value)
     {
         if (access.Width == AccessWidth.Qword)
@@ -85,7 +86,7 @@ public sealed class MsixBackDoor(MsixTable? table) : IBarHandler
             _data = value;
         else
             _address = value;
-        // The device does nothing with data before it is told what.
+        // Data alone has no effect on the device until a command is written.
         if (register == Data || !LeadsToTable(value))
             access.WriteHost(OffsetOf(access, register), AccessWidth.Dword, value);
         else if ((value & Command) != 0 && IsInTable(value & OffsetMask))

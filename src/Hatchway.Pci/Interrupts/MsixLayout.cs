@@ -5,15 +5,15 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Interrupts;
 
-/// <summary>Where a function keeps its MSI-X table and pending bits, which the guest's own stand in for (PCIe 6.0 §7.7.2).</summary>
-/// <param name="Count">How many vectors they are for, 1 to 2048.</param>
+/// <summary>The places of a function's MSI-X table and pending bits, where the guest sees its own instead (PCIe 6.0 §7.7.2).</summary>
+/// <param name="Count">Number of vectors, 1 to 2048.</param>
 /// <param name="TableBar">The table's BAR.</param>
 /// <param name="TableOffset">The table's first byte in it.</param>
 /// <param name="PbaBar">The pending bits' BAR.</param>
 /// <param name="PbaOffset">The pending bits' first byte in it.</param>
 public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong TableOffset, BarIndex PbaBar, ulong PbaOffset)
 {
-    /// <summary>Reads it from a capability that is whole.</summary>
+    /// <summary>Reads the layout from a capability of full length.</summary>
     public static MsixLayout Read(IHostConfigSpace config, Capability msix)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -26,7 +26,7 @@ public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong Tab
             new BarIndex((byte)(pba & Msix.BirMask)), pba & ~Msix.BirMask);
     }
 
-    /// <summary>A function's; null when it has no MSI-X, or not all of its capability.</summary>
+    /// <summary>Finds a function's layout; null when it has no MSI-X capability of full length.</summary>
     public static MsixLayout? Find(IHostConfigSpace config, CapabilityChains chains)
     {
         ArgumentNullException.ThrowIfNull(chains);
@@ -36,13 +36,13 @@ public readonly record struct MsixLayout(int Count, BarIndex TableBar, ulong Tab
     /// <summary>True for a byte of the table.</summary>
     public bool IsInTable(BarIndex bar, ulong offset) => bar == TableBar && offset >= TableOffset && offset - TableOffset < TableLength;
 
-    /// <summary>The table's part of its BAR.</summary>
-    /// <param name="handler">Who answers there.</param>
+    /// <summary>The table's range in its BAR.</summary>
+    /// <param name="handler">The handler of the range.</param>
     public BarHandlerRange TableRange(IBarHandler handler) =>
         new(TableBar, TableOffset, TableLength, "MSI-X table", handler);
 
-    /// <summary>The pending bits' part of their BAR: a bit for each vector, in whole 64-bit words.</summary>
-    /// <param name="handler">Who answers there.</param>
+    /// <summary>The pending bits' range in their BAR: a bit for each vector, in whole 64-bit words.</summary>
+    /// <param name="handler">The handler of the range.</param>
     public BarHandlerRange PbaRange(IBarHandler handler) =>
         new(PbaBar, PbaOffset, (ulong)((Count + 63) / 64 * 8), "MSI-X pending bits", handler);
 

@@ -5,11 +5,11 @@ using Hatchway.Pci.Spec;
 
 namespace Hatchway.Pci.Interrupts;
 
-/// <summary>The MSI-X table as the guest programs it, carried over to the host's vectors (PCIe 6.0 §7.7.2).</summary>
+/// <summary>The guest's MSI-X table, which is applied to the host's vectors (PCIe 6.0 §7.7.2).</summary>
 /// <remarks>
-/// The table that the guest sees is here; the device's own belongs to the host. Vectors are bound as they are unmasked. All state is
-/// guarded by <c>_gate</c>: taken after a function's effects lock, and held while the host's vectors are switched, which has locks of its
-/// own. Any thread may call.
+/// The guest sees this table; the device's own belongs to the host. Vectors are bound as they are unmasked. <c>_gate</c> guards all state.
+/// It is taken after a function's effects lock, and held while the host's vectors are switched, which takes further locks. Any thread may
+/// call.
 /// </remarks>
 public sealed class MsixTable : IBarHandler
 {
@@ -20,7 +20,7 @@ public sealed class MsixTable : IBarHandler
     private bool _enabled;
     private bool _functionMasked;
 
-    /// <summary>Makes a table of <paramref name="count"/> entries, all masked (§7.7.2.8: the mask bit is set after reset).</summary>
+    /// <summary>Creates a table of <paramref name="count"/> entries, all masked (§7.7.2.8: the mask bit is set after reset).</summary>
     public MsixTable(int count, IMessageInterrupts host)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -32,14 +32,14 @@ public sealed class MsixTable : IBarHandler
         MaskAll();
     }
 
-    /// <summary>Vectors.</summary>
+    /// <summary>Number of vectors.</summary>
     public int Count => _bound.Length;
 
     /// <summary>Answers for the pending bit array (PBA).</summary>
     public IBarHandler Pba { get; }
 
-    /// <summary>Switches MSI-X on, unless it is, with the function mask that the capability's control register has.</summary>
-    /// <returns>False when the host could not switch MSI-X on; it said why.</returns>
+    /// <summary>Switches MSI-X on, unless it is on, and applies the function mask of the capability's control register.</summary>
+    /// <returns>False when the host could not switch MSI-X on, for a reason that it logged.</returns>
     public bool TryEnable(bool functionMasked)
     {
         lock (_gate)
@@ -54,14 +54,14 @@ public sealed class MsixTable : IBarHandler
         }
     }
 
-    /// <summary>Switches MSI-X off; the entries stay.</summary>
+    /// <summary>Switches MSI-X off, and keeps the entries.</summary>
     public void Disable()
     {
         lock (_gate)
             SwitchOff();
     }
 
-    /// <summary>The state after a reset: off, every entry zero and masked.</summary>
+    /// <summary>Sets the state after a reset: MSI-X off, every entry zero and masked.</summary>
     public void Reset()
     {
         lock (_gate)
@@ -85,7 +85,7 @@ public sealed class MsixTable : IBarHandler
         {
             var at = (int)access.HandlerOffset;
             access.Width.Store(_entries.AsSpan(at), value);
-            // An access may touch two entries when it is not aligned, which the specification leaves open (§7.7.2).
+            // An unaligned access, for which the specification defines no result (§7.7.2), may touch two entries.
             for (var vector = at / Msix.EntryBytes; vector <= (at + (int)access.Width - 1) / Msix.EntryBytes; vector++)
                 Apply(vector);
         }
@@ -124,16 +124,16 @@ public sealed class MsixTable : IBarHandler
             _bound[vector] = message;
     }
 
-    /// <summary>The pending bits: read-only, set while a masked vector holds an interrupt back.</summary>
+    /// <summary>The pending bits: read-only, each set while a masked vector has a pending interrupt.</summary>
     /// <remarks>
-    /// A vector that the guest has unmasked once signals to the host, which keeps what comes while it is masked. Before that the vector is
-    /// masked in the device's own table, and the device keeps the bit.
+    /// Once the guest has unmasked a vector, the device signals it to the host, which keeps it pending while the guest has it masked.
+    /// Before that, the vector is masked in the device's own table, and the device keeps the pending bit.
     /// </remarks>
     private sealed class PendingBits(MsixTable table) : IBarHandler
     {
         public ulong Read(in BarAccess access)
         {
-            // Before the gate is taken: an access to the device takes long. A device that does not answer holds nothing back.
+            // Read before the gate is taken, since an access to the device takes long. If it does not answer, it has no pending bits.
             if (!access.TryReadHost(out var device))
                 device = 0;
             lock (table._gate)

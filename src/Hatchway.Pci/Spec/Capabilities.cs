@@ -5,7 +5,7 @@ namespace Hatchway.Pci.Spec;
 /// <summary>The header of a capability (PCIe 6.0 §7.5.1.1.11). Offsets count from the capability's start.</summary>
 public static class CapabilityHeader
 {
-    /// <summary>Bytes of it: all that a null capability has.</summary>
+    /// <summary>Bytes of the header, which is all that a null capability has.</summary>
     public const int Bytes = 2;
 
     /// <summary>Pointer to the next capability, 8 bits; 0 in the last.</summary>
@@ -19,35 +19,35 @@ public static class CapabilityHeader
 /// §7.6.3).</summary>
 public static class ExtendedCapabilityHeader
 {
-    /// <summary>Bytes of it.</summary>
+    /// <summary>Bytes of the header.</summary>
     public const int Bytes = 4;
 
-    /// <summary>All but the pointer.</summary>
+    /// <summary>Mask of the header without the pointer.</summary>
     public const uint KindMask = 0x000F_FFFF;
 
     /// <summary>A null capability of version 1, without a pointer.</summary>
     public const uint Null = 0x0001_0000;
 
-    /// <summary>Where the next one is; 0 in the last. The two low bits are reserved and must be masked.</summary>
+    /// <summary>Offset of the next extended capability; 0 in the last. The two low bits are reserved and masked.</summary>
     public static int Next(uint header) => (int)(header >> 20) & 0xFFC;
 
-    /// <summary>The header with a pointer to the next one; 0 in the last.</summary>
+    /// <summary>Gives the header another pointer to the next one; 0 for the last.</summary>
     public static uint WithNext(uint header, int next) => (header & KindMask) | ((uint)next << 20);
 }
 
-/// <summary>What a vendor defines (PCIe 6.0 §7.9.4 to .6). Offsets count from the capability's start.</summary>
+/// <summary>Vendor-specific capabilities (PCIe 6.0 §7.9.4 to .6). Offsets count from the capability's start.</summary>
 public static class VendorSpecific
 {
     /// <summary>The standard capability's length in bytes, 8 bits.</summary>
     public const int LengthAt = 2;
 
-    /// <summary>Bytes of the standard capability, at least: as far as its length.</summary>
+    /// <summary>Least bytes of the standard capability, up to its length field.</summary>
     public const byte SmallestLength = 3;
 
-    /// <summary>The extended capabilities' own header, 32 bits, designated ones' too: length in 31:20.</summary>
+    /// <summary>The vendor-specific header of the extended capabilities, also of designated ones, 32 bits: length in 31:20.</summary>
     public const int ExtendedHeader = 4;
 
-    /// <summary>Bytes of an extended capability, by its own header.</summary>
+    /// <summary>Bytes of an extended capability, by its vendor-specific header.</summary>
     public static int ExtendedLength(uint header) => (int)(header >> 20);
 }
 
@@ -67,32 +67,32 @@ public static class Msi
     /// <summary>Control: MSI is on.</summary>
     public const ushort Enable = 1 << 0;
 
-    /// <summary>Control: log2 of the vectors that the function asks for, bits 3:1.</summary>
+    /// <summary>Control: log2 of the vectors that the function requests, bits 3:1.</summary>
     public const ushort MultipleCapableMask = 0b111 << 1;
 
     /// <summary>Control: log2 of the vectors that software grants, bits 6:4.</summary>
     public const ushort MultipleEnableMask = 0b111 << 4;
 
-    /// <summary>Vectors that the function asks for, by its control register: a power of two.</summary>
+    /// <summary>Number of vectors that the function requests, by its control register: a power of two.</summary>
     public static int RequestedVectors(ushort control) => 1 << ((control & MultipleCapableMask) >> 1);
 
-    /// <summary>Vectors that software grants, by the control register: a power of two.</summary>
+    /// <summary>Number of vectors that software grants, by the control register: a power of two.</summary>
     public static int GrantedVectors(ushort control) => 1 << ((control & MultipleEnableMask) >> 4);
 
-    /// <summary>Control: the field by which a function asks for vectors, in place.</summary>
+    /// <summary>Control: the field by which a function requests vectors, in place.</summary>
     /// <param name="vectors">At least 1, rounded down to a power of two.</param>
     public static ushort MultipleCapable(int vectors) => (ushort)(BitOperations.Log2((uint)vectors) << 1);
 
     /// <summary>Control: the address is 64 bits wide.</summary>
     public const ushort Address64 = 1 << 7;
 
-    /// <summary>Control: mask and pending bits are there.</summary>
+    /// <summary>Control: the capability has mask and pending bits.</summary>
     public const ushort PerVectorMasking = 1 << 8;
 
     /// <summary>Message address, low half.</summary>
     public const int AddressLow = 4;
 
-    /// <summary>Message address, high half; there with <see cref="Address64"/> only.</summary>
+    /// <summary>Message address, high half; only with <see cref="Address64"/>.</summary>
     public const int AddressHigh = 8;
 
     /// <summary>Bytes of the capability, by what its control register says.</summary>
@@ -107,7 +107,7 @@ public static class Msi
     /// <summary>Message data, 16 bits.</summary>
     public static int Data(ushort control) => (control & Address64) != 0 ? 12 : 8;
 
-    /// <summary>Extended message data, 16 bits, where there are some (§7.7.1.6).</summary>
+    /// <summary>Extended message data, 16 bits, if the function has them (§7.7.1.6).</summary>
     public static int ExtendedData(ushort control) => Data(control) + 2;
 
     /// <summary>Mask bits, 32 bits; with <see cref="PerVectorMasking"/> only.</summary>
@@ -138,10 +138,10 @@ public static class Msix
     /// <summary>Control: MSI-X is on.</summary>
     public const ushort Enable = 1 << 15;
 
-    /// <summary>Where the table is: BAR in bits 2:0, offset in the rest.</summary>
+    /// <summary>The table's place, 32 bits: BAR in bits 2:0, offset in the rest.</summary>
     public const int Table = 4;
 
-    /// <summary>Where the pending bits are: BAR in bits 2:0, offset in the rest.</summary>
+    /// <summary>The pending bits' place, 32 bits: BAR in bits 2:0, offset in the rest.</summary>
     public const int Pba = 8;
 
     /// <summary>Bits of <see cref="Table"/> and <see cref="Pba"/> that name the BAR: the BIR, BAR indicator register.</summary>
@@ -197,7 +197,7 @@ public static class PowerManagement
     /// <summary>Control: the power state D3hot, in place.</summary>
     public const ushort D3Hot = 0b11;
 
-    /// <summary>Control: what is of wake-up and of the data register, bits 15:8, and the reserved bits below.</summary>
+    /// <summary>Control: the fields of wake-up and of the data register, bits 15:8, and the reserved bits 7:4.</summary>
     public const ushort WakeAndDataMask = 0xFFF0;
 
     /// <summary>Control: the function keeps its state on the way from D3hot to D0; without this bit it resets itself.</summary>
@@ -267,7 +267,7 @@ public static class PciExpress
     /// <summary>Link status, 16 bits: speed in 3:0, width in 9:4 (§7.5.3.8).</summary>
     public const int LinkStatus = 0x12;
 
-    /// <summary>Link status: the speed, as a number of <see cref="LinkSpeeds"/>.</summary>
+    /// <summary>Link status: the speed, as an index into <see cref="LinkSpeeds"/>.</summary>
     public const ushort LinkSpeedMask = 0x000F;
 
     /// <summary>Link status: lanes in use, bits 9:4.</summary>
@@ -285,13 +285,13 @@ public static class PciExpress
     /// <summary>Device control 2: the function may send atomic operations.</summary>
     public const ushort AtomicRequesterEnable = 1 << 6;
 
-    /// <summary>Device control 2: it may tell what latency it tolerates.</summary>
+    /// <summary>Device control 2: the function may send latency tolerance reports.</summary>
     public const ushort LatencyToleranceEnable = 1 << 10;
 
-    /// <summary>Device control 2: its requests may have tags of ten bits.</summary>
+    /// <summary>Device control 2: the function's requests may have 10-bit tags.</summary>
     public const ushort TenBitTagEnable = 1 << 12;
 
-    /// <summary>Device control 2: how it is told that memory is awake, bits 14:13.</summary>
+    /// <summary>Device control 2: OBFF enable, how the function learns that memory is active, bits 14:13.</summary>
     public const ushort BufferFlushMask = 0b11 << 13;
 
     /// <summary>Link capabilities 2, control 2 and status 2: 8 bytes, likewise (§7.5.3.18 to .20).</summary>
@@ -304,10 +304,10 @@ public static class PciExpress
 /// <summary>Single root I/O virtualisation (PCIe 6.0 §9.3.3). Offsets count from the capability's start.</summary>
 public static class SingleRootIov
 {
-    /// <summary>TotalVFs, 16 bits: virtual functions that can be made (§9.3.3.6).</summary>
+    /// <summary>TotalVFs, 16 bits: the most virtual functions that can be enabled (§9.3.3.6).</summary>
     public const int TotalFunctions = 0x0E;
 
-    /// <summary>NumVFs, 16 bits: virtual functions that there are (§9.3.3.7).</summary>
+    /// <summary>NumVFs, 16 bits: the virtual functions that are enabled (§9.3.3.7).</summary>
     public const int Functions = 0x10;
 }
 
@@ -328,7 +328,7 @@ public static class AdvancedFeatures
     /// <summary>Capabilities, 8 bits.</summary>
     public const int Capabilities = 3;
 
-    /// <summary>Capabilities: the function says which transactions are pending, without which its reset is of no use.</summary>
+    /// <summary>Capabilities: the function reports pending transactions, which a reset depends on.</summary>
     public const byte TransactionsPending = 1 << 0;
 
     /// <summary>Capabilities: the function has a function level reset.</summary>

@@ -1,6 +1,6 @@
 namespace Hatchway.Pci.Spec;
 
-/// <summary>What capabilities are called (PCI Code and ID Assignment Specification 1.15 §2 and §3).</summary>
+/// <summary>The names of capabilities (PCI Code and ID Assignment Specification 1.15 §2 and §3).</summary>
 public static class CapabilityNames
 {
     private static readonly string[] Standard =
@@ -88,7 +88,7 @@ public static class CapabilityNames
 
     /// <summary>A capability's name, or its number where it has none.</summary>
     /// <param name="id">Its identifier.</param>
-    /// <param name="isExtended">An extended capability's.</param>
+    /// <param name="isExtended">True for an extended capability.</param>
     public static string Of(ushort id, bool isExtended)
     {
         var names = isExtended ? Extended : Standard;

@@ -1,6 +1,6 @@
 namespace Hatchway.Pci.Spec;
 
-/// <summary>Bytes of extended capabilities, header included, where the specification says how many.</summary>
+/// <summary>Lengths of extended capabilities in bytes, header included, where the specification gives them.</summary>
 public static class ExtendedLengths
 {
     /// <summary>Device serial number (PCIe 6.0 §7.9.3).</summary>
@@ -27,14 +27,14 @@ public static class ExtendedLengths
     /// <summary>Page request interface (§10.5.2).</summary>
     public const int PageRequest = 16;
 
-    /// <summary>Where access control services have their capability register, 16 bits (§7.7.11.2).</summary>
+    /// <summary>Offset of the capability register of access control services, 16 bits (§7.7.11.2).</summary>
     public const int AccessControlAt = 4;
 
-    /// <summary>Where resizable BARs have the first control register, 32 bits (§7.8.6.3).</summary>
+    /// <summary>Offset of the first control register of resizable BARs, 32 bits (§7.8.6.3).</summary>
     public const int ResizableBarControlAt = 8;
 
-    /// <summary>Access control services: bit 5 says that there is an egress control vector, and bits 15:8 of how many bits, 0 for 256
-    /// (§7.7.11.2); it is in whole dwords.</summary>
+    /// <summary>Access control services: with bit 5 set, an egress control vector follows, of as many bits as bits 15:8 say, 0 for 256, in
+    /// whole dwords (§7.7.11.2).</summary>
     /// <param name="register">The capability register.</param>
     public static int AccessControl(ushort register)
     {
@@ -44,8 +44,8 @@ public static class ExtendedLengths
         return 8 + ((bits + 31) / 32 * 4);
     }
 
-    /// <summary>Resizable BARs, those of virtual functions, too: 8 bytes for each BAR, whose number is in bits 7:5 (§7.8.6.3).</summary>
+    /// <summary>Resizable BARs, also of virtual functions: 8 bytes for each BAR. Bits 7:5 have the number of BARs (§7.8.6.3).</summary>
     /// <param name="control">The first control register.</param>
-    /// <returns>0 where the register names no BAR, which it must not.</returns>
+    /// <returns>0 when the register gives no BAR, which is invalid.</returns>
     public static int ResizableBar(uint control) => ((control >> 5) & 0b111) is > 0 and var bars ? 4 + (8 * (int)bars) : 0;
 }

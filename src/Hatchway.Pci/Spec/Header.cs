@@ -15,7 +15,7 @@ public static class Header
     /// <summary>Status, 16 bits, mostly write-one-to-clear (§7.5.1.1.4).</summary>
     public const int Status = 0x06;
 
-    /// <summary>Bit of <see cref="Status"/>: a capability list is there.</summary>
+    /// <summary>Bit of <see cref="Status"/>: the function has a capability list.</summary>
     public const ushort StatusCapabilityList = 1 << 4;
 
     /// <summary>Revision ID, 8 bits, read-only (§7.5.1.1.5).</summary>
@@ -30,13 +30,13 @@ public static class Header
     /// <summary>Header type, 8 bits: layout in 6:0, multi-function in 7 (§7.5.1.1.9).</summary>
     public const int HeaderType = 0x0E;
 
-    /// <summary>Bit of <see cref="HeaderType"/>: other functions of this device may be there.</summary>
+    /// <summary>Bit of <see cref="HeaderType"/>: the device may have other functions.</summary>
     public const byte MultiFunction = 0x80;
 
     /// <summary>Mask of <see cref="HeaderType"/>: the layout. 0 is an endpoint, 1 a bridge.</summary>
     public const byte LayoutMask = 0x7F;
 
-    /// <summary>BAR0; six registers of 32 bits follow one another (§7.5.1.2.1).</summary>
+    /// <summary>BAR0, the first of six registers of 32 bits (§7.5.1.2.1).</summary>
     public const int Bar0 = 0x10;
 
     /// <summary>Subsystem vendor ID, 16 bits (§7.5.1.2.3).</summary>
@@ -51,13 +51,13 @@ public static class Header
     /// <summary>Capabilities pointer, 8 bits (§7.5.1.1.11).</summary>
     public const int CapabilitiesPointer = 0x34;
 
-    /// <summary>Interrupt line, 8 bits: software's own note of the routing (§7.5.1.1.12).</summary>
+    /// <summary>Interrupt line, 8 bits: a scratch register in which software keeps the routing (§7.5.1.1.12).</summary>
     public const int InterruptLine = 0x3C;
 
     /// <summary>Interrupt pin, 8 bits, read-only: 0 none, 1 to 4 INTA to INTD (§7.5.1.1.13).</summary>
     public const int InterruptPin = 0x3D;
 
-    /// <summary>Where the header ends and capabilities may lie.</summary>
+    /// <summary>End of the header; capabilities lie behind it.</summary>
     public const int End = 0x40;
 
     /// <summary>Bytes of conventional config space.</summary>

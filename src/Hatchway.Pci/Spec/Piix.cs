@@ -1,6 +1,6 @@
 namespace Hatchway.Pci.Spec;
 
-/// <summary>Registers beyond the header of the chip set that a PC firmware knows: Intel's 82441FX (i440FX), PIIX3 and PIIX4.</summary>
+/// <summary>IDs and registers of the chip set that PC firmware knows: Intel's 82441FX (i440FX), PIIX3 and PIIX4.</summary>
 public static class Piix
 {
     /// <summary>Intel's vendor id.</summary>

@@ -7,18 +7,19 @@ using Hatchway.Pci.Spec;
 namespace Hatchway.Pci.Topology;
 
 /// <summary>
-/// A host's function on the guest's bus: config space mediated, BARs placed where the guest says, interrupts as it programs them.
+/// A function of the host on the guest's bus: config space is mediated, BARs are placed where the guest puts them, and interrupts are
+/// delivered as it programs them.
 /// </summary>
 /// <remarks>
 /// <para>
-/// <c>_effects</c> serialises the guest's config writes to this function and what follows from them, so that what is in force is always
-/// what was written last. Taken under it: the address map's lock, then those of pages; the MSI-X table's gate, then those of the host's
-/// interrupts; the mediator's copy lock, a leaf. A read of config space takes the leaf, and <c>_effects</c> for MSI's pending bits; a read
-/// of a BAR only what its handler takes.
+/// <c>_effects</c> serialises the guest's config writes to this function and their effects, so that the last write is always the one in
+/// force. Taken under it: the address map's lock, then those of pages; the MSI-X table's gate, then those of the host's interrupts; the
+/// mediator's copy lock, a leaf. A read of config space takes the leaf, and <c>_effects</c> only for MSI's pending bits; a read of a BAR
+/// takes only its handler's locks.
 /// </para>
 /// <para>
-/// A write's effects are applied in this order: BARs that no longer answer are removed (mappings, then the target); the host function is
-/// written; BARs that answer now are placed; interrupts are switched. So a mapping never outlives the decoding behind it.
+/// A write's effects are applied in this order: BARs that no longer answer are removed (mappings first, then the target); the host function
+/// is written; BARs that now answer are placed; interrupts are switched. So no mapping outlives the host function's decoding.
 /// </para>
 /// </remarks>
 public sealed class AssignedFunction : IPciFunction, IDisposable
@@ -38,13 +39,13 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private InterruptMode _mode;
     private volatile bool _gone;
 
-    /// <summary>Gives a host's function its place on a guest's bus. Nothing answers yet: the guest switches decoding on.</summary>
-    /// <param name="host">What is behind.</param>
+    /// <summary>Creates the guest's side of a host function. No BAR answers until the guest enables decoding.</summary>
+    /// <param name="host">The host function.</param>
     /// <param name="map">The guest's address spaces.</param>
-    /// <param name="handlers">Register handlers beyond those that the function needs itself; the list is completed here.</param>
-    /// <param name="options">What can be chosen.</param>
-    /// <exception cref="HandlerException">A handler overlaps the MSI-X table, the pending bits or the table's back door; the message
-    /// names both.</exception>
+    /// <param name="handlers">The user's register handlers; the constructor adds those for MSI-X.</param>
+    /// <param name="options">The user's choices.</param>
+    /// <exception cref="HandlerException">A handler overlaps the MSI-X table, the pending bits or the registers of
+    /// <see cref="MsixBackDoor"/>; the message names both.</exception>
     public AssignedFunction(IHostFunction host, IGuestAddressMap map, BarHandlerList handlers, AssignedOptions options)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -85,10 +86,10 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             SwitchInterrupts();
     }
 
-    /// <summary>The capability chains of the function behind, with warnings where they are broken.</summary>
+    /// <summary>The host function's capability chains, with warnings where they are broken.</summary>
     public CapabilityChains Chains { get; }
 
-    /// <summary>What is wrong with the function behind, a line each, for people: its capability chains, where its MSI-X is, and its
+    /// <summary>The defects of the host function, a line each, for people: of its capability chains, its MSI-X structures and its
     /// ROM.</summary>
     public IEnumerable<string> Flaws => Chains.Warnings.Concat(_flaws);
 
@@ -110,7 +111,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         if (_gone)
             return (uint)width.AllOnes();
         var value = _mediator.Read(offset, width);
-        // The one field whose value is not stored but asked for.
+        // The only field whose value is not stored but computed.
         if (_pendingBits is { } pendingBits && (offset.Value & ~3) == pendingBits.Value)
         {
             var device = _host.Config.Read(pendingBits, AccessWidth.Dword);
@@ -143,18 +144,18 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
                 FollowPowerState();
             if ((write.Effects & ConfigEffects.Decode) != 0)
                 PlaceWindows();
-            // The host's kernel can't switch the interrupts of a function that is not in D0: the guest's wish waits until it is.
+            // The host's kernel can't switch the interrupts of a function that is not in D0, so what the guest wrote waits until then.
             if (PowerState == PowerManagement.D0 && (setsPowerState || (write.Effects & (ConfigEffects.Msi | ConfigEffects.Msix)) != 0))
                 SwitchInterrupts();
         }
     }
 
-    /// <summary>Sets the interrupt line register as firmware does: the interrupt that the pin is wired to.</summary>
+    /// <summary>Sets the interrupt line register, as firmware does, to the interrupt that the pin is wired to.</summary>
     public void SetInterruptLine(byte line) => _mediator.SetCopy(new(Header.InterruptLine), AccessWidth.Byte, line);
 
     /// <summary>
-    /// Takes the function away from the guest: interrupts are off, BARs answer nowhere, config space reads as all ones, as of a slot that
-    /// is empty. The guest may go on running and writing; any thread may call.
+    /// Takes the function away from the guest: interrupts are off, no BAR answers, and config space reads as all ones, like that of an
+    /// empty slot. The guest may still be running and writing; any thread may call.
     /// </summary>
     public void Dispose()
     {
@@ -166,7 +167,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         }
     }
 
-    // The guest resets the function. Nothing may be mapped or bound meanwhile, and the guest then finds it as after power-on.
+    // Carries out a reset by the guest. Nothing may be mapped or bound during it; the guest then finds the function as after power-on.
     private void CarryReset(in ConfigWrite write, bool wakes)
     {
         if (!wakes)
@@ -176,15 +177,15 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         }
         StopDma();
         _mediator.Forward(write);
-        // Again: the host's kernel restores registers that it saved earlier, perhaps as the function went to sleep with DMA on.
+        // Again, since the host's kernel restores registers that it saved earlier, perhaps while the function still had DMA enabled.
         StopDma();
-        // What wakes had no BAR mapped, and its interrupts can only be switched off now.
+        // A function that this write woke had no BAR mapped, and its interrupts can only be switched off now.
         if (wakes)
             Disconnect();
         ForgetGuest();
     }
 
-    // Before interrupts are switched off: the host's kernel writes to the function then, and one that sleeps hears nothing.
+    // Called before interrupts are switched off, for which the host's kernel writes to the function: one in D3hot ignores that.
     private void Wake()
     {
         if (_powerControl is not { } control || PowerState == PowerManagement.D0)
@@ -236,7 +237,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
 
     private MsixTable? AddMsix(Capability capability, IReadOnlyList<BarDescription> bars, BarHandlerList handlers)
     {
-        // The host may have fewer vectors to give than the device has.
+        // The host may offer fewer vectors than the device has.
         var layout = MsixLayout.Read(_host.Config, capability);
         layout = layout with { Count = Math.Min(layout.Count, _host.Msix!.Count) };
         var table = new MsixTable(layout.Count, _host.Msix);
@@ -290,7 +291,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         }
     }
 
-    // Where a BAR is to answer by what the guest has programmed, or null: not decoding, not in D0, or at an address it can't have.
+    // The address that the guest has programmed for a BAR; null when the BAR does not decode or the function is not in D0.
     private ulong? Address(BarDescription bar)
     {
         var command = (CommandBits)_mediator.ReadCopy(new(Header.Command), AccessWidth.Word);
@@ -310,7 +311,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             ? _mediator.ReadCopy(control, AccessWidth.Word) & PowerManagement.PowerStateMask
             : PowerManagement.D0;
 
-    // The function discards a state that it does not have, as D1 (§7.5.2.2): what is in force is what it says.
+    // Reads the state back, since the function ignores a write of a state that it does not support, such as D1 (§7.5.2.2).
     private void FollowPowerState()
     {
         if (_powerControl is not { } control)
@@ -321,7 +322,8 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
     private void SwitchInterrupts()
     {
         var msixControl = _msix is not null && _msixControl is { } control ? _mediator.ReadCopy(control, AccessWidth.Word) : 0;
-        // A function has one kind of interrupt at a time; software may not switch on both (§7.7.1.2, §7.7.2.2): MSI-X then wins.
+        // A function uses one kind of interrupt at a time, and software must not enable MSI and MSI-X together (§7.7.1.2, §7.7.2.2); if it
+        // does, MSI-X wins.
         SwitchTo((msixControl & Msix.Enable) != 0 ? InterruptMode.Msix
             : _msi is { IsEnabledByGuest: true } ? InterruptMode.Msi
             : _host.Intx is not null ? InterruptMode.Intx
@@ -332,12 +334,12 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
             InterruptMode.Msi => _msi!.TryApply(),
             _ => true,
         };
-        // Where the host could not switch messages on, the function still has its pin, which somebody must service.
+        // When the host can't enable messages, the function may still assert INTx, which must then be delivered.
         if (!isOn)
             SwitchTo(_host.Intx is null ? InterruptMode.None : InterruptMode.Intx);
     }
 
-    // The old kind goes off before the new one comes on: the host's function, too, has one at a time.
+    // The old kind is switched off first, since the host function, too, uses one kind at a time.
     private void SwitchTo(InterruptMode mode)
     {
         if (mode == _mode)

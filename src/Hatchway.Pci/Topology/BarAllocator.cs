@@ -5,7 +5,7 @@ namespace Hatchway.Pci.Topology;
 
 /// <summary>A range of addresses that the host bridge forwards to PCI.</summary>
 /// <param name="Start">First address.</param>
-/// <param name="Length">Bytes; zero for a window that is not there.</param>
+/// <param name="Length">Bytes; zero when there is no such window.</param>
 public readonly record struct BridgeWindow(ulong Start, ulong Length)
 {
     /// <summary>The first address after it.</summary>
@@ -16,16 +16,16 @@ public readonly record struct BridgeWindow(ulong Start, ulong Length)
 /// <param name="Ports">For I/O BARs.</param>
 /// <param name="Low">For memory BARs below 4 GiB.</param>
 /// <param name="High">For 64-bit memory BARs above 4 GiB.</param>
-/// <param name="HighLimit">For people: where the high window ends, as "the end of the CPU's 39 address bits".</param>
+/// <param name="HighLimit">What limits the high window, for people, as "the end of the CPU's 39 address bits".</param>
 public sealed record BridgeWindows(BridgeWindow Ports, BridgeWindow Low, BridgeWindow High, string HighLimit);
 
-/// <summary>A function with the name that people know it by.</summary>
+/// <summary>A function with its name for messages.</summary>
 public sealed record NamedFunction(string Name, AssignedFunction Function);
 
 /// <summary>Gives BARs their first addresses, as firmware does before it starts a system.</summary>
 /// <remarks>
-/// Largest first, each aligned to its size as the register demands, and memory BARs to a page of their own, so that each can be mapped. A
-/// 64-bit BAR that is larger than 16 MiB goes above 4 GiB, as does one for which there is no room below.
+/// BARs are placed largest first, each aligned to its size as the register demands, and each memory BAR in pages of its own, so that it can
+/// be mapped. A 64-bit BAR larger than 16 MiB goes above 4 GiB if it can, as does any other 64-bit BAR without room below.
 /// </remarks>
 public sealed class BarAllocator
 {
@@ -45,7 +45,7 @@ public sealed class BarAllocator
 
     /// <summary>Writes addresses into the BARs of functions; decoding stays off.</summary>
     /// <returns>
-    /// A line for each BAR that found no room and is left at zero, and one for each window that was too small, with what was asked of it.
+    /// A line for each BAR that found no room and is left at zero, and one for each window that was too small, with the sum of its BARs.
     /// </returns>
     public IReadOnlyList<string> Assign(IReadOnlyList<NamedFunction> functions)
     {
@@ -56,7 +56,7 @@ public sealed class BarAllocator
             foreach (var window in function.Function.Windows)
                 all.Add(new WantedPlace(function, window.Bar, Wanted(window.Bar)));
         }
-        // A stable order for equal sizes, so that a guest finds its devices where they were the last time.
+        // The sort is stable, so BARs of equal size get the same addresses at each boot.
         var sorted = all.OrderByDescending(static place => place.Bar.Size).ToList();
         var shortage = new BarShortage();
         foreach (var place in sorted)
@@ -74,10 +74,10 @@ public sealed class BarAllocator
         return shortage.Explain(sorted, _windows);
     }
 
-    /// <summary>Bytes that a BAR takes, and what they are aligned to.</summary>
+    /// <summary>Bytes that a BAR takes in a window, which is its alignment, too.</summary>
     internal static ulong Footprint(BarDescription bar) => bar.Kind == BarKind.Io ? bar.Size : Math.Max(bar.Size, GuestPage.Size);
 
-    // Where there is to be room for it, first of all.
+    // The window that is tried first for a BAR.
     private static WindowKind Wanted(BarDescription bar) => bar.Kind switch
     {
         BarKind.Io => WindowKind.Ports,

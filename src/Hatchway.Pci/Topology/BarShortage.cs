@@ -11,21 +11,21 @@ internal enum WindowKind : byte
     High,
 }
 
-/// <summary>A BAR that is to have room in a window.</summary>
+/// <summary>A BAR and the window that it should be placed in.</summary>
 internal sealed record WantedPlace(NamedFunction Function, BarDescription Bar, WindowKind Window);
 
-/// <summary>The BARs that found no room, and the sums that show why.</summary>
+/// <summary>Collects the BARs that found no room, and explains why.</summary>
 internal sealed class BarShortage
 {
     private static readonly (ulong Bytes, string Name)[] Units = [(1ul << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     private readonly List<WantedPlace> _without = [];
 
-    /// <summary>Notes a BAR that found none.</summary>
+    /// <summary>Adds a BAR that found no room.</summary>
     public void Add(WantedPlace place) => _without.Add(place);
 
-    /// <summary>A line for each BAR without room, and one for each window that they were to be in.</summary>
+    /// <summary>Gives a line for each BAR without room, and one for each window that these should have been in.</summary>
     /// <param name="all">All BARs, in the order in which they were placed.</param>
-    /// <param name="windows">Where they were placed.</param>
+    /// <param name="windows">The host bridge's windows.</param>
     public IReadOnlyList<string> Explain(IReadOnlyList<WantedPlace> all, BridgeWindows windows)
     {
         if (_without.Count == 0)
@@ -55,7 +55,7 @@ internal sealed class BarShortage
             + $"there are {Format(window.Length)}, up to {limit}";
     }
 
-    // Bytes that a window for all of them needs.
+    // Bytes that a window needs for all of these BARs, alignment included.
     private static ulong Needed(WantedPlace[] bars, ulong start)
     {
         var free = new FreeSpace(new BridgeWindow(start, (1ul << 63) - start));

@@ -4,8 +4,8 @@ namespace Hatchway.Pci.Topology;
 
 /// <summary>Configuration mechanism #1: the address at port 0xCF8, the data at 0xCFC to 0xCFF (PCI Local Bus 3.0 §3.2.2.3.2).</summary>
 /// <remarks>
-/// Offsets count from port 0xCF8; the block is 8 ports long. CONFIG_ADDRESS takes dword accesses only: others reach I/O space, where
-/// nothing answers but 0xCF9, which the machine maps ahead of this block. The two steps of an access are the guest's to serialise.
+/// Offsets count from port 0xCF8; the block is 8 ports long. CONFIG_ADDRESS takes dword accesses only. Others reach I/O space, where only
+/// 0xCF9 answers, which the machine maps ahead of this block. The guest must serialise the two steps of an access.
 /// </remarks>
 public sealed class ConfigPorts(PciBus bus) : IAddressTarget
 {
@@ -49,7 +49,7 @@ public sealed class ConfigPorts(PciBus bus) : IAddressTarget
         function = (int)(address >> 8) & 7;
         var lane = (int)offset - 4;
         register = new ConfigOffset((ushort)((address & 0xFC) + (uint)lane));
-        // Bus 0 is the only bus; an access that crosses the dword's end has no place on the bus.
+        // Bus 0 is the only bus. An access that crosses the dword's end is not a valid config access.
         return (address & EnableBit) != 0 && ((address >> 16) & 0xFF) == 0 && lane % (int)width == 0 && lane + (int)width <= 4;
     }
 }

@@ -6,7 +6,7 @@ namespace Hatchway.Pci.Topology;
 /// <remarks>Address bits 27:20 are the bus, 19:15 the device, 14:12 the function, 11:0 the register. Bus 0 is the only bus.</remarks>
 public sealed class Ecam(PciBus bus) : IAddressTarget
 {
-    /// <summary>Bytes of config space a bus takes.</summary>
+    /// <summary>Bytes of memory that a bus takes.</summary>
     public const ulong BytesPerBus = 1 << 20;
 
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ public sealed class Ecam(PciBus bus) : IAddressTarget
 
     private static ConfigOffset Register(ulong offset) => new((ushort)(offset & 0xFFF));
 
-    // An access that crosses a dword, or is wider than one, is not one that a root complex must carry (PCIe 6.0 §7.2.2).
+    // A root complex need not support accesses that cross a dword's end or are wider than one (PCIe 6.0 §7.2.2).
     private static bool IsOneRegister(ulong offset, AccessWidth width) =>
         offset < BytesPerBus && width <= AccessWidth.Dword && (offset & (uint)(width - 1)) == 0;
 }

@@ -3,15 +3,16 @@ using Hatchway.Pci.Config;
 
 namespace Hatchway.Pci.Topology;
 
-/// <summary>A function without a host behind it: its config space is bytes and a mask of what a guest may change.</summary>
-/// <remarks>The host bridge and the LPC bridge are such functions. The same mediator serves them, with every byte virtual.</remarks>
+/// <summary>A function without a host function: its config space is an array of bytes, with a mask of the bits a guest may
+/// change.</summary>
+/// <remarks>The host bridge and the LPC bridge are such functions. They use the same mediator, with every byte virtual.</remarks>
 public sealed class EmulatedFunction : IPciFunction
 {
     private readonly ConfigMediator _mediator;
 
-    /// <summary>Makes a function of 256 bytes of config space.</summary>
-    /// <param name="values">The first values, at most 256 bytes; what is missing is zero.</param>
-    /// <param name="writable">A set bit may be changed by the guest; at most 256 bytes, what is missing is zero.</param>
+    /// <summary>Creates a function with 256 bytes of config space.</summary>
+    /// <param name="values">The initial values, at most 256 bytes; the rest is zero.</param>
+    /// <param name="writable">The mask of bits that the guest may change, at most 256 bytes; the rest is zero.</param>
     public EmulatedFunction(ReadOnlySpan<byte> values, ReadOnlySpan<byte> writable)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(values.Length, Spec.Header.ConventionalSize, nameof(values));
@@ -31,7 +32,7 @@ public sealed class EmulatedFunction : IPciFunction
     /// <inheritdoc/>
     public void WriteConfig(ConfigOffset offset, AccessWidth width, uint value) => _mediator.Write(offset, width, value);
 
-    // Every byte has a virtual rule, so nothing ever reaches this.
+    // Every byte has a virtual rule, so no access reaches this.
     private sealed class NoHost : IHostConfigSpace
     {
         public static readonly NoHost Instance = new();

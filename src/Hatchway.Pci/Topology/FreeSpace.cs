@@ -1,15 +1,15 @@
 namespace Hatchway.Pci.Topology;
 
-/// <summary>What is free of a window: each piece goes to the lowest place that it fits.</summary>
+/// <summary>The free ranges of a window. Each piece is placed at the lowest address where it fits.</summary>
 /// <remarks>
-/// Largest pieces first, aligned to their sizes, waste nothing that a later one could use: what lies before a place is kept for the
-/// smaller ones.
+/// The gap that alignment leaves before a piece stays free for later ones, so placing the largest pieces first wastes no space that a
+/// smaller one could use.
 /// </remarks>
 internal sealed class FreeSpace
 {
     private readonly List<(ulong Start, ulong End)> _free = [];
 
-    /// <param name="window">All of it is free at first.</param>
+    /// <param name="window">The window, free at first.</param>
     public FreeSpace(BridgeWindow window)
     {
         if (window.Length > 0)
@@ -17,7 +17,7 @@ internal sealed class FreeSpace
     }
 
     /// <summary>Takes a piece.</summary>
-    /// <param name="size">Bytes, a power of two, which is the piece's alignment, too.</param>
+    /// <param name="size">Bytes, a power of two; also the piece's alignment.</param>
     /// <returns>Its first address, or null when there is no room.</returns>
     public ulong? Take(ulong size)
     {

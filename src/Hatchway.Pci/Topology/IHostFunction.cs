@@ -5,7 +5,7 @@ using Hatchway.Pci.Interrupts;
 
 namespace Hatchway.Pci.Topology;
 
-/// <summary>What stands behind an assigned function: a device of the host over VFIO, one in another process, or one in software.</summary>
+/// <summary>The function behind an assigned function: a device of the host over VFIO, one in another process, or one in software.</summary>
 /// <remarks>Any thread may call.</remarks>
 public interface IHostFunction
 {

@@ -2,8 +2,8 @@ using Hatchway.Pci.Address;
 
 namespace Hatchway.Pci.Topology;
 
-/// <summary>One PCI function on the guest's bus, seen from its config space.</summary>
-/// <remarks>Called on a vCPU's thread, by several at once. Never throws for what a guest does.</remarks>
+/// <summary>A PCI function on the guest's bus, accessed through its config space.</summary>
+/// <remarks>Several vCPU threads may call at once. Nothing that a guest does makes it throw.</remarks>
 public interface IPciFunction
 {
     /// <summary>Reads config space; offsets beyond the function's size read as zero, as an unimplemented register does.</summary>
@@ -11,7 +11,7 @@ public interface IPciFunction
     /// <param name="width">1, 2 or 4 bytes.</param>
     uint ReadConfig(ConfigOffset offset, AccessWidth width);
 
-    /// <summary>Writes config space and applies what follows from it before it returns.</summary>
+    /// <summary>Writes config space, and applies the write's effects before it returns.</summary>
     /// <param name="offset">Naturally aligned to <paramref name="width"/>.</param>
     /// <param name="width">1, 2 or 4 bytes.</param>
     /// <param name="value">The low <paramref name="width"/> bytes count.</param>

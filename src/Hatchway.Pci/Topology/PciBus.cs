@@ -3,7 +3,7 @@ using Hatchway.Pci.Address;
 namespace Hatchway.Pci.Topology;
 
 /// <summary>One bus of the guest: 32 devices of 8 functions.</summary>
-/// <remarks>Functions are added before the guest runs; look-ups are free of locks and may come from any thread.</remarks>
+/// <remarks>Functions are added before the guest runs. Lookups take no lock and may come from any thread.</remarks>
 public sealed class PciBus
 {
     private readonly IPciFunction?[] _functions = new IPciFunction?[256];
@@ -23,7 +23,7 @@ public sealed class PciBus
     /// <summary>The function there, or null.</summary>
     public IPciFunction? this[int device, int function] => _functions[((device & 31) << 3) | (function & 7)];
 
-    /// <summary>True when some function of the device is there.</summary>
+    /// <summary>True when the device has any function.</summary>
     public bool HasDevice(int device) => Array.FindIndex(_functions, (device & 31) << 3, 8, static one => one is not null) >= 0;
 
     /// <summary>Reads config space; all ones where there is no function (PCIe 6.0 §2.3.2).</summary>
