@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace Hatchway.Linux;
 
 /// <summary>
-/// Memory as aligned as any storage wants that is gone to past the page cache. What lies elsewhere is copied through it; each thread that
-/// has to has its own.
+/// A buffer with the alignment that direct I/O to any storage needs. Memory that is not aligned is copied through it; each thread that
+/// needs one has its own.
 /// </summary>
 internal sealed class AlignedPiece
 {
-    /// <summary>Bytes of it: whole blocks, as large as they come (VIRTIO's sectorsize and the kernel's end at 64 KiB).</summary>
+    /// <summary>Bytes of the buffer, a multiple of any block size (the kernel's and the option sectorsize's largest are 64 KiB).</summary>
     public const int Bytes = 64 << 10;
 
     private const int Alignment = 4096;
@@ -25,18 +25,18 @@ internal sealed class AlignedPiece
         _start = (int)(-address & (Alignment - 1));
     }
 
-    /// <summary>The calling thread's; made at the first time.</summary>
+    /// <summary>The calling thread's buffer, created on first use.</summary>
     public static AlignedPiece OfThread => _ofThread ??= new AlignedPiece();
 
-    /// <summary>Where its first bytes are.</summary>
-    /// <param name="length">How many.</param>
+    /// <summary>The memory of the buffer's first bytes.</summary>
+    /// <param name="length">Number of bytes.</param>
     public HostRange First(int length) => new(Marshal.UnsafeAddrOfPinnedArrayElement(_memory, _start), (nuint)length);
 
-    /// <summary>Copies between its first bytes and parts of memory.</summary>
+    /// <summary>Copies between the buffer's first bytes and parts of memory.</summary>
     /// <param name="parts">The parts.</param>
-    /// <param name="skip">Bytes of them to leave out.</param>
-    /// <param name="length">Bytes to copy; the parts have so many behind those.</param>
-    /// <param name="isToParts">Which way.</param>
+    /// <param name="skip">Bytes to skip at the start of the parts.</param>
+    /// <param name="length">Bytes to copy; the parts must have that many after the skipped ones.</param>
+    /// <param name="isToParts">True to copy to the parts, false to copy from them.</param>
     public unsafe void Copy(ReadOnlySpan<HostRange> parts, nuint skip, int length, bool isToParts)
     {
         var piece = _memory.AsSpan(_start, length);
@@ -48,7 +48,7 @@ internal sealed class AlignedPiece
                 continue;
             }
             var count = (int)Math.Min(part.Length - skip, (nuint)piece.Length);
-            // SAFETY: inside the part; that the memory is there is the caller's promise.
+            // SAFETY: inside the part; the caller guarantees that its memory exists.
             var other = new Span<byte>((byte*)part.Address + skip, count);
             if (isToParts)
                 piece[..count].CopyTo(other);

@@ -10,7 +10,7 @@ public readonly record struct HostRange(nint Address, nuint Length);
 
 /// <summary>How a <see cref="DiskFile"/> is opened.</summary>
 /// <param name="ReadOnly">For reading only.</param>
-/// <param name="Direct">Past the host's page cache (O_DIRECT): offsets and lengths must then be of whole logical blocks.</param>
+/// <param name="Direct">Bypasses the host's page cache (O_DIRECT): offsets and lengths must then be whole logical blocks.</param>
 /// <param name="Synchronous">A write returns only once the data is on the storage (O_SYNC).</param>
 public readonly record struct DiskFileOptions(bool ReadOnly, bool Direct, bool Synchronous);
 
@@ -40,8 +40,7 @@ public sealed class DiskFile : FileDescriptor
     /// <summary>True for a block device, false for a file.</summary>
     public bool IsBlockDevice { get; private init; }
 
-    /// <summary>Bytes of a block device's logical block; 512 for a file, but for one that takes larger ones only, past the page
-    /// cache.</summary>
+    /// <summary>Bytes of a block device's logical block; 512 for a file, or more when its direct accesses need larger blocks.</summary>
     public uint LogicalBlock { get; private init; }
 
     /// <summary>Bytes of a block device's physical block; 512 for a file.</summary>
@@ -168,7 +167,7 @@ public sealed class DiskFile : FileDescriptor
         return Ioctl.ioctl(fd, request, range) == 0;
     }
 
-    // A driver may cut a request as it likes, and put the parts anywhere (VIRTIO 1.2 §2.7.4).
+    // A driver may split a request's memory at any byte and place the parts anywhere (VIRTIO 1.2 §2.7.4), so they may need a copy.
     private bool TryTransfer(long offset, ReadOnlySpan<HostRange> parts, bool isWrite) =>
         _alignment.IsMetBy(parts) ? TryTransferInPlace(offset, parts, isWrite) : TryTransferByCopy(offset, parts, isWrite);
 

@@ -92,7 +92,7 @@ public class FileDescriptor : SafeHandle
         {
             for (var done = 0; done < bytes.Length;)
             {
-                // A blocked write can't be called back, since signals restart it (signal(7)); one that there is room for does not block.
+                // A blocked write can't be interrupted, since signals restart it (signal(7)); a write with enough room does not block.
                 if (abandon is not null && !WaitForRoom(abandon))
                     return false;
                 var count = Libc.write(use.Fd, start + done, (nuint)Math.Min(bytes.Length - done, Libc.PIPE_BUF));
@@ -118,9 +118,9 @@ public class FileDescriptor : SafeHandle
     }
 
     /// <summary>Waits until a write would not block: of up to PIPE_BUF bytes to a pipe (pipe(7)), of anything to a regular file.</summary>
-    /// <param name="limit">How long at most; negative means without end.</param>
+    /// <param name="limit">The longest wait; negative means no limit.</param>
     /// <returns>False when there is no room by then.</returns>
-    /// <exception cref="LinuxException">It can't be waited for.</exception>
+    /// <exception cref="LinuxException">The descriptor can't be polled.</exception>
     public bool HasRoom(TimeSpan limit) => WaitFor(Libc.POLLOUT, limit);
 
     /// <inheritdoc/>

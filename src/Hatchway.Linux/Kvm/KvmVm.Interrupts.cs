@@ -12,7 +12,7 @@ public sealed partial class KvmVm
     private const uint KVM_IOEVENTFD_FLAG_PIO = 2;
     private const uint KVM_IOEVENTFD_FLAG_DEASSIGN = 4;
 
-    /// <summary>Sets the level of a GSI's line. Does nothing once the VM is closed: whoever types at a console need not know.</summary>
+    /// <summary>Sets the level of a GSI's line. Does nothing once the VM is closed, so that a console's thread need not check.</summary>
     public unsafe void SetInterruptLine(uint gsi, bool asserted)
     {
         if (!TryUse(out var use))

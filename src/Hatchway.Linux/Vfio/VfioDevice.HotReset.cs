@@ -6,20 +6,20 @@ using static Hatchway.Linux.Interop.VfioRequests;
 
 namespace Hatchway.Linux.Vfio;
 
-// A hot reset is that of a whole slot or bus, with all functions there.
+// A hot reset resets a whole slot or bus, with all its functions.
 public sealed partial class VfioDevice
 {
-    // Of the other half of devfn (linux/pci.h, PCI_SLOT and PCI_FUNC).
+    // devfn has the device above three bits of function (linux/pci.h, PCI_SLOT and PCI_FUNC).
     private const int FunctionBits = 3;
     private const int FunctionMask = 7;
 
-    /// <summary>Asks which functions a hot reset of this one resets.</summary>
-    /// <returns>All of them, this one, too; null when the device has no hot reset.</returns>
-    /// <exception cref="LinuxException">EPERM: one of them has no IOMMU group; EAGAIN: one has come just now.</exception>
+    /// <summary>Lists the functions that a hot reset of this one resets.</summary>
+    /// <returns>All of them, including this one; null when the device has no hot reset.</returns>
+    /// <exception cref="LinuxException">EPERM: one of them has no IOMMU group; EAGAIN: one was added during the call.</exception>
     public unsafe IReadOnlyList<DependentFunction>? GetDependentFunctions()
     {
         using var use = Use();
-        // Room for a bus's usual functions; the kernel says when that is not enough.
+        // Enough for most buses; the kernel reports when it is not.
         var bytes = new byte[sizeof(vfio_pci_hot_reset_info) + (8 * sizeof(vfio_pci_dependent_device))];
         while (true)
         {
@@ -51,11 +51,11 @@ public sealed partial class VfioDevice
         }
     }
 
-    /// <summary>Resets this function and all that <see cref="GetDependentFunctions"/> names. Their config space is as before; pages of
-    /// their BARs that this process has mapped are faulted in anew.</summary>
+    /// <summary>Resets this function and all that <see cref="GetDependentFunctions"/> lists. The kernel restores their config space;
+    /// pages of their BARs that this process has mapped are faulted in anew.</summary>
     /// <param name="groups">The groups of all of them.</param>
-    /// <exception cref="LinuxException">EINVAL: one is in another group, or bound to another driver than VFIO's; EAGAIN or EBUSY: one is in
-    /// the hands of the host at this moment.</exception>
+    /// <exception cref="LinuxException">EINVAL: one is in another group, or not bound to a VFIO driver; EAGAIN or EBUSY: the host holds the
+    /// lock of one.</exception>
     public unsafe void HotReset(IReadOnlyList<VfioGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);

@@ -16,7 +16,7 @@ public sealed partial class RealTimeClock : IDisposable
     // An alarm register with both of these bits matches any time (MC146818, "Alarm").
     private const byte AnyTime = 0xC0;
 
-    // Register A: the periodic rate, none at 0. 3 is 8192 Hz, and each above it half of the one before; 1 and 2 are as 8 and 9.
+    // Register A: the periodic rate; 0 is none, 3 is 8192 Hz, and each further one half of the one before; 1 and 2 equal 8 and 9.
     private const byte RateMask = 0x0F;
     private const int FastestRate = 3;
     private const int FastestFrequency = 8192;
@@ -24,13 +24,13 @@ public sealed partial class RealTimeClock : IDisposable
 
     private const int SecondsInDay = 24 * 60 * 60;
 
-    // What a host's timer can do, and what a guest may have of the host's time: at a faster rate several periods come as one interrupt.
+    // The resolution of the host's timer, which also limits the guest's load on it. At faster rates several periods share an interrupt.
     private const long ShortestWait = TimeSpan.TicksPerMillisecond;
 
     private readonly IInterruptLine _line;
     private readonly ITimer _timer;
 
-    // Guarded by the lock: register C's events, the last second and period that were looked at, and what line and timer were told.
+    // Guarded by _lock: register C's events, the second and period of the last look, and the states last given to line and timer.
     private byte _events;
     private long _second;
     private long _period;
@@ -40,7 +40,7 @@ public sealed partial class RealTimeClock : IDisposable
 
     private byte Enabled => (byte)(_ram[(int)Cell.B] & Events);
 
-    // Periods in a second, or 0.
+    // The periodic interrupt's frequency in Hz, or 0.
     private int Frequency
     {
         get
@@ -52,7 +52,7 @@ public sealed partial class RealTimeClock : IDisposable
         }
     }
 
-    // Of the host's timestamps, which nobody sets.
+    // Number of the current period. By the host's timestamps, since those, unlike its date, are never set.
     private long Period => (long)((UInt128)(ulong)_time.GetTimestamp() * (uint)Frequency / (ulong)_time.TimestampFrequency);
 
     /// <summary>Ends the clock's interrupts.</summary>
@@ -84,7 +84,7 @@ public sealed partial class RealTimeClock : IDisposable
         return value;
     }
 
-    // Sets the flags of what has happened since the last look.
+    // Sets the flags of the events since the last look.
     private void Advance()
     {
         var second = SecondOf(Now);
@@ -100,10 +100,11 @@ public sealed partial class RealTimeClock : IDisposable
         (_second, _period) = (second, period);
     }
 
-    // After the guest has changed time or rate: that is no event.
+    // Called when the guest has changed time or rate, which must not count as an event.
     private void Restart() => (_second, _period) = (SecondOf(Now), Period);
 
-    // In one of the seconds since the last look, of which a day's have all alarms. The host's clock may have been set back.
+    // True when an alarm was due in a second since the last look. One day's seconds suffice, as they have all alarms. If the host's clock
+    // was set back, only the current second counts.
     private bool HasAlarm(long second)
     {
         var first = _second < second ? Math.Max(_second + 1, second - SecondsInDay + 1) : second;
@@ -142,7 +143,7 @@ public sealed partial class RealTimeClock : IDisposable
         _isTimed = isTimed;
     }
 
-    // Until an event that is enabled may come; of an alarm it is known only that it does in some second.
+    // Ticks until an enabled event may come. An alarm is checked for at each second.
     private long TicksToNext()
     {
         var wait = long.MaxValue;
@@ -161,6 +162,6 @@ public sealed partial class RealTimeClock : IDisposable
         return (long)(((rest * (ulong)TimeSpan.TicksPerSecond) + divisor - 1) / divisor);
     }
 
-    // To what a host's timer knows, and never too early, when there would be nothing yet.
+    // Rounds up to the resolution of the host's timer, since before its time there is no event yet.
     private static TimeSpan RoundUp(long ticks) => new((ticks + ShortestWait - 1) / ShortestWait * ShortestWait);
 }

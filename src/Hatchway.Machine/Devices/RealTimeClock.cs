@@ -7,11 +7,11 @@ namespace Hatchway.Machine.Devices;
 /// <para>It shows the time provider's UTC plus an offset, in BCD and 24 hours unless the guest chooses otherwise in register B. The guest
 /// may set it; the difference to the provider's time is kept for this machine's life. A date that does not exist (the 31st of February)
 /// is ignored.</para>
-/// <para>It interrupts for an alarm, at the end of each update, and periodically, as far as the host's timer can, which is no finer than a
-/// millisecond. Flags are worked out when register C is read or an interrupt is due: no timer runs unless an interrupt is enabled, nor
-/// while the line is up, when there is nothing to add.</para>
-/// <para>Any thread; index and data are separate accesses, which the guest must serialise. The line is driven under the clock's lock, in
-/// the order of the changes.</para>
+/// <para>It interrupts for an alarm, at the end of each update, and periodically, at most once a millisecond, the resolution of the host's
+/// timer. Flags are computed when register C is read or an interrupt is due: the timer runs only while an interrupt is enabled and the
+/// line is low.</para>
+/// <para>Any thread may call; index and data are separate accesses, which the guest must serialise. The line is driven under the clock's
+/// lock, in the order of the changes.</para>
 /// </remarks>
 public sealed partial class RealTimeClock : IAddressTarget, IByteRegisters
 {
@@ -158,7 +158,7 @@ public sealed partial class RealTimeClock : IAddressTarget, IByteRegisters
 
     private void WriteCell(Cell cell, byte value)
     {
-        // What was due by what is written over.
+        // First record the events that are due by the values being overwritten.
         Advance();
         switch (cell)
         {
@@ -166,7 +166,7 @@ public sealed partial class RealTimeClock : IAddressTarget, IByteRegisters
                 WriteControl(Cell.A, (byte)(value & ~UpdateInProgress));
                 break;
             case Cell.B:
-                // An update that is stopped has no end (MC146818, "Register B").
+                // SET also clears the enable bit of the update-ended interrupt (MC146818, "Register B").
                 WriteControl(Cell.B, (byte)(value & RegisterBWritable & ~((value & SetTime) != 0 ? Update : 0)));
                 break;
             case Cell.C or Cell.D:

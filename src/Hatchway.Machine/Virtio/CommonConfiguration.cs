@@ -268,7 +268,7 @@ internal sealed class CommonConfiguration
         if (_setups[index].Ring is not { } ring)
             return;
         _queues[index].Start(ring);
-        // What was offered before has had no notification that counted.
+        // Buffers offered before this had no notification that counted.
         _host.Ring(index);
     }
 

@@ -41,7 +41,7 @@ public interface IVirtioDevice
     /// <param name="features">The negotiated features.</param>
     void Start(ulong features);
 
-    /// <summary>Called when the driver has reset the device: there is none until the next <see cref="Start"/>. No buffer is in
+    /// <summary>Called when the driver has reset the device, which then has no driver until the next <see cref="Start"/>. No buffer is in
     /// use.</summary>
     void Reset()
     {

@@ -12,7 +12,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     private bool _isDisabled;
     private bool _isAsserted;
 
-    // ISR status, and of it what the pin is for.
+    // ISR status, and the bits of it that raise the pin.
     private byte _isr;
     private byte _forLine;
 
@@ -43,7 +43,7 @@ internal sealed class VirtioInterrupts(IVirtioHost host) : IIntxInterrupt
     {
         lock (_gate)
         {
-            // A change of configuration is to be found there with MSI-X, too, and before the message comes (§4.1.4.5.1).
+            // With MSI-X, too, the ISR status shows a configuration change, and must do so before the message comes (§4.1.4.5.1).
             if (_isLineInUse || cause == VirtioPci.IsrConfiguration)
                 _isr |= cause;
             if (_isLineInUse)

@@ -4,12 +4,12 @@ using Hatchway.Pci.Bars;
 namespace Hatchway.Machine.Virtio;
 
 /// <summary>
-/// The BAR of a virtio function's MSI-X: the table and the pending bits, each on a page of its own (PCIe 6.0 §7.7.2). The function's
-/// handlers answer there, and this region only for what is between.
+/// The BAR with a virtio function's MSI-X table and pending bits, each on a page of its own (PCIe 6.0 §7.7.2). The function's handlers
+/// answer for these, and this region only for the rest.
 /// </summary>
 /// <remarks>
-/// None of virtio's structures is in it: FreeBSD's driver has the structures' BAR to itself before it asks for the table's, and does not
-/// get the same one twice (sys/dev/virtio/pci/virtio_pci_modern.c, vtpci_modern_alloc_msix_resource).
+/// None of virtio's structures is in it: FreeBSD's driver allocates the structures' BAR first, and could not allocate the same one again
+/// for the table (sys/dev/virtio/pci/virtio_pci_modern.c, vtpci_modern_alloc_msix_resource).
 /// </remarks>
 internal sealed class VirtioMsixRegion : IHostRegion
 {
@@ -21,7 +21,7 @@ internal sealed class VirtioMsixRegion : IHostRegion
 
     public IReadOnlyList<MappableArea> MappableAreas => [];
 
-    // A message that is held back waits in the host's side of MSI-X, and none here.
+    // Pending messages are kept by the host's side of MSI-X, never here.
     public bool TryRead(ulong offset, AccessWidth width, out ulong value)
     {
         value = 0;

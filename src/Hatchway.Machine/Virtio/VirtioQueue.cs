@@ -62,10 +62,10 @@ internal sealed class VirtioQueue
     }
 
     /// <summary>Takes a buffer for the calling thread, which handles it and gives it back by <see cref="Complete"/>.</summary>
-    /// <param name="from">The ring that is meant; one that came after it has a notification of its own.</param>
-    /// <param name="buffer">Filled.</param>
-    /// <param name="wake">True when there is more, and a thread that could take it: wake one.</param>
-    /// <returns>False when there is nothing to do; the driver notifies when there is again.</returns>
+    /// <param name="from">The ring to take from; a ring that replaced it has a notification of its own.</param>
+    /// <param name="buffer">Receives the buffer.</param>
+    /// <param name="wake">True when the caller should wake another thread: there are more buffers, and a thread is free.</param>
+    /// <returns>False when there is no buffer; the driver notifies when there is one again.</returns>
     public bool TryTake(IVirtQueue from, DescriptorChain buffer, out bool wake)
     {
         ArgumentNullException.ThrowIfNull(buffer);

@@ -27,7 +27,7 @@ internal sealed class PassthruDevice : IDisposable
     /// <param name="space">The VM's IOMMU address space.</param>
     /// <param name="vm">The VM.</param>
     /// <param name="routes">Its interrupt routes.</param>
-    /// <param name="log">Where limitations are told.</param>
+    /// <param name="log">Receives limitations.</param>
     public PassthruDevice(SlotOption slot, HostDevice host, IommuSpace space, KvmVm vm, InterruptRoutes routes, ILogger log)
     {
         Slot = slot;
@@ -45,9 +45,9 @@ internal sealed class PassthruDevice : IDisposable
         }
     }
 
-    /// <summary>Makes what the guest sees of it, from what the function has after its reset. Once.</summary>
+    /// <summary>Creates the guest's function from the state of the host's after its reset. Called once.</summary>
     /// <param name="map">The guest's address spaces.</param>
-    /// <param name="multiFunction">The slot holds other functions, too.</param>
+    /// <param name="multiFunction">True when the slot holds other functions, too.</param>
     public void Attach(IGuestAddressMap map, bool multiFunction)
     {
         _guest = _handlers.Attach(_host, list => new AssignedFunction(_host, map, list, Options(Slot, multiFunction)));
@@ -90,7 +90,7 @@ internal sealed class PassthruDevice : IDisposable
     /// <summary>The host's function.</summary>
     public HostDevice Host => _host.Host;
 
-    /// <summary>The function of the host, as it was opened.</summary>
+    /// <summary>The host's function, opened over VFIO.</summary>
     public VfioFunction Function => _host;
 
     /// <summary>The guest's function.</summary>

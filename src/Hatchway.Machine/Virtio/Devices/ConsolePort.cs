@@ -91,7 +91,7 @@ public sealed class ConsolePort : ICharacterInput
             _drained();
     }
 
-    /// <summary>The driver is gone, and the guest's programs with it.</summary>
+    /// <summary>Called when the driver has reset the device, so that the guest's programs no longer have the port open.</summary>
     internal void Close()
     {
         lock (_gate)
