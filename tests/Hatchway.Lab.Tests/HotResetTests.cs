@@ -81,8 +81,8 @@ public sealed class HotResetTests(TwoFunctions devices) : IClassFixture<TwoFunct
             var run = RunGuest(First);
 
             Assert.Contains("1", Lines(run));
-            AssertLine(run, $"{Obstacle}the guest finds what was left there: {Remedy}");
-            AssertLine(run, $"{Obstacle}the next user finds what this guest left there: {Remedy}");
+            AssertLine(run, $"{Obstacle}the guest finds them as they were left: {Remedy}");
+            AssertLine(run, $"{Obstacle}their next user finds them as this guest left them: {Remedy}");
         }
         finally
         {

@@ -105,8 +105,8 @@ internal sealed class PackedQueue : IVirtQueue
     }
 
     // Release: a driver that sees the flags also sees the rest of the descriptor, and the buffer (§2.8.9). The length is valid only with
-    // the write flag, which says that something was written (§2.8.3, §2.8.4). The length may then still be 0: a disk request that failed has
-    // its status after data that was not written. Every device here writes to each buffer that it can write to.
+    // the write flag, which says that something was written (§2.8.3, §2.8.4). It may still be 0: a disk request that failed has its status
+    // after data that was not written. Every device here writes to each buffer that it can write to.
     private void WriteUsedFlags(Place place, DescriptorChain chain)
     {
         var flags = place.Wrap ? DescriptorFlag.Available | DescriptorFlag.Used : 0;

@@ -26,7 +26,7 @@ internal static class Isolation
         return Finding.Note(
             others.TrueForAll(other => other.Address.RoutingId >> 3 == subject.Address.RoutingId >> 3)
                 ? $"{shared} of the same device, which has no ACS between its functions"
-                : $"{shared}; what joins them is not told by config space",
+                : $"{shared}; config space does not say what joins them",
             "all of them go to one guest, or none");
     }
 

@@ -172,7 +172,7 @@ public sealed class Reservation(Func<HostView> look, IHostControls controls)
         }
         catch (LinuxException failure)
         {
-            return $"to put it back failed, too ({failure.Message}): it has {Name(view.Find(device.Address)?.Driver)} now, "
+            return $"putting it back failed, too ({failure.Message}): it has {Name(view.Find(device.Address)?.Driver)} now, "
                 + $"before it had {Name(device.Driver)}";
         }
         var now = view.Find(device.Address)?.Driver;

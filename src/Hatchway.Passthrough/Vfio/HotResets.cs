@@ -146,7 +146,7 @@ public sealed partial class HotResets : IDisposable
 
     [LoggerMessage(
         LogLevel.Warning,
-        "{Devices} can only be reset with the whole bus, but {Obstacles}: the guest finds what was left there{Remedy}")]
+        "{Devices} can only be reset with the whole bus, but {Obstacles}: the guest finds them as they were left{Remedy}")]
     private partial void LogNotReset(string devices, string obstacles, string remedy);
 
     [LoggerMessage(
@@ -156,11 +156,11 @@ public sealed partial class HotResets : IDisposable
     [LoggerMessage(
         LogLevel.Warning,
         "{Devices} can only be reset with the whole bus: the host does so once nobody uses {Foreign}; "
-        + "who has a device before finds what this guest left there")]
+        + "whoever opens one of them before that finds it as this guest left it")]
     private partial void LogLeftToOthers(string devices, string foreign);
 
     [LoggerMessage(
         LogLevel.Warning,
-        "{Devices} can only be reset with the whole bus, but {Obstacles}: the next user finds what this guest left there{Remedy}")]
+        "{Devices} can only be reset with the whole bus, but {Obstacles}: their next user finds them as this guest left them{Remedy}")]
     private partial void LogLeftAsIs(string devices, string obstacles, string remedy);
 }

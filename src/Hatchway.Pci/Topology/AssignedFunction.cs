@@ -244,7 +244,7 @@ public sealed class AssignedFunction : IPciFunction, IDisposable
         var (entries, pending) = (layout.TableRange(table), layout.PbaRange(table.Pba));
         if (!LiesInMemoryBar(entries, bars))
         {
-            _flaws.Add("its MSI-X table lies in no memory BAR of its: it is given without MSI-X");
+            _flaws.Add("its MSI-X table is not in a memory BAR of the function's: it is given without MSI-X");
             return null;
         }
         handlers.Add(entries);

@@ -65,7 +65,7 @@ public sealed class DeviceChecksTests : IDisposable
     {
         _tree.WithFunction("0000:3c:00.0", "vfio-pci", Group).WithBridge(Port, "pcieport", Group - 1).Below(Port, Function);
         _tree.WithConfig(Port, Express(type: 4, withAcs: true));
-        AssertFinding("isolation", FindingLevel.Note, "is not told by config space");
+        AssertFinding("isolation", FindingLevel.Note, "config space does not say");
 
         _tree.WithConfig(Port, Express(type: 4, withAcs: false));
         AssertFinding("isolation", FindingLevel.Note, $"the port {Port} has no ACS");

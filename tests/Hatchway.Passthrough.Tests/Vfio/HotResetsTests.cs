@@ -104,8 +104,8 @@ public sealed class HotResetsTests : IDisposable
         var start = $"{Graphics} can only be reset with the whole bus, but {obstacle}: ";
         Assert.Equal(
             [
-                (LogLevel.Warning, $"{start}the guest finds what was left there: 'hatchway host reserve {Audio}'"),
-                (LogLevel.Warning, $"{start}the next user finds what this guest left there: 'hatchway host reserve {Audio}'"),
+                (LogLevel.Warning, $"{start}the guest finds them as they were left: 'hatchway host reserve {Audio}'"),
+                (LogLevel.Warning, $"{start}their next user finds them as this guest left them: 'hatchway host reserve {Audio}'"),
             ],
             _log.Select(static line => (line.Level, line.Text)));
     }
@@ -122,10 +122,10 @@ public sealed class HotResetsTests : IDisposable
             [
                 (LogLevel.Warning,
                     $"{Graphics}, {Audio} can only be reset with the whole bus, but {Other} is in IOMMU group 18, which the guest does not "
-                    + $"have: the guest finds what was left there: give {Other} to the same guest"),
+                    + $"have: the guest finds them as they were left: give {Other} to the same guest"),
                 (LogLevel.Warning,
                     $"{Graphics}, {Audio} can only be reset with the whole bus: the host does so once nobody uses {Other}; "
-                    + "who has a device before finds what this guest left there"),
+                    + "whoever opens one of them before that finds it as this guest left it"),
             ],
             _log.Select(static line => (line.Level, line.Text)));
     }
@@ -154,7 +154,8 @@ public sealed class HotResetsTests : IDisposable
 
         Assert.Empty(_resets);
         Assert.EndsWith(
-            $"{Bridge} is a bridge, which VFIO does not take: the guest finds what was left there", _log[0].Text, StringComparison.Ordinal);
+            $"{Bridge} is a bridge, which VFIO does not take: the guest finds them as they were left", _log[0].Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -209,8 +210,8 @@ public sealed class HotResetsTests : IDisposable
         resets.Dispose();
 
         Assert.Equal(
-            $"{Audio} can only be reset with the whole bus, but {Graphics} is bound to no driver: the next user finds what this guest left "
-            + $"there: 'hatchway host reserve {Graphics}'",
+            $"{Audio} can only be reset with the whole bus, but {Graphics} is bound to no driver: their next user finds them as this guest "
+            + $"left them: 'hatchway host reserve {Graphics}'",
             Assert.Single(_log).Text);
     }
 
