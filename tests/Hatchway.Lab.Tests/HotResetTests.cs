@@ -118,7 +118,7 @@ public sealed class HotResetTests(TwoFunctions devices) : IClassFixture<TwoFunct
                 Guests.Bound);
 
             Assert.DoesNotContain("HELD", run.Output, StringComparison.Ordinal);
-            AssertLine(run, $"{Second} can only be reset with the whole bus, but {First} is bound to no driver: the next user finds");
+            AssertLine(run, $"{Second} can only be reset with the whole bus, but {First} is bound to no driver: their next user finds");
         }
         finally
         {
